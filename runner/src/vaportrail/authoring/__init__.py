@@ -1,0 +1,1 @@
+"""What a user writes: tasks, notebooks, pipelines, and the handles between them."""

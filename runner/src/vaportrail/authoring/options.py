@@ -1,0 +1,223 @@
+"""Task options: what a user may ask of the machine and of the executor, checked as it is written."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypedDict
+
+from vaportrail.errors import OptionError
+
+__all__ = ["Options", "TaskOptions", "parse_duration", "parse_memory", "resolve_options"]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|Ti|k|M|G|T)?B?")
+_BYTES: Final = {
+    None: 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
+    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+
+
+class Options(TypedDict, total=False):
+    """The options of `task(...)`, `notebook(...)` and `.options(...)`.
+
+    Attributes:
+        name: the task's name; the function's name unless given.
+        cpus: CPUs it needs, fractions allowed; 1 unless given.
+        gpus: GPUs it needs, fractions allowed.
+        memory: memory it needs, such as ``"2Gi"``.
+        resources: Ray's custom resources by name.
+        timeout: how long an attempt may *run* (not queue), such as ``"90s"`` or ``"1h 30m"``.
+        retries: how many further attempts a failure may have; 0 unless given.
+        backoff: wait before the first retry, doubled for each further one; ``"1s"`` unless given.
+        retry_on: exception types worth a retry; all unless given. Lost workers and time-outs
+            are retried either way.
+        env: environment variables for its attempts.
+        runtime_env: Ray's runtime environment.
+        isolate: give each attempt a fresh process of its own.
+        after: handles of tasks that must succeed first, though their values are not used.
+        allow_failure: its failure does not fail the run.
+    """
+
+    name: str
+    cpus: float
+    gpus: float
+    memory: str
+    resources: Mapping[str, float]
+    timeout: str
+    retries: int
+    backoff: str
+    retry_on: tuple[type[BaseException], ...]
+    env: Mapping[str, str]
+    runtime_env: Mapping[str, Any]
+    isolate: bool
+    after: Sequence[object]
+    allow_failure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Checked options; durations are seconds, memory is bytes."""
+
+    name: str = ""
+    cpus: float = 1.0
+    gpus: float = 0.0
+    memory: int = 0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    timeout: float | None = None
+    retries: int = 0
+    backoff: float = 1.0
+    retry_on: tuple[type[BaseException], ...] = (BaseException,)
+    env: Mapping[str, str] = field(default_factory=dict)
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
+    isolate: bool = False
+    after: Sequence[object] = ()
+    allow_failure: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the record says of them: those that were set, environment values left out."""
+        plain = TaskOptions()
+        described: dict[str, Any] = {}
+        for key in ("cpus", "gpus", "memory", "timeout", "retries", "backoff", "isolate", "allow_failure"):
+            if getattr(self, key) != getattr(plain, key):
+                described[key] = getattr(self, key)
+        if self.resources:
+            described["resources"] = dict(self.resources)
+        if self.retry_on != plain.retry_on:
+            described["retry_on"] = [f"{e.__module__}.{e.__qualname__}" for e in self.retry_on]
+        if self.env:
+            described["env"] = sorted(self.env)
+        if self.runtime_env:
+            described["runtime_env"] = sorted(self.runtime_env)
+        return described
+
+
+def parse_duration(text: str | float, option: str = "duration") -> float:
+    """Return a duration in seconds.
+
+    >>> parse_duration("1h 30m")
+    5400.0
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        seconds = float(text)
+    else:
+        compact = str(text).replace(" ", "")
+        parts = _DURATION.findall(compact)
+        if not parts or "".join(n + u for n, u in parts) != compact:
+            raise OptionError(
+                f"{option}={text!r} is not a duration: write numbers with ms, s, m, h or d, "
+                'such as "90s" or "1h 30m"'
+            )
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds <= 0:
+        raise OptionError(f"{option}={text!r} is not more than zero")
+    return seconds
+
+
+def parse_memory(text: str | int, option: str = "memory") -> int:
+    """Return an amount of memory in bytes; the suffixes are Kubernetes'.
+
+    >>> parse_memory("2Gi")
+    2147483648
+    """
+    found = _MEMORY.fullmatch(str(text).strip())
+    if found is None or float(found[1]) <= 0:
+        raise OptionError(
+            f"{option}={text!r} is not an amount of memory: write a number with Ki, Mi, Gi, Ti, "
+            'k, M, G or T, such as "2Gi"'
+        )
+    return int(float(found[1]) * _BYTES[found[2]])
+
+
+def resolve_options(base: TaskOptions, given: Mapping[str, Any], where: str) -> TaskOptions:
+    """Return `base` with `given` on top, checked.
+
+    Raises:
+        OptionError: names the option, the value and what would be right.
+    """
+    from dataclasses import replace
+
+    known = Options.__annotations__
+    checked: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+            raise OptionError(f"{where}: unknown option {key!r}; {hint}")
+        try:
+            checked[key] = _CHECKS[key](value, key)
+        except OptionError as error:
+            raise OptionError(f"{where}: {error}") from None
+    return replace(base, **checked)
+
+
+def _amount(value: Any, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise OptionError(f"{key}={value!r} is not a number of at least 0")
+    return float(value)
+
+
+def _count(value: Any, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise OptionError(f"{key}={value!r} is not a whole number of at least 0")
+    return value
+
+
+def _flag(value: Any, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"{key}={value!r} is not True or False")
+    return value
+
+
+def _name(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", value):
+        raise OptionError(
+            f"{key}={value!r} is not a task name: use 1 to 100 letters, digits, '_', '.' or '-'"
+        )
+    return value
+
+
+def _mapping(kind: type | tuple[type, ...], words: str) -> Any:
+    def check(value: Any, key: str) -> Mapping[str, Any]:
+        fits = isinstance(value, Mapping) and all(
+            isinstance(k, str) and isinstance(v, kind) for k, v in value.items()
+        )
+        if not fits:
+            raise OptionError(f"{key}={value!r} is not a mapping of names to {words}")
+        return dict(value)
+
+    return check
+
+
+def _exceptions(value: Any, key: str) -> tuple[type[BaseException], ...]:
+    listed = value if isinstance(value, tuple | list) else (value,)
+    if not all(isinstance(item, type) and issubclass(item, BaseException) for item in listed):
+        raise OptionError(f"{key}={value!r} is not exception types, such as (ConnectionError,)")
+    return tuple(listed)
+
+
+def _handles(value: Any, key: str) -> tuple[object, ...]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise OptionError(f"{key}={value!r} is not a list of what tasks returned")
+    return tuple(value)
+
+
+_CHECKS: Final[Mapping[str, Any]] = {
+    "name": _name,
+    "cpus": _amount,
+    "gpus": _amount,
+    "memory": parse_memory,
+    "resources": _mapping((int, float), "numbers"),
+    "timeout": parse_duration,
+    "retries": _count,
+    "backoff": parse_duration,
+    "retry_on": _exceptions,
+    "env": _mapping(str, "strings"),
+    "runtime_env": _mapping(object, "values"),
+    "isolate": _flag,
+    "after": _handles,
+    "allow_failure": _flag,
+}

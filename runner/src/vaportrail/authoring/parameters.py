@@ -1,0 +1,185 @@
+"""Pipeline parameters: validated and coerced by the signature before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pydantic
+import yaml
+from pydantic import SecretStr
+
+from vaportrail.errors import ParameterError
+from vaportrail.telemetry.values import describe
+
+__all__ = ["Hidden", "Parameters", "parse_assignments", "read_parameter_file"]
+
+HIDDEN_TEXT = "<hidden>"
+
+
+class Hidden:
+    """Marks a parameter or argument whose value is never recorded: ``Annotated[str, Hidden]``.
+
+    Example:
+        >>> from typing import Annotated
+        >>> from vaportrail import Hidden, pipeline
+        >>> @pipeline
+        ... def nightly(api_key: Annotated[str, Hidden]) -> None: ...
+    """
+
+
+def is_hidden(annotation: Any) -> bool:
+    """Return whether an annotation says that values must not be recorded."""
+    marks = getattr(annotation, "__metadata__", ())
+    return annotation is SecretStr or any(mark is Hidden or isinstance(mark, Hidden) for mark in marks)
+
+
+@lru_cache(maxsize=4096)
+def hidden_names(fn: Callable[..., Any]) -> frozenset[str]:
+    """Return the names of a function's parameters whose values must not be recorded."""
+    try:
+        hints = get_type_hints(fn, include_extras=True)
+    except Exception:
+        hints = getattr(fn, "__annotations__", {})
+    return frozenset(name for name, annotation in hints.items() if is_hidden(annotation))
+
+
+class Parameters:
+    """The parameters of one pipeline, from its function's signature."""
+
+    def __init__(self, pipeline: str, fn: Callable[..., Any]) -> None:
+        self._pipeline = pipeline
+        self._hidden = hidden_names(fn)
+        hints = get_type_hints(fn, include_extras=True)
+        self._adapters: dict[str, pydantic.TypeAdapter[Any]] = {}
+        self._defaults: dict[str, Any] = {}
+        self._open: set[str] = set()
+        for parameter in inspect.signature(fn).parameters.values():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+                raise ParameterError(
+                    f"pipeline {pipeline!r}: parameter {parameter.name!r} cannot be given by name; "
+                    "pipelines take plain named parameters"
+                )
+            annotation = hints.get(parameter.name, Any)
+            if annotation is Any:
+                self._open.add(parameter.name)
+            config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+            try:
+                adapter = pydantic.TypeAdapter(annotation, config=config)
+            except pydantic.PydanticUserError:  # the type brings a configuration of its own
+                adapter = pydantic.TypeAdapter(annotation)
+            self._adapters[parameter.name] = adapter
+            if parameter.default is not parameter.empty:
+                self._defaults[parameter.name] = parameter.default
+
+    def validate(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters, coerced to their annotations, defaults filled in.
+
+        Raises:
+            ParameterError: one is unknown, missing or ill-typed; the message names all of them.
+        """
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for name in given:
+            if name not in self._adapters:
+                problems.append(self._unknown(name))
+        for name, adapter in self._adapters.items():
+            if name in given:
+                try:
+                    values[name] = self._coerce(name, adapter, given[name])
+                except pydantic.ValidationError as error:
+                    problems.append(self._ill_typed(name, given[name], error))
+            elif name in self._defaults:
+                values[name] = self._defaults[name]
+            else:
+                problems.append(f"parameter {name!r} is missing: give it with -p {name}=VALUE")
+        if problems:
+            raise ParameterError(f"pipeline {self._pipeline!r}: " + "; ".join(problems))
+        return values
+
+    def describe(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the record says of validated values; hidden ones read ``"<hidden>"``."""
+        described = {}
+        for name, value in values.items():
+            if name in self._hidden:
+                described[name] = HIDDEN_TEXT
+                continue
+            try:
+                described[name] = describe(self._adapters[name].dump_python(value, mode="json"))
+            except Exception:
+                described[name] = describe(value)
+        return described
+
+    def _coerce(self, name: str, adapter: pydantic.TypeAdapter[Any], raw: Any) -> Any:
+        if not isinstance(raw, Assignment):
+            return adapter.validate_python(raw)
+        if name in self._open:
+            return adapter.validate_python(_parsed(raw))
+        try:
+            return adapter.validate_python(str(raw))
+        except pydantic.ValidationError:
+            return adapter.validate_python(_parsed(raw))
+
+    def _unknown(self, name: str) -> str:
+        known = list(self._adapters)
+        close = difflib.get_close_matches(name, known, n=1)
+        if close:
+            return f"unknown parameter {name!r}; did you mean {close[0]!r}?"
+        return f"unknown parameter {name!r}; it takes {', '.join(known) if known else 'none'}"
+
+    def _ill_typed(self, name: str, raw: Any, error: pydantic.ValidationError) -> str:
+        shown = HIDDEN_TEXT if name in self._hidden else repr(str(raw) if isinstance(raw, Assignment) else raw)
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"[{step!r}]" for step in first["loc"])
+        return f"parameter {name!r}{place} does not take {shown}: {first['msg']}"
+
+
+class Assignment(str):
+    """The text of one `-p name=value`, whose type only the annotation knows."""
+
+    __slots__ = ()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return str(text)
+
+
+def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Assignment]:
+    """Return `-p name=value` arguments as a mapping.
+
+    Raises:
+        ParameterError: one has no `=`, or a name is given twice.
+    """
+    parsed: dict[str, Assignment] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise ParameterError(f"-p {assignment!r} is not NAME=VALUE, such as -p epochs=3")
+        if name in parsed:
+            raise ParameterError(f"parameter {name!r} is given twice with -p")
+        parsed[name] = Assignment(value)
+    return parsed
+
+
+def read_parameter_file(path: Path) -> dict[str, Any]:
+    """Return the parameters in a YAML or JSON file, a mapping of names to values.
+
+    Raises:
+        ParameterError: the file cannot be read, or is no such mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParameterError(f"parameter file {str(path)!r} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"parameter file {str(path)!r} is neither YAML nor JSON: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ParameterError(f"parameter file {str(path)!r} does not hold a mapping of names to values")
+    return content

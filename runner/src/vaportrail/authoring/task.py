@@ -1,0 +1,101 @@
+"""`@task`: a function whose calls inside a pipeline become tasks of the run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+
+from vaportrail.authoring import session
+from vaportrail.authoring.options import Options, TaskOptions, resolve_options
+from vaportrail.errors import OptionError
+
+__all__ = ["Task", "task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Task(Generic[P, R]):
+    """A function that can run as a task; made by `@task`.
+
+    Attributes:
+        fn: the plain function.
+        name: the task's name in the record.
+        kind: ``"python"`` or ``"notebook"``.
+    """
+
+    kind = "python"
+
+    def __init__(self, fn: Callable[P, R], options: TaskOptions | None = None) -> None:
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self.task_options = options or TaskOptions()
+
+    @property
+    def name(self) -> str:
+        return self.task_options.name or getattr(self.fn, "__name__", type(self.fn).__name__)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Submit a task in a pipeline's run; call the plain function anywhere else."""
+        current = session.current()
+        if current is None:
+            return self.fn(*args, **kwargs)
+        return cast("R", current.submit(self, args, kwargs))
+
+    def map(self, *columns: Iterable[Any], **fixed: Any) -> list[R]:
+        """Call the task once for each row of `columns`, as `zip(strict=True)` makes them.
+
+        Example:
+            >>> from vaportrail import task
+            >>> @task
+            ... def add(a: int, b: int, c: int = 0) -> int:
+            ...     return a + b + c
+            >>> add.map([1, 2], [10, 20], c=100)
+            [111, 122]
+        """
+        call = cast("Callable[..., R]", self)
+        return [call(*row, **fixed) for row in zip(*columns, strict=True)]
+
+    def options(self, **options: Unpack[Options]) -> Task[P, R]:
+        """Return the same task with other options; see `Options`.
+
+        Example:
+            >>> slow = train.options(timeout="1h", retries=2)(data)  # doctest: +SKIP
+        """
+        where = f"options of task {self.name!r}"
+        return type(self)(self.fn, resolve_options(self.task_options, options, where))
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}>"
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(**options: Unpack[Options]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Callable[P, R] | None = None, /, **options: Unpack[Options]) -> Any:
+    """Make a function a task, as ``@task`` or ``@task(cpus=2, timeout="10m", retries=1)``.
+
+    Inside a pipeline's run a call submits the task at once and gives its handle, typed as the
+    result. Anywhere else the call is the plain function's.
+
+    Raises:
+        OptionError: an option is unknown or ill-formed; the message names it.
+
+    Example:
+        >>> from vaportrail import task
+        >>> @task(retries=2)
+        ... def double(x: int) -> int:
+        ...     return 2 * x
+        >>> double(21)
+        42
+    """
+
+    def decorate(fn: Callable[P, R]) -> Task[P, R]:
+        if not callable(fn):
+            raise OptionError(f"@task decorates a function, not {type(fn).__name__}: {fn!r}")
+        where = f"task {getattr(fn, '__name__', fn)!r}"
+        return Task(fn, resolve_options(TaskOptions(), options, where))
+
+    return decorate if fn is None else decorate(fn)

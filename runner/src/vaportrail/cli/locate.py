@@ -1,0 +1,61 @@
+"""Which run a user means: a path, a URI, a run's name or the start of its id, or the latest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaportrail.errors import RecordNotFound
+from vaportrail.record.read import Run, list_runs, open_run
+from vaportrail.storage import layout
+
+__all__ = ["default_root", "locate", "root_option", "run_argument"]
+
+
+def default_root() -> str:
+    """Return the record root that is used where none is given."""
+    return os.environ.get("VAPORTRAIL_RECORD") or layout.DEFAULT_ROOT
+
+
+def root_option(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--record`, the record root."""
+    return click.option(
+        "--record", "root", metavar="ROOT", default=default_root, show_default="vaportrail-runs",
+        help="Record root: a folder or a URI such as s3://bucket/prefix. Env: VAPORTRAIL_RECORD.",
+    )(fn)  # fmt: skip
+
+
+def run_argument(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument RUN."""
+    return click.argument("run", default="latest", metavar="[RUN]")(fn)
+
+
+def locate(text: str, root: str) -> Run:
+    """Return the run that `text` means.
+
+    Args:
+        text: a record's folder or URI, a run's name or folder name, the start of its UUID, or
+            ``latest``.
+        root: where to look by name.
+
+    Raises:
+        RecordNotFound: there is none, or more than one.
+    """
+    if "://" in text or (os.sep in text and Path(text).exists()) or (Path(text) / layout.MANIFEST).exists():
+        return open_run(text)
+    runs = list_runs(root)
+    if text == "latest":
+        for run in runs:
+            return run
+        raise RecordNotFound(f"there is no run below {root} yet; start one with: vaportrail run FILE.py:PIPELINE")
+    matches = [run for run in runs if text in (run.name, run.uri.rpartition("/")[2]) or run.facts.run.uid.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(run.uri.rpartition("/")[2] for run in matches[:5])
+        raise RecordNotFound(f"{text!r} means {len(matches)} runs below {root}: {names}; give more of it")
+    raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls --record {root}")

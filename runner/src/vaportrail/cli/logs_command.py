@@ -1,0 +1,37 @@
+"""`vaportrail logs`"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from vaportrail.cli import words
+from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.errors import UsageError
+
+__all__ = ["command"]
+
+
+@click.command("logs")
+@run_argument
+@root_option
+@click.option("--task", "task_id", metavar="ID", help="Only of this task, such as train-2.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(run: str, root: str, task_id: str | None, as_json: bool) -> None:
+    """Print a run's log lines and output, in the order they were made.
+
+    RUN is a record's folder or URI, a run's name, the start of its id, or `latest` (the default).
+    """
+    found = locate(run, root)
+    ids = [task.id for task in found.tasks]
+    if task_id is not None and task_id not in ids:
+        raise UsageError(f"--task {task_id!r} is no task of this run; it has {', '.join(ids)}")
+    for line in found.logs(task=task_id):
+        if as_json:
+            click.echo(json.dumps(asdict(line)))
+            continue
+        owner = f"{line.task}" + (f"#{line.attempt}" if line.attempt > 1 else "")
+        source = click.style(line.source, dim=True)
+        click.echo(f"{words.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")

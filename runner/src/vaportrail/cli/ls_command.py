@@ -1,0 +1,71 @@
+"""`vaportrail ls`"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vaportrail.cli import words
+from vaportrail.cli.locate import root_option
+from vaportrail.errors import RecordError
+from vaportrail.record.read import Run, scan_runs
+
+__all__ = ["command"]
+
+
+@click.command("ls")
+@root_option
+@click.option("--pipeline", metavar="NAME", help="Only runs of this pipeline.")
+@click.option("-n", "--limit", default=50, show_default=True, help="How many runs, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def command(root: str, pipeline: str | None, limit: int, as_json: bool) -> None:
+    """List the runs below a record root, newest first."""
+    shown = 0
+    for run in scan_runs(root, pipeline=pipeline):
+        if isinstance(run, RecordError):
+            click.echo(f"warning: {run}", err=True)
+            continue
+        if shown == limit:
+            click.echo(f"… and more: raise -n (now {limit})", err=True)
+            break
+        if as_json:
+            click.echo(json.dumps(summary(run)))
+        else:
+            if not shown:
+                click.echo(f"{'OUTCOME':<12} {'PIPELINE':<16} {'DURATION':>9}  {'TASKS':>5}  RUN")
+            click.echo(line(run))
+        shown += 1
+    if not shown:
+        click.echo(f"no runs below {root}", err=True)
+
+
+def line(run: Run) -> str:
+    """Return a run as one line of the list."""
+    verdict = run.facts.verdict
+    name = run.uri.rpartition("/")[2]
+    called = f" ({run.name})" if run.name != name else ""
+    state = "" if run.sealed else click.style("  running" if run.alive else "  not sealed", fg="cyan")
+    seconds = words.duration(verdict.duration_seconds)
+    return (
+        f"{words.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
+        f"{len(run.facts.tasks):>5}  {name}{called}{state}"
+    )
+
+
+def summary(run: Run) -> dict[str, object]:
+    """Return a run as one JSON object."""
+    return {
+        "uri": run.uri,
+        "uid": run.facts.run.uid,
+        "name": run.name,
+        "pipeline": run.facts.run.pipeline,
+        "outcome": run.outcome.value,
+        "message": run.facts.verdict.message,
+        "sealed": run.sealed,
+        "created": run.facts.run.created,
+        "duration_seconds": run.facts.verdict.duration_seconds,
+        "tasks": run.facts.verdict.tasks,
+        "parameters": run.facts.run.parameters,
+        "tags": run.facts.run.tags,
+    }

@@ -1,0 +1,79 @@
+"""`vaportrail`: the entry point; loads only the command that is called, so that help is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from vaportrail.errors import UsageError, VaportrailError
+from vaportrail.version import __version__
+
+__all__ = ["main"]
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+# One line each here, so that `vaportrail --help` need not import the commands.
+COMMANDS = {
+    "run": "Run a pipeline here and seal its record.",
+    "ls": "List the runs below a record root.",
+    "show": "Show one run: the verdict first.",
+    "logs": "Print a run's log lines and output.",
+    "verify": "Check every byte of a record.",
+    "seal": "Seal a run whose runner died.",
+    "export": "Turn a record into a diagram or a folder.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"vaportrail.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: vaportrail run hello.py:hello",
+)
+@click.version_option(__version__, prog_name="vaportrail")
+def group() -> None:
+    """Run Python and notebook workflows on Ray; keep one sealed record of each run."""
+
+
+def main(args: list[str] | None = None) -> Any:
+    """Run the command line; exits with 0 on success, 1 on a failed run or record, 2 on bad input."""
+    try:
+        code = group.main(args=args, prog_name="vaportrail", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except UsageError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+    except VaportrailError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `vaportrail logs … | head`.
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,132 @@
+"""Progress of a run: a live table on a terminal, one plain line an event elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from vaportrail.cli import words
+from vaportrail.contract import Failure, Outcome
+
+__all__ = ["LiveProgress", "PlainProgress", "make_progress"]
+
+
+class PlainProgress:
+    """One line an event, for pipes and logs."""
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.time) -> None:
+        self._out = out
+        self._clock = clock
+        self._labels: dict[str, str] = {}
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def _say(self, text: str) -> None:
+        stamp = time.strftime("%H:%M:%S", time.localtime(self._clock()))
+        print(f"{stamp} {text}", file=self._out, flush=True)
+
+    def milestone(self, name: str) -> None:
+        self._say(name)
+
+    def task_submitted(self, task_id: str, label: str) -> None:
+        self._labels[task_id] = label
+
+    def attempt_started(self, task_id: str, attempt: int) -> None:
+        again = f", attempt {attempt}" if attempt > 1 else ""
+        self._say(f"{task_id} handed to Ray: {self._labels[task_id]}{again}")
+
+    def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
+        why = f" after {failure.type}: {failure.message}" if failure is not None else ""
+        self._say(f"{task_id} attempt {attempt} in {words.duration(delay)}{why}")
+
+    def task_ended(
+        self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
+    ) -> None:
+        why = f": {failure.type}: {failure.message}" if failure is not None else ""
+        because = f": {cause} did not succeed" if cause else ""
+        self._say(f"{task_id} {outcome.value} {words.duration(seconds)}{why}{because}")
+
+
+class LiveProgress:
+    """A table of the tasks, redrawn as they go; failures stay on the screen above it."""
+
+    _ROWS = 20
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(file=out)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._milestone = ""
+        self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=8)
+
+    def __enter__(self) -> LiveProgress:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def milestone(self, name: str) -> None:
+        self._milestone = name
+
+    def task_submitted(self, task_id: str, label: str) -> None:
+        with self._lock:
+            self._rows[task_id] = {"label": label, "state": "waiting", "since": self._clock()}
+
+    def attempt_started(self, task_id: str, attempt: int) -> None:
+        with self._lock:
+            state = "running" if attempt == 1 else f"running, attempt {attempt}"
+            self._rows[task_id] |= {"state": state, "since": self._clock()}
+
+    def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
+        with self._lock:
+            self._rows[task_id] |= {"state": f"retry in {words.duration(delay)}", "since": self._clock()}
+
+    def task_ended(
+        self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
+    ) -> None:
+        with self._lock:
+            self._rows[task_id] |= {"state": outcome.value, "seconds": seconds, "ended": outcome}
+        if failure is not None:
+            text = f"{task_id} {outcome.value}: {failure.type}: {failure.message}"
+            self._console.print(text, style="red", markup=False, highlight=False)
+
+    def _draw(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        with self._lock:
+            rows = list(self._rows.items())
+        ended = sum(1 for _, row in rows if "ended" in row)
+        live = [item for item in rows if "ended" not in item[1]]
+        # What is going on comes first where not everything fits.
+        shown = rows if len(rows) <= self._ROWS else live[: self._ROWS]
+        for task_id, row in shown:
+            seconds = row.get("seconds", self._clock() - row["since"])
+            ok = row.get("ended")
+            style = "cyan" if ok is None else "green" if ok.ok else "yellow" if ok is Outcome.SKIPPED else "red"
+            table.add_row(Text(row["state"], style=style), task_id, words.duration(seconds), Text(row["label"]))
+        if len(shown) < len(rows):
+            table.add_row("", f"… {len(rows) - len(shown)} more", "", "")
+        head = f"{ended} of {len(rows)} tasks ended" if rows else self._milestone
+        table.add_row(Text(head, style="bold"), "", "", "")
+        return table
+
+
+def make_progress(*, plain: bool) -> PlainProgress | LiveProgress:
+    """Return live progress where standard error is a terminal, plain lines elsewhere."""
+    if plain or not sys.stderr.isatty():
+        return PlainProgress(sys.stderr)
+    return LiveProgress(sys.stderr)

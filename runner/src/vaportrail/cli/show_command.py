@@ -1,0 +1,126 @@
+"""`vaportrail show`"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from vaportrail.cli import words
+from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.contract import Outcome
+from vaportrail.record.label import task_label
+from vaportrail.record.manifest import AttemptInfo, TaskInfo
+from vaportrail.record.read import Run
+from vaportrail.record.times import from_rfc3339
+
+__all__ = ["command", "verdict_line"]
+
+
+@click.command("show")
+@run_argument
+@root_option
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest (of a live run, its facts).")
+def command(run: str, root: str, as_json: bool) -> None:
+    """Show one run: the verdict first, then tasks, values, files.
+
+    RUN is a record's folder or URI, a run's name, the start of its id, or `latest` (the default).
+    """
+    found = locate(run, root)
+    if as_json:
+        click.echo((found.manifest or found.facts).model_dump_json(indent=2, by_alias=True))
+        return
+    for text in describe(found):
+        click.echo(text)
+
+
+def verdict_line(run: Run) -> str:
+    """Return the one line that says how a run ended."""
+    verdict = run.facts.verdict
+    state = "sealed" if run.sealed else "running" if run.alive else "not sealed"
+    return (
+        f"{words.outcome(run.outcome)}  {run.facts.run.pipeline}/{run.name}  "
+        f"{words.duration(verdict.duration_seconds)}  {state}: {verdict.message}"
+    )
+
+
+def describe(run: Run) -> Iterator[str]:
+    """Yield the lines of the page."""
+    facts = run.facts
+    yield verdict_line(run)
+    yield f"record      {run.uri}"
+    if facts.run.parameters:
+        yield "parameters  " + ", ".join(f"{k}={v}" for k, v in facts.run.parameters.items())
+    if facts.run.tags:
+        yield "tags        " + ", ".join(f"{k}={v}" for k, v in facts.run.tags.items())
+    git = facts.environment.get("git") or {}
+    if git:
+        dirty = " (changed)" if git.get("dirty") else ""
+        yield f"revision    {git['revision'][:12]} on {git.get('branch') or '?'}{dirty}"
+    counts = facts.counts
+    yield (
+        f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, "
+        f"loss: {_loss(run)}"
+    )
+    yield ""
+    yield from _tasks(run)
+    yield from _failures(run)
+    yield from _values(run)
+
+
+def _loss(run: Run) -> str:
+    counts = run.facts.counts
+    lost = counts.logs.lost + counts.spans.lost + counts.metrics.lost
+    if counts.loss == "None":
+        return "none"
+    return f"{lost} records" if counts.loss == "Counted" else f"{lost} records or more"
+
+
+def _tasks(run: Run) -> Iterator[str]:
+    width = max((len(task.id) for task in run.facts.tasks), default=4)
+    for task in run.facts.tasks:
+        seconds = _running_seconds(run, task)
+        time = words.duration(seconds) if seconds is not None else ""
+        more = f"  after {task.attempts} attempts" if task.attempts > 1 else ""
+        because = f"  because {task.cause} did not succeed" if task.cause else ""
+        yield f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}  {task_label(task)}{more}{because}"
+
+
+def _running_seconds(run: Run, task: TaskInfo) -> float | None:
+    """Return how long a task's attempts ran, queueing left out; None where none did."""
+    spans = [a for a in run.facts.attempts if a.task == task.id and a.started and a.ended]
+    if not spans:
+        return None
+    return sum(from_rfc3339(a.ended) - from_rfc3339(a.started) for a in spans) / 1e9
+
+
+def _failures(run: Run) -> Iterator[str]:
+    for attempt in run.facts.attempts:
+        if attempt.failure is not None and attempt.outcome is not Outcome.SUCCEEDED:
+            yield ""
+            yield from failure_lines(attempt)
+
+
+def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
+    """Yield an attempt's failure with its traceback."""
+    failure = attempt.failure
+    assert failure is not None
+    yield f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}: {failure.type}: {failure.message}"
+    for line in failure.traceback.rstrip().splitlines():
+        yield f"    {line}"
+
+
+def _values(run: Run) -> Iterator[str]:
+    facts = run.facts
+    if facts.params or facts.metrics or facts.tags:
+        yield ""
+        yield "logged"
+    for value in [*facts.params, *facts.tags]:
+        yield f"  {value.task or '(pipeline)':<20} {value.name} = {value.value}"
+    for metric in facts.metrics:
+        steps = f"  (last of {metric.count}, {metric.min:g} … {metric.max:g})" if metric.count > 1 else ""
+        yield f"  {metric.task or '(pipeline)':<20} {metric.name} = {metric.last:.6g}{steps}"
+    if facts.artifacts:
+        yield ""
+        total = sum(artifact.size for artifact in facts.artifacts)
+        yield f"files       {len(facts.artifacts)}, {words.size(total)}; unpack them with: vaportrail export tree"

@@ -1,0 +1,70 @@
+"""`vaportrail verify`"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from vaportrail.cli import words
+from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.errors import RecordError
+from vaportrail.record.verify import Problem, Verification, rebuild_facts, verify
+from vaportrail.storage.store import normalise_root, open_store
+
+__all__ = ["command"]
+
+
+@click.command("verify")
+@run_argument
+@root_option
+@click.option("--rebuild", is_flag=True, help="Also rebuild the manifest from the OTLP files and compare.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
+    """Check that a record is whole: every file there, none added, every byte as it was sealed.
+
+    RUN is a record's folder or URI, a run's name, the start of its id, or `latest` (the default).
+    Exits with 0 only if the record is whole; otherwise each line names a file.
+    """
+    place = _place(run, root)
+    store = open_store(place)
+    found = verify(store, place)
+    if rebuild and found.ok and found.manifest is not None:
+        found.problems.extend(_compare(found, store))
+    if as_json:
+        problems = [asdict(problem) for problem in found.problems]
+        click.echo(json.dumps({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems}))
+    elif found.ok:
+        sealed = click.style("verified", fg="green")
+        click.echo(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
+    else:
+        for problem in found.problems:
+            click.echo(f"{click.style('BROKEN', fg='red', bold=True)}  {problem.path}: {problem.message}")
+    return 0 if found.ok else 1
+
+
+def _place(run: str, root: str) -> str:
+    """Return the record's folder or URI, also of one whose manifest is damaged."""
+    try:
+        return locate(run, root).uri
+    except RecordError:
+        place = normalise_root(run)
+        try:
+            if open_store(place).list(""):
+                return place
+        except RecordError:
+            pass
+        raise
+
+
+def _compare(found: Verification, store: object) -> list[Problem]:
+    assert found.manifest is not None
+    rebuilt = rebuild_facts(store, found.manifest)  # type: ignore[arg-type]
+    said = found.manifest.facts.model_dump(mode="json")
+    now = rebuilt.model_dump(mode="json")
+    return [
+        Problem("manifest.json", f"{key!r} does not follow from the OTLP files")
+        for key in said
+        if said[key] != now[key]
+    ]

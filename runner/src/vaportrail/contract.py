@@ -1,0 +1,108 @@
+"""What every part agrees on: how things end, and who a run is.
+
+This module imports nothing heavier than pydantic, so that a process without Ray can use it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Failure", "Outcome", "RunIdentity"]
+
+
+class Outcome(StrEnum):
+    """How a run, a task or one of its attempts ended.
+
+    The names are closed: a reader may rely on them. `UNFINISHED` is never the end of a sealed
+    record's parts; it is what a live run's tasks show until they end.
+    """
+
+    SUCCEEDED = "SUCCEEDED"
+    """The code returned."""
+    FAILED = "FAILED"
+    """The code raised; `Failure` holds the exception and its traceback."""
+    TIMED_OUT = "TIMED_OUT"
+    """An attempt ran longer than its `timeout`."""
+    OOM_KILLED = "OOM_KILLED"
+    """Ray's memory monitor or the kernel's cgroup ended the process for its memory."""
+    WORKER_LOST = "WORKER_LOST"
+    """The attempt's process ended without a word (a signal, `os._exit`, a crash)."""
+    NODE_LOST = "NODE_LOST"
+    """The node of the attempt went away."""
+    VALUE_LOST = "VALUE_LOST"
+    """The task had succeeded, but its value is gone from the cluster."""
+    CANCELLED = "CANCELLED"
+    """The run was cancelled before the code ended."""
+    SKIPPED = "SKIPPED"
+    """The task never ran, because something it needs did not succeed."""
+    RUNNER_LOST = "RUNNER_LOST"
+    """The runner itself died before it could say how this ended."""
+    UNFINISHED = "UNFINISHED"
+    """Not ended yet (only while a run is live)."""
+
+    @property
+    def ok(self) -> bool:
+        """True only for `SUCCEEDED`."""
+        return self is Outcome.SUCCEEDED
+
+    @property
+    def ended(self) -> bool:
+        """True for every outcome but `UNFINISHED`."""
+        return self is not Outcome.UNFINISHED
+
+    @property
+    def cicd_result(self) -> str:
+        """The value of OpenTelemetry's `cicd.pipeline.result` that says the same."""
+        return _CICD_RESULT.get(self, "error")
+
+
+_CICD_RESULT = {
+    Outcome.SUCCEEDED: "success",
+    Outcome.FAILED: "failure",
+    Outcome.TIMED_OUT: "timeout",
+    Outcome.CANCELLED: "cancellation",
+    Outcome.SKIPPED: "skip",
+}
+
+
+class Failure(BaseModel):
+    """Why something ended badly: an exception, or the evidence there is of a process's end.
+
+    Attributes:
+        type: the exception's full name, such as ``"builtins.ValueError"``.
+        message: the exception's own words.
+        traceback: the whole traceback as Python prints it, from the user's first frame on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class RunIdentity(BaseModel):
+    """Who a run is; fixed before anything starts.
+
+    Attributes:
+        uid: the run's UUID.
+        pipeline: the pipeline's name, a segment of the record's path.
+        name: what the user calls this run; the record's directory name unless given.
+        created_unix_nano: when the run was asked for, nanoseconds since the epoch.
+        parameters: the validated parameters in JSON form; hidden ones read ``"<hidden>"``.
+        tags: free text by name.
+        entrypoint: what was run, such as ``"mnist.pipeline:mnist"``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uid: str
+    pipeline: str
+    name: str
+    created_unix_nano: int
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    entrypoint: str = ""

@@ -1,0 +1,109 @@
+"""Every error that Vaportrail raises on purpose.
+
+```
+VaportrailError
+├── UsageError             the caller's input: names the field, the value and the fix
+│   ├── ParameterError     a pipeline parameter is unknown, missing or ill-typed
+│   ├── OptionError        a task option is unknown or ill-formed
+│   ├── EntrypointError    MODULE:PIPELINE does not lead to a pipeline
+│   └── HandleError        a handle was used as if it were its value
+├── TaskFailed             `result(x)` of a task that did not succeed
+├── RecordError            a record cannot be found, read, written or trusted
+│   ├── RecordNotFound
+│   ├── UnsupportedVersion the record was written by a newer major version
+│   ├── StoreUnsafe        the object store ignores conditional creates
+│   └── SealConflict       something different already stands under a sealed name
+└── RunActive              the run is still alive, so it cannot be sealed from outside
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vaportrail.contract import Failure, Outcome
+
+__all__ = [
+    "EntrypointError",
+    "HandleError",
+    "OptionError",
+    "ParameterError",
+    "RecordError",
+    "RecordNotFound",
+    "RunActive",
+    "SealConflict",
+    "StoreUnsafe",
+    "TaskFailed",
+    "UnsupportedVersion",
+    "UsageError",
+    "VaportrailError",
+]
+
+
+class VaportrailError(Exception):
+    """Base of every error that Vaportrail raises on purpose."""
+
+
+class UsageError(VaportrailError):
+    """The caller's input is wrong; the message names the field, the value and the fix."""
+
+
+class ParameterError(UsageError):
+    """A pipeline parameter is unknown, missing or does not fit its annotation."""
+
+
+class OptionError(UsageError):
+    """A task option is unknown or ill-formed."""
+
+
+class EntrypointError(UsageError):
+    """`MODULE:PIPELINE` does not lead to a pipeline."""
+
+
+class HandleError(UsageError, TypeError):
+    """A handle was used where its value is needed; `result(handle)` gives the value."""
+
+
+class TaskFailed(VaportrailError):
+    """A task whose value was asked for did not succeed.
+
+    Attributes:
+        task: the task's id, such as ``"train-2"``.
+        outcome: how the task ended.
+        failure: the exception's type, message and traceback, where there was one.
+    """
+
+    def __init__(self, task: str, outcome: Outcome, failure: Failure | None = None) -> None:
+        self.task = task
+        self.outcome = outcome
+        self.failure = failure
+        detail = "" if failure is None else f": {failure.type}: {failure.message}"
+        super().__init__(f"task {task!r} ended {outcome.value}{detail}")
+
+    def __reduce__(self) -> tuple[type[TaskFailed], tuple[str, Outcome, Failure | None]]:
+        return (type(self), (self.task, self.outcome, self.failure))
+
+
+class RecordError(VaportrailError):
+    """A record cannot be found, read, written or trusted."""
+
+
+class RecordNotFound(RecordError):
+    """No record (sealed or live) stands at the given place."""
+
+
+class UnsupportedVersion(RecordError):
+    """The record was written by a newer major version of its format."""
+
+
+class StoreUnsafe(RecordError):
+    """The object store ignores conditional creates, so it could overwrite a sealed record."""
+
+
+class SealConflict(RecordError):
+    """Something different already stands under a name that the seal must create."""
+
+
+class RunActive(VaportrailError):
+    """The run is still alive, so it cannot be sealed from outside."""

@@ -1,0 +1,211 @@
+"""One attempt, inside its Ray worker: set up the record's hand, run the function, say how it ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from opentelemetry import context as otel_context
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.execution.deadline import AttemptTimedOut, time_limit
+from vaportrail.execution.payload import load_call, load_function
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.capture import Capture
+from vaportrail.telemetry.context import AttemptScope, RunSettings, set_attempt_scope
+from vaportrail.telemetry.identity import attempt_span_id, task_span_id
+from vaportrail.telemetry.recorder import Recorder, install
+from vaportrail.telemetry.stdlib_logging import install_handler
+from vaportrail.telemetry.tracing import install_provider, parent_context
+
+__all__ = ["AttemptSpec", "Report", "describe_failure", "run_attempt", "stack_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpec:
+    """What a worker must know to run an attempt, besides the arguments."""
+
+    task_id: str
+    task_name: str
+    attempt: int
+    function: bytes
+    timeout: float | None = None
+    env: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an attempt says of itself; travels to the driver beside the value."""
+
+    outcome: Outcome
+    failure: Failure | None = None
+    error: bytes = b""
+    """The exception itself, pickled, where it can be."""
+
+
+class FailureCarrier(Exception):
+    """An exception that already knows how it should be told, such as a notebook cell's."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+    def __reduce__(self) -> tuple[type[FailureCarrier], tuple[Failure]]:
+        return (type(self), (self.failure,))
+
+
+_captures: dict[str, Capture] = {}
+
+
+def stack_file(spool: str, task_id: str, attempt: int) -> Path:
+    """Return where an attempt's stacks go when its time limit has to end its process."""
+    return Path(spool) / f"{task_id}.{attempt}.stack"
+
+
+def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: Any) -> tuple[Report, Any]:
+    """Run one attempt of a task; the second value is the task's own.
+
+    Nothing that the user's code does raises out of here: what happened is in the report.
+    """
+    settings = _read_settings(settings_json)
+    recorder, capture = _prepare(settings)
+    uid = settings.identity.uid
+    span_id = attempt_span_id(uid, spec.task_id, spec.attempt, settings.driver)
+    parent = task_span_id(uid, spec.task_id, settings.driver)
+    start = recorder.clock()
+    deadline = None if spec.timeout is None else start + int(spec.timeout * 1e9)
+    scratch = tempfile.mkdtemp(prefix="vaportrail-")
+    scope = AttemptScope(spec.task_id, spec.task_name, spec.attempt, span_id, deadline, scratch)
+    offsets = capture.offsets()
+    set_attempt_scope(scope, settings)
+    recorder.span_started(
+        spec.task_name, span_id, parent, event=c.EVENT_ATTEMPT_STARTED, unix_nano=start,
+        values={
+            c.PROCESS_PID: os.getpid(),
+            c.NODE_ID: _node_id(),
+            c.STDOUT_OFFSET: offsets["stdout"],
+            c.STDERR_OFFSET: offsets["stderr"],
+        },
+    )
+    token = otel_context.attach(parent_context(recorder.trace_id, span_id))
+    value: Any = None
+    try:
+        with time_limit(spec.timeout, stack_file(settings.spool, spec.task_id, spec.attempt)):
+            with _environment(spec.env or {}):
+                args, kwargs = load_call(payload, values)
+                value = load_function(spec.function)(*args, **kwargs)
+        report = Report(Outcome.SUCCEEDED)
+    except BaseException as error:
+        report = _report(error)
+        value = None
+    finally:
+        otel_context.detach(token)
+        capture.drain()
+        shutil.rmtree(scratch, ignore_errors=True)
+    _write_span(recorder, spec, span_id, parent, start, report)
+    set_attempt_scope(None)
+    return report, value
+
+
+@lru_cache(maxsize=4)
+def _read_settings(settings_json: str) -> RunSettings:
+    return RunSettings.model_validate_json(settings_json)
+
+
+def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
+    recorder = install(settings, "worker")
+    writer = recorder.writer.header.writer
+    if writer not in _captures:
+        _captures[writer] = Capture(recorder)
+        install_handler()
+        install_provider()
+    return recorder, _captures[writer]
+
+
+def _node_id() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+@contextmanager
+def _environment(env: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in env}
+    os.environ.update(env)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _report(error: BaseException) -> Report:
+    failure = describe_failure(error)
+    if isinstance(error, AttemptTimedOut):
+        return Report(Outcome.TIMED_OUT, failure)
+    if isinstance(error, KeyboardInterrupt):  # how ray.cancel() arrives
+        return Report(Outcome.CANCELLED, failure)
+    return Report(Outcome.FAILED, failure, _pickled(error))
+
+
+def _pickled(error: BaseException) -> bytes:
+    from ray import cloudpickle
+
+    try:
+        raw = bytes(cloudpickle.dumps(error))
+        cloudpickle.loads(raw)  # many exceptions pickle and do not unpickle
+        return raw
+    except Exception:
+        return b""
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Return an exception's type, message and whole traceback, from the user's first frame on."""
+    if isinstance(error, FailureCarrier):
+        return error.failure
+    kind = type(error)
+    printed = traceback.TracebackException(kind, error, _own_frames_off(error.__traceback__))
+    try:
+        message = str(error)
+    except Exception as broken:
+        message = f"<str() of the exception raised {type(broken).__name__}>"
+    return Failure(type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback="".join(printed.format()))
+
+
+def _own_frames_off(tb: TracebackType | None) -> TracebackType | None:
+    own = os.path.dirname(__file__)
+    first = tb
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(own):
+        first = first.tb_next
+    return first or tb
+
+
+def _write_span(
+    recorder: Recorder, spec: AttemptSpec, span_id: str, parent: str, start: int, report: Report
+) -> None:
+    values = {
+        c.TASK_NAME: spec.task_name,
+        c.TASK_RUN_ID: spec.task_id,
+        c.ATTEMPT: spec.attempt,
+        c.TASK_RUN_RESULT: report.outcome.cicd_result,
+        c.OUTCOME: report.outcome.value,
+    }
+    if report.failure is not None:
+        values[c.ERROR_TYPE] = report.failure.type
+    recorder.span(
+        spec.task_name, span_id, parent, start, recorder.clock(),
+        ok=report.outcome.ok, message=report.failure.message if report.failure else "",
+        values=values, failure=report.failure,
+    )

@@ -1,0 +1,145 @@
+"""What the executor needs of the thing that runs attempts, and Ray Core behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from vaportrail.authoring.options import TaskOptions
+from vaportrail.contract import Failure, Outcome
+from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
+from vaportrail.telemetry.context import RunSettings
+
+__all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended, as the driver sees it.
+
+    Attributes:
+        outcome: the typed end.
+        failure: the exception, or the evidence there is.
+        error: the exception itself where it could travel.
+        spoken: whether the attempt itself said so; otherwise the driver has to write it down.
+    """
+
+    outcome: Outcome
+    failure: Failure | None = None
+    error: BaseException | None = None
+    spoken: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that was handed over: two references, to its report and to its value."""
+
+    spec: AttemptSpec
+    report: Any
+    value: Any
+
+
+class Backend(Protocol):
+    """Runs attempts somewhere."""
+
+    def start(
+        self, spec: AttemptSpec, options: TaskOptions, payload: bytes, inputs: list[Any],
+        on_end: Callable[[AttemptEnd], None],
+    ) -> Running:
+        """Hand an attempt over; `on_end` is called once, from any thread, when it has ended."""
+        ...
+
+    def stop(self, running: Running, *, force: bool) -> None:
+        """Interrupt an attempt, or end its process."""
+        ...
+
+    def fetch(self, running: Running) -> Any:
+        """Return the value of an attempt that succeeded."""
+        ...
+
+
+class RayBackend:
+    """Attempts as Ray tasks, with Ray's own retries off: one attempt is one Ray task."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        import ray
+
+        self._ray = ray
+        self._settings = settings
+        self._settings_json = settings.model_dump_json()
+        self._remote = ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(run_attempt)
+        self._configured: dict[Any, Any] = {}
+
+    def start(
+        self, spec: AttemptSpec, options: TaskOptions, payload: bytes, inputs: list[Any],
+        on_end: Callable[[AttemptEnd], None],
+    ) -> Running:
+        remote = self._with_options(options)
+        report, value = remote.remote(self._settings_json, spec, payload, *inputs)
+        running = Running(spec, report, value)
+        report.future().add_done_callback(lambda future: on_end(self._read_end(spec, future)))
+        return running
+
+    def stop(self, running: Running, *, force: bool) -> None:
+        self._ray.cancel(running.report, force=force, recursive=True)
+
+    def fetch(self, running: Running) -> Any:
+        return self._ray.get(running.value)
+
+    def _with_options(self, options: TaskOptions) -> Any:
+        chosen: dict[str, Any] = {"num_cpus": options.cpus}
+        if options.gpus:
+            chosen["num_gpus"] = options.gpus
+        if options.memory:
+            chosen["memory"] = options.memory
+        if options.resources:
+            chosen["resources"] = dict(options.resources)
+        if options.runtime_env:
+            chosen["runtime_env"] = dict(options.runtime_env)
+        if options.isolate:
+            chosen["max_calls"] = 1
+        key = repr(sorted(chosen.items()))
+        if key not in self._configured:
+            self._configured[key] = self._remote.options(**chosen)
+        return self._configured[key]
+
+    def _read_end(self, spec: AttemptSpec, future: Any) -> AttemptEnd:
+        error = future.exception()
+        if error is None:
+            report: Report = future.result()
+            cause = self._ray.cloudpickle.loads(report.error) if report.error else None
+            return AttemptEnd(report.outcome, report.failure, cause)
+        return self._unspoken_end(spec, error)
+
+    def _unspoken_end(self, spec: AttemptSpec, error: BaseException) -> AttemptEnd:
+        """Return the typed end of an attempt that could not speak for itself."""
+        exceptions = self._ray.exceptions
+        text = str(error).strip()
+        stacks = stack_file(self._settings.spool, spec.task_id, spec.attempt)
+        if stacks.exists() and stacks.stat().st_size:
+            message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
+            failure = _failure(error, message, stacks.read_text(errors="backslashreplace"))
+            return AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False)
+        outcome = Outcome.FAILED
+        if isinstance(error, exceptions.TaskCancelledError):
+            outcome = Outcome.CANCELLED
+        elif isinstance(error, exceptions.OutOfMemoryError):
+            outcome = Outcome.OOM_KILLED
+        elif isinstance(error, exceptions.NodeDiedError):
+            outcome = Outcome.NODE_LOST
+        elif isinstance(error, exceptions.ObjectLostError | exceptions.ObjectReconstructionFailedError):
+            outcome = Outcome.VALUE_LOST
+        elif isinstance(error, exceptions.WorkerCrashedError | exceptions.LocalRayletDiedError):
+            outcome = Outcome.WORKER_LOST
+            text = "the attempt's process ended without a word: a signal, os._exit() or a crash"
+        elif isinstance(error, exceptions.RayTaskError):
+            cause = error.cause if getattr(error, "cause", None) is not None else error
+            text = f"its result could not leave the worker: {cause}"
+            return AttemptEnd(outcome, _failure(cause, text, str(error)), spoken=False)
+        return AttemptEnd(outcome, _failure(error, text, ""), spoken=False)
+
+
+def _failure(error: BaseException, message: str, traceback: str) -> Failure:
+    kind = type(error)
+    return Failure(type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback=traceback)

@@ -1,0 +1,58 @@
+"""An attempt's time limit: heard by Python code first, by a hanging process last.
+
+The clock starts with the attempt, not in the queue. A signal raises `AttemptTimedOut` in the main
+thread, which also interrupts sleeps and system calls; code that does not hear it (C code that
+holds the interpreter lock, an `except BaseException`) is ended with its stack written down by
+`faulthandler`, whose watchdog needs no interpreter lock.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+__all__ = ["GRACE_SECONDS", "AttemptTimedOut", "time_limit"]
+
+GRACE_SECONDS: Final = 5.0
+"""How long code may take to clean up after the signal before its process is ended."""
+
+
+class AttemptTimedOut(BaseException):
+    """Raised in a task when its time is up. Not an `Exception`: broad handlers should not eat it."""
+
+
+@contextmanager
+def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
+    """Bound the time of a block in the main thread.
+
+    Args:
+        seconds: the limit; None for none.
+        stack_file: where all threads' stacks go if the process has to be ended; its content is the
+            evidence that it was the time limit that ended it.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(signum: int, frame: FrameType | None) -> None:
+        raise AttemptTimedOut(f"ran longer than its timeout of {seconds:g} s")
+
+    fd = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    previous = signal.signal(signal.SIGALRM, ring)
+    faulthandler.dump_traceback_later(seconds + GRACE_SECONDS, exit=True, file=fd)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGALRM, previous)
+        os.close(fd)
+        stack_file.unlink(missing_ok=True)

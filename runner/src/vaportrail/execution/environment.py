@@ -1,0 +1,60 @@
+"""What a run ran with: Python, packages, code revision, machine. Values of variables never."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+__all__ = ["capture_environment"]
+
+_USERINFO = re.compile(r"(?<=://)[^/@]+@")
+
+
+def capture_environment(code_folder: Path) -> dict[str, Any]:
+    """Return the environment of this process and the git state of the code it runs.
+
+    Args:
+        code_folder: a folder of the code; its git repository, where there is one, is described.
+    """
+    packages = {
+        dist.metadata["Name"].lower().replace("_", "-"): dist.version
+        for dist in distributions()
+        if dist.metadata["Name"]
+    }
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "image": os.environ.get("VAPORTRAIL_IMAGE", ""),
+        "git": _git(code_folder),
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+def _git(folder: Path) -> dict[str, Any]:
+    def ask(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    revision = ask("rev-parse", "HEAD")
+    if not revision:
+        return {}
+    url = ask("config", "--get", "remote.origin.url") or ""
+    return {
+        "revision": revision,
+        "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        # A remote's URL may hold a user name and a token.
+        "remote": _USERINFO.sub("", url),
+    }

@@ -1,0 +1,135 @@
+"""Inside a notebook's kernel: an IPython extension that ties the kernel to the attempt.
+
+It is loaded by the attempt that starts the kernel. Cells become spans, `vaportrail.log`, `logging`
+and the user's own spans work with no set-up, and upstream values are there to be named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import signal
+from pathlib import Path
+from typing import Any
+
+__all__ = ["load_ipython_extension", "upstream"]
+
+ENVIRONMENT = "VAPORTRAIL_KERNEL"
+PARAMETERS_FILE = "parameters.pickle"
+OUTPUTS_FILE = "outputs.pickle"
+FAILURE_FILE = "failure.json"
+
+_parameters: dict[str, bytes] = {}
+
+
+def upstream(name: str) -> Any:
+    """Return the value that the notebook was called with under `name`."""
+    return pickle.loads(_parameters[name])
+
+
+class CellSpans:
+    """Writes one span a cell and makes it the parent of what the cell does."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        from vaportrail.telemetry.context import AttemptScope, RunSettings, set_attempt_scope
+        from vaportrail.telemetry.recorder import install
+        from vaportrail.telemetry.stdlib_logging import install_handler
+        from vaportrail.telemetry.tracing import install_provider
+
+        settings = RunSettings.model_validate(config["settings"])
+        self._attempt = AttemptScope(**config["scope"])
+        self._folder = Path(self._attempt.scratch)
+        self._recorder = install(settings, "kernel")
+        self._cells: list[int] = config["cells"]
+        self._executed = 0
+        self._open: tuple[str, str, int, dict[str, Any]] | None = None
+        self._token: Any = None
+        set_attempt_scope(self._attempt, settings)
+        install_handler()
+        install_provider()
+
+    def before(self, info: Any) -> None:
+        """Open the next cell's span."""
+        from dataclasses import replace
+
+        from opentelemetry import context as otel_context
+
+        from vaportrail.telemetry import conventions as c
+        from vaportrail.telemetry.context import set_attempt_scope
+        from vaportrail.telemetry.identity import cell_span_id
+        from vaportrail.telemetry.tracing import parent_context
+
+        if self._executed >= len(self._cells):
+            return
+        index = self._cells[self._executed]
+        self._executed += 1
+        first = next((line for line in str(info.raw_cell).splitlines() if line.strip()), "")
+        values = {
+            c.CELL_INDEX: index,
+            c.CELL_SOURCE: first[:200],
+            c.TASK_RUN_ID: self._attempt.task_id,
+            c.ATTEMPT: self._attempt.attempt,
+        }
+        span_id, name = cell_span_id(self._attempt.span_id, index), f"cell {index}"
+        start = self._recorder.clock()
+        self._open = (name, span_id, start, values)
+        self._recorder.span_started(name, span_id, self._attempt.span_id, values=values, unix_nano=start)
+        set_attempt_scope(replace(self._attempt, span_id=span_id))
+        self._token = otel_context.attach(parent_context(self._recorder.trace_id, span_id))
+
+    def after(self, result: Any) -> None:
+        """Close the cell's span and keep a failing cell's exception."""
+        from opentelemetry import context as otel_context
+
+        from vaportrail.telemetry.context import set_attempt_scope
+
+        if self._open is None:
+            return
+        name, span_id, start, values = self._open
+        self._open = None
+        error = result.error_before_exec or result.error_in_exec
+        failure = None
+        if isinstance(error, BaseException):
+            from vaportrail.execution.attempt import describe_failure
+
+            failure = describe_failure(error)
+            (self._folder / FAILURE_FILE).write_text(failure.model_dump_json())
+        self._recorder.span(
+            name, span_id, self._attempt.span_id, start, self._recorder.clock(), values=values,
+            ok=failure is None, message=failure.message if failure else "", failure=failure,
+        )
+        otel_context.detach(self._token)
+        set_attempt_scope(self._attempt)
+
+
+def _keep_outputs(folder: Path) -> None:
+    """Write what was given to `output(...)` where the attempt reads it."""
+    from vaportrail.authoring.notebook import take_outputs
+
+    outputs = take_outputs()
+    if outputs:
+        import cloudpickle
+
+        partial = folder / f"{OUTPUTS_FILE}.part"
+        partial.write_bytes(cloudpickle.dumps(outputs))
+        partial.replace(folder / OUTPUTS_FILE)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Tie this kernel to the attempt that its environment names; do nothing in plain Jupyter."""
+    raw = os.environ.pop(ENVIRONMENT, "")
+    if not raw:
+        return
+    # Ray blocks SIGINT in its workers and children inherit that; a kernel needs it to be interrupted.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    config = json.loads(raw)
+    folder = Path(config["scratch"])
+    with contextlib.suppress(FileNotFoundError):
+        _parameters.update(pickle.loads((folder / PARAMETERS_FILE).read_bytes()))
+    if config["settings"] is not None:
+        spans = CellSpans(config)
+        shell.events.register("pre_run_cell", spans.before)
+        shell.events.register("post_run_cell", spans.after)
+    shell.events.register("post_run_cell", lambda result: _keep_outputs(folder))

@@ -1,0 +1,93 @@
+"""A call's arguments on their way to a worker: one pickle, with the handles inside it taken out.
+
+Walking argument trees would miss models, partials and the user's own classes; the pickler meets
+every object anyway, so it is the one that catches the handles, wherever they are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vaportrail.authoring.handle import Handle
+from vaportrail.authoring.task import Task
+from vaportrail.errors import UsageError
+
+__all__ = ["dump_call", "dump_function", "load_call", "load_function"]
+
+
+def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, list[Handle]]:
+    """Return a call's arguments as bytes, and the handles among them in the order of their numbers.
+
+    Raises:
+        UsageError: something among the arguments cannot be pickled.
+    """
+    from ray import cloudpickle
+
+    handles: list[Handle] = []
+    numbers: dict[int, int] = {}
+
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]
+        def persistent_id(self, obj: Any) -> int | None:
+            if not isinstance(obj, Handle):
+                return None
+            if id(obj) not in numbers:
+                numbers[id(obj)] = len(handles)
+                handles.append(obj)
+            return numbers[id(obj)]
+
+    buffer = io.BytesIO()
+    try:
+        Pickler(buffer, protocol=5).dump((args, kwargs))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"an argument of task {task!r} cannot be sent to a worker: {error}; "
+            "pass plain data, or make it inside the task"
+        ) from error
+    return buffer.getvalue(), handles
+
+
+def load_call(payload: bytes, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return a call's arguments with `values` where the handles were."""
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, pid: Any) -> Any:
+            return values[pid]
+
+    args, kwargs = Unpickler(io.BytesIO(payload)).load()
+    return args, kwargs
+
+
+def dump_function(task: Task[..., Any]) -> bytes:
+    """Return a task's function as bytes: by name where workers can import it, else by value."""
+    from ray import cloudpickle
+
+    fn = task.fn
+    module, qualname = getattr(fn, "__module__", None), getattr(fn, "__qualname__", "")
+    if module and module != "__main__" and "<locals>" not in qualname:
+        found: Any = sys.modules.get(module)
+        for part in qualname.split("."):
+            found = getattr(found, part, None)
+        if found is fn or (isinstance(found, Task) and found.fn is fn):
+            return pickle.dumps((module, qualname))
+    try:
+        return bytes(cloudpickle.dumps(fn))
+    except Exception as error:
+        raise UsageError(f"task {task.name!r} cannot be sent to a worker: {error}") from error
+
+
+def load_function(raw: bytes) -> Callable[..., Any]:
+    """Return the function that `dump_function` named or held."""
+    found = pickle.loads(raw)
+    if not isinstance(found, tuple):
+        return found  # type: ignore[no-any-return]
+    target: Any = importlib.import_module(found[0])
+    for part in found[1].split("."):
+        target = getattr(target, part)
+    return target.fn if isinstance(target, Task) else target  # type: ignore[no-any-return]

@@ -1,0 +1,72 @@
+"""Mermaid diagrams of a run: what needs what, and when it ran.
+
+Labels come from untrusted records, so nothing of them reaches the diagram but characters that
+Mermaid takes as text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vaportrail.contract import Outcome
+from vaportrail.record.label import task_label
+from vaportrail.record.manifest import Facts
+from vaportrail.record.times import from_rfc3339
+
+__all__ = ["flowchart", "gantt_chart"]
+
+_CLASSES = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.SKIPPED: "skipped",
+    Outcome.CANCELLED: "skipped",
+    Outcome.UNFINISHED: "running",
+}
+_STYLES = """\
+  classDef succeeded fill:#dff6e3,stroke:#2c8a43,color:#0d3317
+  classDef failed fill:#fde0de,stroke:#c0342b,color:#4a0d0a
+  classDef skipped fill:#f3f0df,stroke:#9a8a2c,color:#3b3510
+  classDef running fill:#dfeefb,stroke:#2c6f9a,color:#0d2c3b
+"""
+
+
+def _text(value: str) -> str:
+    """Return text in which every character that Mermaid or HTML could act on is an entity."""
+    return re.sub(r"[^\w \-.,=/]", lambda found: f"#{ord(found.group())};", value)
+
+
+def flowchart(facts: Facts) -> str:
+    """Return a Mermaid flowchart of the tasks and their edges; dashed edges only order.
+
+    Example:
+        >>> print(flowchart(vaportrail.open(uri).facts))   # doctest: +SKIP
+    """
+    lines = ["flowchart LR\n"]
+    number = {task.id: f"t{index}" for index, task in enumerate(facts.tasks)}
+    for task in facts.tasks:
+        open_, close = ("[[", "]]") if task.kind == "notebook" else ("[", "]")
+        style = _CLASSES.get(task.outcome, "failed")
+        lines.append(f'  {number[task.id]}{open_}"{_text(task_label(task))}"{close}:::{style}\n')
+    for task in facts.tasks:
+        for edge in task.upstream:
+            if edge.task in number:
+                arrow = "-->" if edge.kind == "value" else "-.->"
+                lines.append(f"  {number[edge.task]} {arrow} {number[task.id]}\n")
+    return "".join(lines) + _STYLES
+
+
+def gantt_chart(facts: Facts) -> str:
+    """Return a Mermaid Gantt chart of the attempts, queueing left out."""
+    lines = ["gantt\n", "  dateFormat x\n", "  axisFormat %H:%M:%S\n"]
+    label = {task.id: task_label(task) for task in facts.tasks}
+    section = ""
+    for attempt in facts.attempts:
+        if not (attempt.started and attempt.ended):
+            continue
+        if attempt.task != section:
+            section = attempt.task
+            # A colon ends a name in this kind of diagram, entity or not.
+            lines.append(f"  section {_text(label.get(section, section)).replace(':', ' ')}\n")
+        start, end = from_rfc3339(attempt.started) // 10**6, from_rfc3339(attempt.ended) // 10**6
+        mark = "" if attempt.outcome.ok else "crit, "
+        lines.append(f"  {attempt.outcome.value} {attempt.attempt} :{mark}{start}, {max(end, start + 1)}\n")
+    return "".join(lines)

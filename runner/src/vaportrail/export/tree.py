@@ -1,0 +1,75 @@
+"""A record as a folder that a person can walk: a folder a task, files under their own names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from vaportrail.record.read import Run
+from vaportrail.storage.artifacts import Artifact
+
+__all__ = ["safe_path", "write_tree"]
+
+_PIPELINE_FOLDER = "pipeline"
+
+
+def safe_path(folder: Path, name: str) -> Path:
+    """Return where a logged name may be written below `folder`, whatever the name is.
+
+    Records may come from anywhere: parts that could lead outside are written as plain text.
+    """
+    parts = []
+    for part in PurePosixPath(name.replace("\\", "/")).parts:
+        cleaned = re.sub(r"[\x00-\x1f/:]", "_", part)
+        parts.append("_" if cleaned in ("", ".", "..", "_") else cleaned[:200])
+    return folder.joinpath(*(parts or ["_"]))
+
+
+def write_tree(run: Run, target: Path) -> int:
+    """Unpack a run below `target` and return how many files were written.
+
+    `run.json` holds the run without its tasks; each task's folder holds `task.json`, `log.txt` and
+    its files.
+    """
+    facts = run.facts.model_dump(mode="json", by_alias=True, exclude={"tasks", "attempts"})
+    count = _write_json(target / "run.json", facts)
+    count += _write_log(run, "", target / _PIPELINE_FOLDER)
+    count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER)
+    for task in run.tasks:
+        folder = safe_path(target / "tasks", task.id)
+        content = {
+            **task.info.model_dump(mode="json"),
+            "attempts": [attempt.model_dump(mode="json") for attempt in task.attempts],
+            "params": task.params,
+            "metrics": task.metrics,
+        }
+        count += _write_json(folder / "task.json", content)
+        count += _write_log(run, task.id, folder)
+        count += _write_files(task.artifacts(), folder / "files")
+    return count
+
+
+def _write_json(path: Path, content: Any) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return 1
+
+
+def _write_log(run: Run, task: str, folder: Path) -> int:
+    lines = [f"{line.time} {line.source} {line.text}\n" for line in run.logs(task=task)]
+    if not lines:
+        return 0
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log.txt").write_text("".join(lines), encoding="utf-8")
+    return 1
+
+
+def _write_files(artifacts: Any, folder: Path) -> int:
+    stored: dict[str, Artifact] = dict(artifacts)
+    for name, artifact in stored.items():
+        path = safe_path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        artifact.download(path)
+    return len(stored)

@@ -1,0 +1,196 @@
+"""What the sealer adds for processes that died: the rest of their output, and ends for open spans.
+
+Pure: it is shown every record of the run and then says what is missing. What it adds is marked as
+the sealer's own and never counted as made by the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.record.otlp import Record
+from vaportrail.record.plan import LedgerEntry, SealPlan
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.capture import line_values, split_lines
+from vaportrail.telemetry.recorder import exception_event
+from vaportrail.telemetry.values import attributes
+
+__all__ = ["Completion"]
+
+Stream = Literal["stdout", "stderr"]
+_OFFSET_AT_START = {"stdout": c.STDOUT_OFFSET, "stderr": c.STDERR_OFFSET}
+_SEVERITY = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
+
+
+@dataclass(slots=True)
+class _Open:
+    """A span that was said to have started."""
+
+    start: int
+    span_id: str
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Completion:
+    """Watches a run's records go by, then yields what a sealer has to add."""
+
+    plan: SealPlan
+    _open: dict[str, _Open] = field(default_factory=dict)
+    _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    _read: dict[tuple[str, str], int] = field(default_factory=dict)
+    _last_attempt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _last: int = 0
+    _trace_id: str = ""
+    _seq: int = 0
+
+    def see(self, record: Record) -> None:
+        """Take note of one record."""
+        body = record.body
+        self._trace_id = self._trace_id or body.get("traceId", "")
+        if record.kind == "T":
+            self._open.pop(body["spanId"], None)
+            self._last = max(self._last, int(body["endTimeUnixNano"]))
+            return
+        if record.kind != "L":
+            return
+        time = int(body["timeUnixNano"])
+        self._last = max(self._last, time)
+        named = record.attributes
+        if c.SPAN_NAME in named:
+            self._open[body["spanId"]] = _Open(time, body["spanId"], named)
+        if body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
+            self._last_attempt[record.identity[0]] = {**named, "spanId": body["spanId"]}
+        elif body.get("eventName") == c.EVENT_ATTEMPT_RESOLVED:
+            self._resolved[body["spanId"]] = (time, named)
+        if c.LOG_IOSTREAM in named and c.STREAM_OFFSET in named:
+            key = (record.identity[0], named[c.LOG_IOSTREAM])
+            self._read[key] = max(self._read.get(key, 0), named[c.STREAM_OFFSET])
+
+    def read_up_to(self, writer: str, stream: Stream) -> int:
+        """Return how many bytes of a process's output had become records."""
+        return self._read.get((writer, stream), 0)
+
+    def output_lines(self, writer: str, stream: Stream, rest: bytes) -> Iterator[Record]:
+        """Yield log records of output that its process had no time to record itself."""
+        start = self.read_up_to(writer, stream)
+        attempt = self._last_attempt.get(writer, {})
+        owner = {}
+        # Bytes before the attempt's own start were printed between attempts.
+        if attempt and attempt[_OFFSET_AT_START[stream]] <= start:
+            owner = {c.TASK_RUN_ID: attempt[c.TASK_RUN_ID], c.ATTEMPT: attempt[c.ATTEMPT]}
+        for line in split_lines(rest, start, final=True):
+            values = {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}
+            yield self._log(
+                line.text, stream, values, time=self._last, severity=_SEVERITY[stream],
+                span_id=attempt.get("spanId", "") if owner else "",
+            )
+
+    def spans(self) -> Iterator[Record]:
+        """Yield ends for the spans that never ended; call it after every record was seen.
+
+        A span still open at the seal ended with its process, at the latest when the last record of
+        the run was written, or when the driver resolved the attempt.
+        """
+        for span in sorted(self._open.values(), key=lambda s: (s.start, s.span_id)):
+            yield self._span(span)
+
+    def _span(self, span: _Open) -> Record:
+        resolved = self._resolved.get(span.span_id)
+        end = max(span.start, resolved[0] if resolved else self._last)
+        said = span.values
+        values: dict[str, Any] = {c.SYNTHESISED: True}
+        for key in (c.TASK_NAME, c.TASK_RUN_ID, c.ATTEMPT, c.CELL_INDEX, c.CELL_SOURCE):
+            if key in said:
+                values[key] = said[key]
+        failure: Failure | None = None
+        outcome = Outcome.RUNNER_LOST
+        if resolved is not None:
+            outcome = Outcome(resolved[1][c.OUTCOME])
+            failure = _failure(resolved[1])
+        engine = c.STDOUT_OFFSET in said or c.TASK_KIND in said or c.SCHEMA in said
+        if engine:
+            values[c.OUTCOME] = outcome.value
+            values[c.ERROR_TYPE] = failure.type if failure is not None else outcome.value
+        if c.SCHEMA in said:
+            values |= {c.PIPELINE_ACTION_NAME: "RUN", c.PIPELINE_RESULT: outcome.cicd_result}
+            values[c.PIPELINE_NAME] = said[c.PIPELINE_NAME]
+        elif engine:
+            values[c.TASK_RUN_RESULT] = outcome.cicd_result
+        body: dict[str, Any] = {"traceId": self._trace_id, "spanId": span.span_id}
+        if said.get(c.SPAN_PARENT):
+            body["parentSpanId"] = said[c.SPAN_PARENT]
+        body |= {
+            "name": said[c.SPAN_NAME],
+            "kind": said[c.SPAN_KIND],
+            "startTimeUnixNano": str(span.start),
+            "endTimeUnixNano": str(end),
+            "attributes": attributes({**values, c.SEQ: self._next()}),
+            "status": {"code": 2, "message": "its process died before it ended"},
+        }
+        if failure is not None:
+            body["events"] = [exception_event(failure, end)]
+        return Record("T", self._resource, c.SCOPE, body)
+
+    def ledgers(self, entries: list[LedgerEntry]) -> Iterator[Record]:
+        """Yield what each writer counted, and the seal itself."""
+        for entry in entries:
+            values = {
+                c.LEDGER_WRITER: entry.writer,
+                c.LEDGER_STATE: entry.state,
+                c.LEDGER_MADE_LOGS: entry.logs,
+                c.LEDGER_MADE_SPANS: entry.spans,
+                c.LEDGER_MADE_METRICS: entry.metrics,
+            }
+            yield self._log(None, c.SCOPE, values, event=c.EVENT_LEDGER)
+        sealed = {c.SEALED_AT: self.plan.sealed_at_unix_nano}
+        yield self._log(None, c.SCOPE, sealed, event=c.EVENT_SEALED)
+
+    def _log(
+        self, body: str | None, scope: str, values: dict[str, Any], *, event: str = "",
+        time: int | None = None, severity: tuple[int, str] = (9, "INFO"), span_id: str = "",
+    ) -> Record:
+        when = str(self.plan.sealed_at_unix_nano if time is None else time)
+        record: dict[str, Any] = {
+            "timeUnixNano": when,
+            "observedTimeUnixNano": str(self.plan.sealed_at_unix_nano),
+            "severityNumber": severity[0],
+            "severityText": severity[1],
+        }
+        if body is not None:
+            record["body"] = {"stringValue": body}
+        record["attributes"] = attributes({**values, c.SEQ: self._next()})
+        if span_id:
+            record |= {"traceId": self._trace_id, "spanId": span_id}
+        if event:
+            record["eventName"] = event
+        return Record("L", self._resource, scope, record)
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    @property
+    def _resource(self) -> dict[str, Any]:
+        identity = self.plan.settings.identity
+        values = {
+            c.SERVICE_NAME: "vaportrail",
+            c.PIPELINE_NAME: identity.pipeline,
+            c.PIPELINE_RUN_ID: identity.uid,
+            c.WRITER_ID: "sealer",
+            c.WRITER_ROLE: "sealer",
+        }
+        return {"attributes": attributes(values)}
+
+
+def _failure(said: dict[str, Any]) -> Failure | None:
+    if c.EXCEPTION_TYPE not in said:
+        return None
+    return Failure(
+        type=said[c.EXCEPTION_TYPE],
+        message=said.get(c.EXCEPTION_MESSAGE, ""),
+        traceback=said.get(c.EXCEPTION_STACKTRACE, ""),
+    )

@@ -1,0 +1,338 @@
+"""From a run's records to its facts: the manifest without its hashes. Pure, whatever the order.
+
+The sealer, the reader of a live run and the check that a manifest follows from its OTLP files all
+use this one function.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.errors import RecordError
+from vaportrail.record.manifest import (
+    ArtifactInfo,
+    AttemptInfo,
+    Counts,
+    Edge,
+    Facts,
+    MetricInfo,
+    Milestone,
+    RunInfo,
+    SignalCount,
+    TaskInfo,
+    ValueInfo,
+    VerdictInfo,
+)
+from vaportrail.record.otlp import Record
+from vaportrail.record.times import rfc3339
+from vaportrail.storage.layout import artifact_path
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.spool import Kind
+from vaportrail.telemetry.values import from_any_value, read_attributes
+
+__all__ = ["FactsBuilder", "build_facts"]
+
+SEALER = "sealer"
+_SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
+Named = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Ended:
+    """What a span of the engine says: when, how, why."""
+
+    start: int
+    end: int
+    attributes: Named
+    failure: Failure | None
+
+
+@dataclass(slots=True)
+class _Series:
+    points: list[tuple[int, int, float, int | None]] = field(default_factory=list)
+
+
+class FactsBuilder:
+    """Takes records one by one, in any order, and says what they amount to."""
+
+    def __init__(self) -> None:
+        self._run: tuple[Record, Named] | None = None
+        self._run_ended: tuple[int, Named] | None = None
+        self._tasks: dict[str, tuple[int, str, Named]] = {}
+        self._task_spans: dict[str, _Ended] = {}
+        self._starts: dict[tuple[str, int], tuple[int, Record, Named]] = {}
+        self._attempt_spans: dict[tuple[str, int], _Ended] = {}
+        self._resolved: dict[tuple[str, int], tuple[int, Named]] = {}
+        self._params: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._tags: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._metrics: dict[tuple[str, str], _Series] = {}
+        self._artifacts: dict[tuple[str, int, str], tuple[int, Named]] = {}
+        self._milestones: set[tuple[int, str]] = set()
+        self._recorded: Counter[tuple[str, Kind]] = Counter()
+        self._ledgers: dict[str, Named] = {}
+        self._sealed = 0
+        self._synthesised = 0
+        self._recovered = 0
+        self._last = 0
+
+    def take(self, record: Record) -> None:
+        """Take one record (without duplicates: see `Record.identity`)."""
+        attributes = record.attributes
+        writer = str(record.resource_attributes.get(c.WRITER_ID, ""))
+        self._recorded[writer, record.kind] += 1
+        if record.kind == "T":
+            self._take_span(record, attributes)
+        elif record.kind == "L":
+            self._take_log(record, attributes, writer)
+
+    def _take_span(self, record: Record, attributes: Named) -> None:
+        body = record.body
+        start, end = int(body["startTimeUnixNano"]), int(body["endTimeUnixNano"])
+        self._last = max(self._last, end)
+        if attributes.get(c.SYNTHESISED):
+            self._synthesised += 1
+        if c.OUTCOME not in attributes:
+            return
+        ended = _Ended(start, end, attributes, _span_failure(body))
+        task = attributes.get(c.TASK_RUN_ID)
+        if task is not None and c.ATTEMPT in attributes:
+            self._attempt_spans[task, attributes[c.ATTEMPT]] = ended
+        elif task is not None:
+            self._task_spans[task] = ended
+
+    def _take_log(self, record: Record, attributes: Named, writer: str) -> None:
+        time = int(record.body["timeUnixNano"])
+        if writer != SEALER:
+            self._last = max(self._last, time)
+        elif c.LOG_IOSTREAM in attributes:
+            self._recovered += 1
+        task, attempt = attributes.get(c.TASK_RUN_ID, ""), attributes.get(c.ATTEMPT, 0)
+        name = attributes.get(c.VALUE_NAME, "")
+        body = from_any_value(record.body.get("body", {}))
+        match record.body.get("eventName", ""):
+            case c.EVENT_RUN_STARTED:
+                self._run = (record, attributes)
+            case c.EVENT_RUN_ENDED:
+                self._run_ended = (time, attributes)
+            case c.EVENT_TASK_SUBMITTED:
+                self._tasks[task] = (time, record.body["spanId"], attributes)
+            case c.EVENT_ATTEMPT_STARTED:
+                self._starts[task, attempt] = (time, record, attributes)
+            case c.EVENT_ATTEMPT_RESOLVED:
+                self._resolved[task, attempt] = (time, attributes)
+            case c.EVENT_PARAM:
+                _keep_latest(self._params, (task, name), time, body)
+            case c.EVENT_TAG:
+                _keep_latest(self._tags, (task, name), time, body)
+            case c.EVENT_METRIC:
+                point = (time, attributes[c.SEQ], float(body), attributes.get(c.METRIC_STEP))
+                self._metrics.setdefault((task, name), _Series()).points.append(point)
+            case c.EVENT_ARTIFACT:
+                _keep_latest(self._artifacts, (task, attempt, name), time, attributes)
+            case c.EVENT_MILESTONE:
+                self._milestones.add((time, str(body)))
+            case c.EVENT_LEDGER:
+                self._ledgers[attributes[c.LEDGER_WRITER]] = attributes
+            case c.EVENT_SEALED:
+                self._sealed = attributes[c.SEALED_AT]
+
+    def build(self) -> Facts:
+        """Return the facts.
+
+        Raises:
+            RecordError: the records do not say which run they belong to.
+        """
+        if self._run is None:
+            raise RecordError("the records do not hold the start of a run")
+        attempts = Counter(task for task, _ in self._attempt_keys())
+        tasks = [self._task(*item, attempts[item[0]]) for item in self._tasks.items()]
+        tasks.sort(key=lambda task: (task.submitted, task.id))
+        return Facts(
+            run=self._run_info(*self._run),
+            verdict=self._verdict(self._run[1], tasks),
+            tasks=tasks,
+            attempts=self._attempts(),
+            params=_values(self._params),
+            metrics=[_metric(key, series) for key, series in sorted(self._metrics.items())],
+            tags=_values(self._tags),
+            artifacts=[_artifact(key, found[1]) for key, found in sorted(self._artifacts.items())],
+            counts=self._counts(),
+            timeline=[Milestone(name=name, time=rfc3339(time)) for time, name in sorted(self._milestones)],
+            receipt=[],
+            environment=json.loads(self._run[1].get(c.RUN_ENVIRONMENT, "{}")),
+            sealed=rfc3339(self._sealed) if self._sealed else "",
+        )
+
+    def _run_info(self, record: Record, started: Named) -> RunInfo:
+        resource = record.resource_attributes
+        return RunInfo(
+            uid=resource[c.PIPELINE_RUN_ID],
+            pipeline=started[c.PIPELINE_NAME],
+            name=started[c.RUN_NAME],
+            created=rfc3339(started[c.RUN_CREATED]),
+            entrypoint=started[c.RUN_ENTRYPOINT],
+            parameters=json.loads(started[c.RUN_PARAMETERS]),
+            tags=json.loads(started[c.RUN_TAGS]),
+            trace_id=record.body["traceId"],
+            version=resource[c.SERVICE_VERSION],
+        )
+
+    def _verdict(self, started: Named, tasks: list[TaskInfo]) -> VerdictInfo:
+        counts = Counter(task.outcome.value for task in tasks)
+        if self._run_ended is not None:
+            end, attributes = self._run_ended
+            outcome, message = Outcome(attributes[c.OUTCOME]), attributes[c.RUN_MESSAGE]
+        elif self._sealed:
+            end, outcome = self._last, Outcome.RUNNER_LOST
+            done = counts[Outcome.SUCCEEDED.value]
+            message = (
+                f"the runner died before it ended the run; {done} of {len(tasks)} tasks had "
+                f"succeeded; its last sign of life is of {rfc3339(self._last)}"
+            )
+        else:
+            end, outcome, message = self._last, Outcome.UNFINISHED, "still running"
+        begin = started[c.RUN_CREATED]
+        return VerdictInfo(
+            outcome=outcome, message=message, started=rfc3339(begin), ended=rfc3339(end),
+            duration_seconds=round((end - begin) / 1e9, 3), tasks=dict(sorted(counts.items())),
+        )  # fmt: skip
+
+    def _task(self, task_id: str, submitted: tuple[int, str, Named], attempts: int) -> TaskInfo:
+        time, span_id, said = submitted
+        ended = self._task_spans.get(task_id)
+        return TaskInfo(
+            id=task_id,
+            name=said[c.TASK_NAME],
+            kind=said[c.TASK_KIND],
+            outcome=Outcome(ended.attributes[c.OUTCOME]) if ended else Outcome.UNFINISHED,
+            arguments=json.loads(said[c.TASK_ARGUMENTS]),
+            options=json.loads(said[c.TASK_OPTIONS]),
+            upstream=[Edge.model_validate(edge) for edge in json.loads(said[c.TASK_EDGES])],
+            attempts=attempts,
+            submitted=rfc3339(time),
+            ended=rfc3339(ended.end) if ended else "",
+            cause=str(ended.attributes.get(c.TASK_CAUSE, "")) if ended else "",
+            allow_failure=bool(said[c.TASK_ALLOW_FAILURE]),
+            span_id=span_id,
+        )
+
+    def _attempt_keys(self) -> set[tuple[str, int]]:
+        return {*self._starts, *self._attempt_spans, *self._resolved}
+
+    def _attempts(self) -> list[AttemptInfo]:
+        return [self._attempt(*key) for key in sorted(self._attempt_keys())]
+
+    def _attempt(self, task: str, attempt: int) -> AttemptInfo:
+        key = (task, attempt)
+        span, resolved, begun = (
+            self._attempt_spans.get(key), self._resolved.get(key), self._starts.get(key)
+        )  # fmt: skip
+        outcome, failure, end = Outcome.UNFINISHED, None, 0
+        if span is not None:
+            outcome, failure, end = Outcome(span.attributes[c.OUTCOME]), span.failure, span.end
+        if resolved is not None:  # the driver's word: it saw what the process could not say
+            end, said = resolved
+            outcome, failure = Outcome(said[c.OUTCOME]), _failure(said)
+        resource = begun[1].resource_attributes if begun else {}
+        said = begun[2] if begun else {}
+        return AttemptInfo(
+            task=task, attempt=attempt, outcome=outcome,
+            started=rfc3339(begun[0]) if begun else "",
+            ended=rfc3339(end) if end else "",
+            failure=failure,
+            host=str(resource.get(c.HOST_NAME, "")),
+            pid=int(said.get(c.PROCESS_PID, 0)),
+            node=str(said.get(c.NODE_ID, "")),
+            writer=str(resource.get(c.WRITER_ID, "")),
+            span_id=str(begun[1].body["spanId"]) if begun else "",
+        )  # fmt: skip
+
+    def _counts(self) -> Counts:
+        made: Counter[str] = Counter()
+        recorded: Counter[str] = Counter()
+        unknown = False
+        for (writer, kind), count in self._recorded.items():
+            if writer == SEALER:
+                continue
+            recorded[_SIGNAL_NAME[kind]] += count
+            unknown = unknown or self._ledgers.get(writer, {}).get(c.LEDGER_STATE) != "exact"
+        for ledger in self._ledgers.values():
+            made["logs"] += ledger[c.LEDGER_MADE_LOGS]
+            made["spans"] += ledger[c.LEDGER_MADE_SPANS]
+            made["metrics"] += ledger[c.LEDGER_MADE_METRICS]
+        signals = {
+            name: SignalCount(
+                made=max(made[name], recorded[name]),
+                recorded=recorded[name],
+                lost=max(0, made[name] - recorded[name]),
+            )
+            for name in _SIGNAL_NAME.values()
+        }
+        lost = any(signal.lost for signal in signals.values())
+        return Counts(
+            **signals,
+            loss="Unknown" if unknown and self._sealed else "Counted" if lost else "None",
+            synthesised_spans=self._synthesised,
+            recovered_lines=self._recovered,
+        )
+
+
+def build_facts(records: Iterable[Record]) -> Facts:
+    """Return the facts of a run's records, duplicates taken out by writer and number."""
+    builder = FactsBuilder()
+    seen: set[tuple[str, int]] = set()
+    for record in records:
+        if record.identity not in seen:
+            seen.add(record.identity)
+            builder.take(record)
+    return builder.build()
+
+
+def _keep_latest(into: dict[Any, tuple[int, Any]], key: Any, time: int, value: Any) -> None:
+    if key not in into or into[key][0] <= time:
+        into[key] = (time, value)
+
+
+def _values(found: Mapping[tuple[str, str], tuple[int, Any]]) -> list[ValueInfo]:
+    return [ValueInfo(task=task, name=name, value=v[1]) for (task, name), v in sorted(found.items())]
+
+
+def _metric(key: tuple[str, str], series: _Series) -> MetricInfo:
+    points = sorted(series.points, key=lambda point: point[:2])
+    numbers = [value for _, _, value, _ in points if not math.isnan(value)] or [math.nan]
+    return MetricInfo(
+        task=key[0], name=key[1], count=len(points), last=points[-1][2], last_step=points[-1][3],
+        min=min(numbers), max=max(numbers),
+    )  # fmt: skip
+
+
+def _artifact(key: tuple[str, int, str], said: Named) -> ArtifactInfo:
+    sha256 = said[c.ARTIFACT_SHA256]
+    return ArtifactInfo(
+        task=key[0], attempt=key[1], name=key[2], kind=said[c.ARTIFACT_KIND],
+        path=artifact_path(sha256), sha256=sha256, size=said[c.ARTIFACT_SIZE],
+        media_type=said[c.ARTIFACT_MEDIA_TYPE],
+    )  # fmt: skip
+
+
+def _failure(said: Named) -> Failure | None:
+    if c.EXCEPTION_TYPE not in said:
+        return None
+    return Failure(
+        type=said[c.EXCEPTION_TYPE],
+        message=said.get(c.EXCEPTION_MESSAGE, ""),
+        traceback=said.get(c.EXCEPTION_STACKTRACE, ""),
+    )
+
+
+def _span_failure(body: Mapping[str, Any]) -> Failure | None:
+    for event in body.get("events", []):
+        if event.get("name") == "exception":
+            return _failure(read_attributes(event.get("attributes", [])))
+    return None

@@ -1,0 +1,255 @@
+"""The manifest, `manifest.json`: what a record says of its run, and the hash of every other file.
+
+Everything in it but the files' hashes can be rebuilt from the record's OTLP files alone. Times are
+RFC 3339 in UTC with nanoseconds; unknown times are empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.errors import RecordError, UnsupportedVersion
+from vaportrail.storage.layout import MANIFEST
+
+__all__ = [
+    "ArtifactInfo",
+    "AttemptInfo",
+    "Counts",
+    "Edge",
+    "Facts",
+    "FileInfo",
+    "Manifest",
+    "MetricInfo",
+    "Milestone",
+    "RunInfo",
+    "SignalCount",
+    "TaskInfo",
+    "ValueInfo",
+    "VerdictInfo",
+    "read_manifest",
+]
+
+SCHEMA_VERSION: Final = "1.0"
+_MAJOR: Final = 1
+
+
+class _Model(BaseModel):
+    # A reader of this major version ignores what a later minor version adds.
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_inf_nan="strings", use_attribute_docstrings=True
+    )
+
+
+class RunInfo(_Model):
+    uid: str
+    """UUID of the run."""
+    pipeline: str
+    name: str
+    created: str
+    """When the run was asked for."""
+    entrypoint: str
+    parameters: dict[str, Any]
+    """Validated parameters; hidden ones read `<hidden>`."""
+    tags: dict[str, str]
+    trace_id: str
+    """The run's trace, 32 hex digits."""
+    version: str
+    """Version of the distribution that ran it."""
+
+
+class VerdictInfo(_Model):
+    outcome: Outcome
+    message: str
+    started: str
+    ended: str
+    duration_seconds: float
+    tasks: dict[str, int]
+    """How many tasks ended how."""
+
+
+class Edge(_Model):
+    task: str
+    """Id of the upstream task."""
+    kind: Literal["value", "order"]
+    """`value`: its result is an argument. `order`: it only had to succeed first."""
+    argument: str
+    """The argument that carries the value."""
+
+
+class TaskInfo(_Model):
+    id: str
+    """Unique in the run, such as `train-2`."""
+    name: str
+    kind: Literal["python", "notebook"]
+    outcome: Outcome
+    arguments: dict[str, Any]
+    options: dict[str, Any]
+    upstream: list[Edge]
+    attempts: int
+    submitted: str
+    ended: str
+    cause: str
+    """The upstream task that made it `SKIPPED`."""
+    allow_failure: bool
+    span_id: str
+
+
+class AttemptInfo(_Model):
+    task: str
+    attempt: int
+    """From 1."""
+    outcome: Outcome
+    started: str
+    """When it began to run; empty where it never said so."""
+    ended: str
+    failure: Failure | None
+    host: str
+    pid: int
+    node: str
+    """Ray's id of the node."""
+    writer: str
+    """The process's name among the writers of the record."""
+    span_id: str
+
+
+class ValueInfo(_Model):
+    task: str
+    """Empty for what the pipeline's body logged."""
+    name: str
+    value: Any
+
+
+class MetricInfo(_Model):
+    task: str
+    name: str
+    count: int
+    last: float
+    last_step: int | None
+    min: float
+    max: float
+
+
+class ArtifactInfo(_Model):
+    task: str
+    attempt: int
+    name: str
+    kind: str
+    path: str
+    """Its place within the record."""
+    sha256: str
+    size: int
+    media_type: str
+
+
+class SignalCount(_Model):
+    made: int
+    """Counted by the processes that made them."""
+    recorded: int
+    """Counted in the record."""
+    lost: int
+
+
+class Counts(_Model):
+    logs: SignalCount
+    spans: SignalCount
+    metrics: SignalCount
+    loss: Literal["None", "Counted", "Unknown"]
+    """`Unknown`: a writer's ledger is gone, so more than was counted may be missing."""
+    synthesised_spans: int
+    """Spans that the sealer closed for processes that died."""
+    recovered_lines: int
+    """Output lines that the sealer read for processes that died."""
+
+
+class Milestone(_Model):
+    name: str
+    time: str
+
+
+class FileInfo(_Model):
+    path: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+class Facts(_Model):
+    """All of the manifest that follows from the record's OTLP files."""
+
+    schema_version: str = Field(default=SCHEMA_VERSION, alias="schema")
+    """Version of the record's format, `MAJOR.MINOR`."""
+    run: RunInfo
+    verdict: VerdictInfo
+    tasks: list[TaskInfo]
+    attempts: list[AttemptInfo]
+    params: list[ValueInfo]
+    metrics: list[MetricInfo]
+    tags: list[ValueInfo]
+    artifacts: list[ArtifactInfo]
+    counts: Counts
+    timeline: list[Milestone]
+    receipt: list[dict[str, Any]]
+    """What was made for the run and removed; empty for an embedded local Ray."""
+    environment: dict[str, Any]
+    sealed: str
+    """When the seal was planned."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+
+class Manifest(Facts):
+    """The whole manifest."""
+
+    files: list[FileInfo]
+    """Every other file of the record but `manifest.sha256`."""
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as the bytes that are hashed and stored."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+    @property
+    def facts(self) -> Facts:
+        """The manifest without its files."""
+        return Facts.model_validate(self.model_dump(exclude={"files"}))
+
+
+def hash_line(manifest: bytes) -> bytes:
+    """Return the content of `manifest.sha256`, which `sha256sum -c` understands."""
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
+
+
+def read_manifest(raw: bytes, where: str) -> Manifest:
+    """Return the manifest in `raw`.
+
+    Raises:
+        UnsupportedVersion: it was written by a newer major version.
+        RecordError: it is not a manifest.
+    """
+    try:
+        content = json.loads(raw)
+        major = int(str(content["schema"]).split(".")[0])
+    except (ValueError, KeyError, TypeError):
+        raise RecordError(f"{where} is not a manifest of a Vaportrail record") from None
+    if major > _MAJOR:
+        raise UnsupportedVersion(
+            f"{where} has format {content['schema']}, this version reads up to {_MAJOR}.x: "
+            "upgrade the package vaportrail"
+        )
+    try:
+        return Manifest.model_validate(content)
+    except ValueError as error:
+        raise RecordError(f"{where} is not a valid manifest: {error}") from None
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the manifest's JSON Schema (draft 2020-12)."""
+    schema = Manifest.model_json_schema(mode="serialization")
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["$id"] = "https://vaportrail.dev/schemas/manifest-1.json"
+    schema["title"] = "Vaportrail record manifest, version 1"
+    return schema

@@ -1,0 +1,165 @@
+"""The seal plan: which bytes are sealed, fixed once, so that every sealer makes the same record.
+
+Two sealers that see different listings could each create some of the files and neither a whole
+record. So the first to come creates `seal-plan.json`, and whoever comes later carries out that one.
+What is written to the spool after the plan is not part of the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vaportrail.errors import RecordError
+from vaportrail.storage.layout import ARTIFACTS, PLAN
+from vaportrail.storage.store import Store
+from vaportrail.telemetry.capture import SUFFIX
+from vaportrail.telemetry.context import RunSettings
+from vaportrail.telemetry.spool import Header, read_header, read_ledger
+
+__all__ = ["LedgerEntry", "Part", "SealPlan", "make_plan"]
+
+_FORMAT: Final = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(_Model):
+    """The first `size` bytes of one file of the spool, and their hash."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+class LedgerEntry(_Model):
+    """What a writer counted; `unknown` where its ledger is gone or damaged."""
+
+    writer: str
+    state: Literal["exact", "unknown"]
+    logs: int = 0
+    spans: int = 0
+    metrics: int = 0
+
+
+class WriterPart(_Model):
+    """One process's share: who it was, its records, its raw output, its ledger."""
+
+    writer: str
+    role: str
+    started_unix_nano: int
+    records: Part
+    output: dict[Literal["stdout", "stderr"], Part]
+    ledger: LedgerEntry
+
+
+class ArtifactEntry(_Model):
+    """An artifact that stood in the record when the seal was planned."""
+
+    path: str
+    size: int
+
+
+class SealPlan(_Model):
+    """Everything that a seal depends on."""
+
+    format: int = _FORMAT
+    settings: RunSettings
+    sealed_at_unix_nano: int
+    writers: list[WriterPart]
+    foreign: list[str]
+    """Files of the spool that are no writer's; nothing of them can be sealed."""
+    artifacts: list[ArtifactEntry]
+
+
+def make_plan(
+    settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int
+) -> SealPlan:
+    """Return the plan that stands in the spool, or fix one from what is there now.
+
+    Args:
+        settings: the run.
+        spool: where its spool lies.
+        prefix: the spool's folder in that store; "" for the store itself.
+        record: where its record lies, opened at the record's own folder.
+        now_unix_nano: the time of the seal.
+
+    Raises:
+        RecordError: a plan stands there that this version cannot read.
+    """
+    path = f"{prefix}{PLAN}"
+    if spool.size(path) is None:
+        plan = _plan(settings, spool, prefix, record, now_unix_nano)
+        if spool.create(path, plan.model_dump_json(indent=1).encode()):
+            return plan
+    try:
+        return SealPlan.model_validate_json(spool.get(path))
+    except ValidationError as error:
+        raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
+
+
+def _plan(
+    settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int
+) -> SealPlan:
+    sizes = dict(spool.list(prefix))
+    writers: list[WriterPart] = []
+    foreign: list[str] = []
+    for path, size in sizes.items():
+        if not path.endswith(".spool"):
+            continue
+        stem = path.removesuffix(".spool")
+        header = _header(spool, path)
+        if header is None:
+            foreign.append(path)
+            continue
+        output = {
+            stream: _part(spool, f"{stem}.{suffix}")
+            for stream, suffix in SUFFIX.items()
+            if sizes.get(f"{stem}.{suffix}", 0)
+        }
+        # The ledger is read after the records: it goes up before each write, so it never says less.
+        records = _part(spool, path)
+        writers.append(
+            WriterPart(
+                writer=header.writer, role=header.role, started_unix_nano=header.started_unix_nano,
+                records=records, output=output,
+                ledger=_ledger(spool, f"{stem}.ledger", header, f"{stem}.ledger" in sizes),
+            )  # fmt: skip
+        )
+    writers.sort(key=lambda part: (part.started_unix_nano, part.writer))
+    artifacts = [ArtifactEntry(path=path, size=size) for path, size in record.list(f"{ARTIFACTS}/")]
+    return SealPlan(
+        settings=settings, sealed_at_unix_nano=now_unix_nano, writers=writers, foreign=foreign,
+        artifacts=artifacts,
+    )  # fmt: skip
+
+
+def _header(spool: Store, path: str) -> Header | None:
+    first = b""
+    for chunk in spool.chunks(path):
+        first += chunk
+        if b"\n" in first:
+            break
+    return read_header(first.partition(b"\n")[0])
+
+
+def _part(spool: Store, path: str) -> Part:
+    digest, size = hashlib.sha256(), 0
+    for chunk in spool.chunks(path):
+        digest.update(chunk)
+        size += len(chunk)
+    return Part(path=path, size=size, sha256=digest.hexdigest())
+
+
+def _ledger(spool: Store, path: str, header: Header, present: bool) -> LedgerEntry:
+    ledger = read_ledger(spool.get(path)) if present else None
+    if ledger is None:
+        return LedgerEntry(writer=header.writer, state="unknown")
+    return LedgerEntry(
+        writer=header.writer, state="exact",
+        logs=ledger.logs, spans=ledger.spans, metrics=ledger.metrics,
+    )  # fmt: skip

@@ -1,0 +1,332 @@
+"""Reading runs: sealed records and live (or dead but unsealed) ones through one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vaportrail.contract import Outcome
+from vaportrail.errors import RecordError, RecordNotFound
+from vaportrail.record.facts import build_facts
+from vaportrail.record.local_seal import is_alive, read_settings, spools
+from vaportrail.record.manifest import AttemptInfo, Facts, Manifest, TaskInfo, read_manifest
+from vaportrail.record.otlp import Record
+from vaportrail.record.spooled import spooled_records
+from vaportrail.record.times import rfc3339
+from vaportrail.record.verify import sealed_records
+from vaportrail.storage import layout
+from vaportrail.storage.artifacts import Artifact
+from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.values import from_any_value
+
+__all__ = ["LogLine", "MetricPoint", "Run", "TaskRun", "list_runs", "open_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One log record or line of output.
+
+    Attributes:
+        time: RFC 3339 with nanoseconds.
+        task: the task's id; empty for the pipeline's body.
+        attempt: from 1; 0 for the pipeline's body.
+        source: ``"stdout"``, ``"stderr"`` or the logger's name.
+        severity: OpenTelemetry's severity text.
+        text: the message.
+    """
+
+    time: str
+    task: str
+    attempt: int
+    source: str
+    severity: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One logged value of a metric; `step` is None where none was given."""
+
+    task: str
+    name: str
+    value: float
+    step: int | None
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One task of a run: what it was called with, how it ended, what it logged."""
+
+    run: Run
+    info: TaskInfo
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.info.outcome
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Its arguments as recorded; upstream tasks read ``{"$task": id}``."""
+        return self.info.arguments
+
+    @property
+    def attempts(self) -> Sequence[AttemptInfo]:
+        """Its attempts, the first first."""
+        return [attempt for attempt in self.run.facts.attempts if attempt.task == self.id]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What it logged with `log.param`."""
+        return {v.name: v.value for v in self.run.facts.params if v.task == self.id}
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The last value of each metric it logged."""
+        return {m.name: m.last for m in self.run.facts.metrics if m.task == self.id}
+
+    def artifacts(self) -> Mapping[str, Artifact]:
+        """Its stored files by name; of several attempts' the last one's."""
+        return self.run.artifacts(task=self.id)
+
+    def logs(self) -> Iterator[LogLine]:
+        """Its log lines and output, in the order they were made."""
+        return self.run.logs(task=self.id)
+
+
+class Run:
+    """A run, sealed or not. Get one with `vaportrail.open`, `vaportrail.runs` or `Pipeline.run`.
+
+    Attributes:
+        uri: the record's folder or URI.
+        facts: all there is to know but the lines themselves; see the record format.
+        manifest: the sealed manifest; None while the run is not sealed.
+        spool: the spool's folder where the run is not sealed.
+    """
+
+    def __init__(
+        self, uri: str, facts: Facts, *, manifest: Manifest | None = None, spool: Path | None = None
+    ) -> None:
+        self.uri = uri
+        self.facts = facts
+        self.manifest = manifest
+        self.spool = spool
+
+    @property
+    def sealed(self) -> bool:
+        return self.manifest is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the runner is still at it."""
+        return self.spool is not None and is_alive(self.spool)
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.facts.verdict.outcome
+
+    @property
+    def name(self) -> str:
+        return self.facts.run.name
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return self.facts.run.parameters
+
+    @property
+    def tasks(self) -> Sequence[TaskRun]:
+        """Every task, in the order of their calls."""
+        return [TaskRun(self, task) for task in self.facts.tasks]
+
+    def task(self, task_id: str) -> TaskRun:
+        """Return one task by its id.
+
+        Raises:
+            KeyError: there is none; the message names those there are.
+        """
+        for task in self.tasks:
+            if task.id == task_id:
+                return task
+        raise KeyError(f"no task {task_id!r}; there are {', '.join(t.id for t in self.tasks)}")
+
+    def metrics(
+        self, name: str | None = None, *, best: Literal["min", "max"] | None = None
+    ) -> list[MetricPoint]:
+        """Return every logged metric value, in the order they were made.
+
+        Args:
+            name: only of this metric.
+            best: only the smallest or the largest value of each metric.
+        """
+        points: list[tuple[int, int, MetricPoint]] = []
+        for record in self._records("logs"):
+            if record.body.get("eventName") == c.EVENT_METRIC:
+                named = record.attributes
+                if name is None or named[c.VALUE_NAME] == name:
+                    time = int(record.body["timeUnixNano"])
+                    point = MetricPoint(
+                        named.get(c.TASK_RUN_ID, ""), named[c.VALUE_NAME],
+                        float(from_any_value(record.body["body"])), named.get(c.METRIC_STEP), rfc3339(time),
+                    )  # fmt: skip
+                    points.append((time, named[c.SEQ], point))
+        ordered = [point for _, _, point in sorted(points, key=lambda item: item[:2])]
+        if best is None:
+            return ordered
+        chosen: dict[str, MetricPoint] = {}
+        for point in ordered:
+            current = chosen.get(point.name)
+            better = current is None or (
+                point.value < current.value if best == "min" else point.value > current.value
+            )
+            if better and point.value == point.value:
+                chosen[point.name] = point
+        return list(chosen.values())
+
+    def logs(self, *, task: str | None = None) -> Iterator[LogLine]:
+        """Yield log lines and output in the order they were made; `task` names one task's."""
+        found: list[tuple[int, str, int, LogLine]] = []
+        for record in self._records("logs"):
+            if record.body.get("eventName"):
+                continue
+            named = record.attributes
+            owner = named.get(c.TASK_RUN_ID, "")
+            if task is not None and owner != task:
+                continue
+            time = int(record.body["timeUnixNano"])
+            text = from_any_value(record.body.get("body", {}))
+            if named.get(c.EXCEPTION_STACKTRACE):
+                text = f"{text}\n{named[c.EXCEPTION_STACKTRACE].rstrip()}"
+            line = LogLine(
+                rfc3339(time), owner, named.get(c.ATTEMPT, 0), record.scope,
+                record.body.get("severityText", ""), str(text),
+            )  # fmt: skip
+            writer = named.get(c.LEDGER_WRITER) or record.resource_attributes.get(c.WRITER_ID, "")
+            found.append((time, writer, named[c.SEQ], line))
+        for _, _, _, line in sorted(found, key=lambda item: item[:3]):
+            yield line
+
+    def artifacts(self, *, task: str | None = None) -> Mapping[str, Artifact]:
+        """Return stored files by name; of one task where `task` names it.
+
+        Where several tasks stored a file of the same name, the name is ``"task-id/name"``.
+        """
+        found: dict[str, Artifact] = {}
+        entries = [a for a in self.facts.artifacts if task is None or a.task == task]
+        owners: dict[str, set[str]] = {}
+        for entry in entries:
+            owners.setdefault(entry.name, set()).add(entry.task)
+        for entry in entries:
+            name = f"{entry.task}/{entry.name}" if len(owners[entry.name]) > 1 else entry.name
+            found[name] = Artifact(
+                entry.name, self.uri, entry.sha256, entry.size, entry.media_type, entry.kind
+            )
+        return found
+
+    def _records(self, *signals: str) -> Iterator[Record]:
+        if self.manifest is not None:
+            return sealed_records(open_store(self.uri), self.manifest, *signals)
+        assert self.spool is not None
+        return live_records(self.spool)
+
+    def __repr__(self) -> str:
+        state = "sealed" if self.sealed else "not sealed"
+        return f"<Run {self.facts.run.pipeline}/{self.name} {self.outcome.value}, {state}>"
+
+
+def live_records(spool: Path) -> Iterator[Record]:
+    """Yield what is in a spool folder so far."""
+    store = open_store(str(spool))
+    for path, _ in store.list(""):
+        if path.endswith(".spool"):
+            yield from spooled_records(store, path)
+
+
+def open_run(uri: str) -> Run:
+    """Open one record by its folder or URI; behind `vaportrail.open`."""
+    place = normalise_root(uri)
+    missing = f"there is no record at {uri}"
+    try:
+        raw = open_store(place).get(layout.MANIFEST)
+    except RecordNotFound:
+        spool = None if is_remote(place) else _spool_of(Path(place))
+        if spool is None:
+            raise RecordNotFound(f"{missing}: it has no {layout.MANIFEST}, and no spool of it is left") from None
+        return _unsealed(spool)
+    manifest = read_manifest(raw, f"{uri}/{layout.MANIFEST}")
+    return Run(place, manifest, manifest=manifest)
+
+
+def _spool_of(record: Path) -> Path | None:
+    """Return the spool of an unsealed record in the same root."""
+    if len(record.parents) < 3:
+        return None
+    for spool in spools(str(record.parents[2])):
+        if read_settings(spool).record_uri == str(record):
+            return spool
+    return None
+
+
+def _unsealed(spool: Path) -> Run:
+    facts = build_facts(live_records(spool))
+    if facts.verdict.outcome is Outcome.UNFINISHED and not is_alive(spool):
+        verdict = facts.verdict.model_copy(
+            update={
+                "outcome": Outcome.RUNNER_LOST,
+                "message": f"the runner died; seal what there is: vaportrail seal {facts.run.uid[:8]}",
+            }
+        )
+        facts = facts.model_copy(update={"verdict": verdict})
+    return Run(read_settings(spool).record_uri, facts, spool=spool)
+
+
+def list_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run]:
+    """Yield runs below a root, newest first; behind `vaportrail.runs`.
+
+    A record that cannot be read is left out; `vaportrail ls` says so.
+    """
+    for run in scan_runs(root, pipeline=pipeline):
+        if isinstance(run, Run):
+            yield run
+
+
+def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | RecordError]:
+    """Yield runs below a root, newest first, and the error of each that cannot be read."""
+    place = normalise_root(root)
+    store = open_store(place)
+    names = [pipeline] if pipeline else store.folders(f"{layout.RUNS}/")
+    found = [(run, name) for name in names for run in store.folders(f"{layout.RUNS}/{name}/")]
+    unsealed = {} if is_remote(place) else {_directory(spool): spool for spool in spools(place)}
+    keys = sorted({*found, *(key for key in unsealed if not pipeline or key[1] == pipeline)}, reverse=True)
+    for key in keys:
+        try:
+            yield _one(store, place, key, unsealed.get(key))
+        except RecordError as error:
+            yield error
+
+
+def _directory(spool: Path) -> tuple[str, str]:
+    _, name, folder = read_settings(spool).path.split("/")
+    return folder, name
+
+
+def _one(store: ObjectStore, root: str, key: tuple[str, str], spool: Path | None) -> Run:
+    folder, name = key
+    path = f"{layout.RUNS}/{name}/{folder}"
+    try:
+        manifest = read_manifest(store.get(f"{path}/{layout.MANIFEST}"), f"{root}/{path}/{layout.MANIFEST}")
+    except RecordNotFound:
+        if spool is None:
+            raise RecordNotFound(f"{root}/{path} was never sealed, and its spool is gone") from None
+        return _unsealed(spool)
+    return Run(f"{root}/{path}", manifest, manifest=manifest)

@@ -1,0 +1,177 @@
+"""Carries out a seal plan: the spool's records become the sealed files, the manifest comes last.
+
+The same plan gives the same bytes, whoever carries it out and how often: nothing here reads a
+clock or a listing, gzip's header holds no time, and everything is written with a conditional
+create whose losers compare what stands there with what they made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vaportrail.errors import RecordError, SealConflict
+from vaportrail.record.completion import Completion
+from vaportrail.record.facts import FactsBuilder
+from vaportrail.record.manifest import FileInfo, Manifest, hash_line
+from vaportrail.record.otlp import BY_KIND, Record, write_lines
+from vaportrail.record.plan import Part, SealPlan
+from vaportrail.record.spooled import spooled_records
+from vaportrail.storage.layout import ARTIFACTS, MANIFEST, MANIFEST_HASH
+from vaportrail.storage.store import Store
+from vaportrail.telemetry.spool import Kind
+
+__all__ = ["SealResult", "carry_out"]
+
+SEGMENT_BYTES: Final = 60 * 2**20
+"""A segment is closed at the first line past this size, so that none is over 64 MiB."""
+_GZIP_LEVEL: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SealResult:
+    """A sealed record: its manifest, and the hash that proves it."""
+
+    manifest: Manifest
+    sha256: str
+
+
+def carry_out(
+    plan: SealPlan, spool: Store, record: Store, *, progress: Callable[[str], None] = lambda line: None
+) -> SealResult:
+    """Make the record that `plan` describes, or finish one that another sealer began.
+
+    Args:
+        plan: what is sealed.
+        spool: the store that the plan's paths are in.
+        record: the store of the record, opened at its own folder.
+        progress: is told what is being written.
+
+    Raises:
+        SealConflict: something different stands under a name of the record.
+        RecordError: the spool no longer holds what was planned, or a store failed.
+    """
+    for writer in plan.writers:
+        for part in (writer.records, *writer.output.values()):
+            _check_part(spool, part)
+    facts = FactsBuilder()
+    files: list[FileInfo] = []
+    with tempfile.TemporaryDirectory(prefix="vaportrail-seal-") as folder:
+        segments = _Segments(Path(folder))
+        for kind, line in write_lines(_told(_records(plan, spool), facts)):
+            for path in segments.write(kind, line):
+                files.append(_publish(record, path, progress))
+        for path in segments.close():
+            files.append(_publish(record, path, progress))
+    for artifact in plan.artifacts:
+        files.append(_artifact_file(record, artifact.path, artifact.size))
+    files.sort(key=lambda file: file.path)
+    manifest = Manifest(**facts.build().model_dump(by_alias=True), files=files)
+    raw = manifest.to_bytes()
+    # The hash first: where there is a manifest, the record is whole.
+    _create(record, MANIFEST_HASH, hash_line(raw))
+    _create(record, MANIFEST, raw)
+    return SealResult(manifest, hashlib.sha256(raw).hexdigest())
+
+
+def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
+    completion = Completion(plan)
+    for writer in plan.writers:
+        for record in spooled_records(spool, writer.records.path, writer.records.size):
+            completion.see(record)
+            yield record
+    for writer in plan.writers:
+        for stream, part in sorted(writer.output.items()):
+            done = completion.read_up_to(writer.writer, stream)
+            if done < part.size:
+                rest = b"".join(spool.chunks(part.path))[done : part.size]
+                yield from completion.output_lines(writer.writer, stream, rest)
+    yield from completion.spans()
+    yield from completion.ledgers([writer.ledger for writer in plan.writers])
+
+
+def _told(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]:
+    for record in records:
+        facts.take(record)
+        yield record
+
+
+class _Segments:
+    """Writes lines into gzip files, one series a signal, and says which files are full."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[Kind, tuple[Path, BinaryIO, gzip.GzipFile]] = {}
+        self._number: dict[Kind, int] = {}
+
+    def write(self, kind: Kind, line: bytes) -> Iterator[Path]:
+        """Append a line; yield the file that it filled, if it did."""
+        if kind not in self._open:
+            self._open[kind] = self._begin(kind)
+        path, raw, packed = self._open[kind]
+        packed.write(line)
+        if raw.tell() >= SEGMENT_BYTES:
+            self._end(kind)
+            yield path
+
+    def close(self) -> Iterator[Path]:
+        """Close what is open; yield the files in the order of their names."""
+        for kind in sorted(self._open, key=lambda kind: BY_KIND[kind].file):
+            yield self._end(kind)
+
+    def _begin(self, kind: Kind) -> tuple[Path, BinaryIO, gzip.GzipFile]:
+        self._number[kind] = self._number.get(kind, 0) + 1
+        path = self._folder / f"{BY_KIND[kind].file}-{self._number[kind]:04d}.jsonl.gz"
+        raw = path.open("wb")
+        return path, raw, gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0)
+
+    def _end(self, kind: Kind) -> Path:
+        path, raw, packed = self._open.pop(kind)
+        packed.close()
+        raw.close()
+        return path
+
+
+def _check_part(spool: Store, part: Part) -> None:
+    digest, left = hashlib.sha256(), part.size
+    for chunk in spool.chunks(part.path):
+        digest.update(chunk[:left])
+        left -= min(left, len(chunk))
+        if not left:
+            break
+    if digest.hexdigest() != part.sha256:
+        raise RecordError(
+            f"{part.path} is no longer what the seal plan fixed; remove seal-plan.json to plan anew"
+        )
+
+
+def _publish(record: Store, path: Path, progress: Callable[[str], None]) -> FileInfo:
+    progress(f"writing {path.name}")
+    content = path.read_bytes()
+    _create(record, path.name, content)
+    path.unlink()
+    return FileInfo(path=path.name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def _create(record: Store, path: str, content: bytes) -> None:
+    if not record.create(path, content) and record.get(path) != content:
+        raise SealConflict(
+            f"{path} of this record exists and is different; nothing was overwritten. "
+            "It was sealed from another spool, or changed since"
+        )
+
+
+def _artifact_file(record: Store, path: str, size: int) -> FileInfo:
+    """Return an artifact's entry; its name says its hash, which is checked against its bytes."""
+    digest, found = hashlib.sha256(), 0
+    for chunk in record.chunks(path):
+        digest.update(chunk)
+        found += len(chunk)
+    if digest.hexdigest() != path.removeprefix(f"{ARTIFACTS}/") or found != size:
+        raise RecordError(f"{path} is not what its name says; it was damaged after it was logged")
+    return FileInfo(path=path, size=size, sha256=digest.hexdigest())

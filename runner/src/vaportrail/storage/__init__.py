@@ -1,0 +1,1 @@
+"""Folders and object stores: where records lie, and how they are written exactly once."""

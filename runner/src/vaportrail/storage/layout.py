@@ -1,0 +1,69 @@
+"""Names and places: where things lie below a record root."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from vaportrail.contract import RunIdentity
+from vaportrail.errors import UsageError
+
+__all__ = ["artifact_path", "check_pipeline_name", "check_value_name", "directory_name", "run_path"]
+
+DEFAULT_ROOT: Final = "vaportrail-runs"
+RUNS: Final = "runs"
+SPOOL: Final = "spool"
+MANIFEST: Final = "manifest.json"
+MANIFEST_HASH: Final = "manifest.sha256"
+ARTIFACTS: Final = "artifacts"
+PLAN: Final = "seal-plan.json"
+RUN_FILE: Final = "run.json"
+LOCK: Final = "runner.lock"
+
+_PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_VALUE_NAME_LIMIT = 250
+
+
+def check_pipeline_name(name: str) -> str:
+    """Return `name` if it can be a segment of a record's path, else raise `UsageError`."""
+    if not _PIPELINE_NAME.fullmatch(name):
+        raise UsageError(
+            f"pipeline name {name!r} cannot be a folder of records: use 1 to 63 letters, digits, "
+            "'.', '_' or '-', starting with a letter or a digit"
+        )
+    return name
+
+
+def check_value_name(name: str) -> str:
+    """Return `name` if it can name a logged value, else raise `UsageError`.
+
+    A name may have folders ("digits/0-images.png") but never leaves the folder it is unpacked in.
+    """
+    if not isinstance(name, str):
+        raise UsageError(f"the name of a logged value is a str, not {type(name).__name__}: {name!r}")
+    parts = name.split("/")
+    printable = name.isprintable() and "\\" not in name
+    if not name or len(name) > _VALUE_NAME_LIMIT or not printable or any(p in ("", ".", "..") for p in parts):
+        raise UsageError(
+            f"{name[:80]!r} cannot name a logged value: use 1 to {_VALUE_NAME_LIMIT} printable "
+            "characters without '\\', and no empty, '.' or '..' part between '/'"
+        )
+    return name
+
+
+def directory_name(uid: str, created_unix_nano: int) -> str:
+    """Return a record's folder name, `<YYYYMMDDThhmmssZ>-<id8>`."""
+    stamp = datetime.fromtimestamp(created_unix_nano // 10**9, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{stamp}-{uid[:8]}"
+
+
+def run_path(identity: RunIdentity) -> str:
+    """Return the record's place below its root."""
+    name = directory_name(identity.uid, identity.created_unix_nano)
+    return f"{RUNS}/{check_pipeline_name(identity.pipeline)}/{name}"
+
+
+def artifact_path(sha256: str) -> str:
+    """Return an artifact's place within its record; it is named by its content."""
+    return f"{ARTIFACTS}/{sha256}"

@@ -1,0 +1,211 @@
+"""One small protocol over folders, S3, Azure and Google Cloud Storage (through `obstore`).
+
+The one promise that everything rests on is `create`: whoever comes second is told so, and nothing
+is ever overwritten. `probe` finds stores that ignore the condition before a run trusts one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
+from obstore.store import LocalStore, from_url
+
+from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
+
+__all__ = ["ObjectStore", "Store", "is_remote", "normalise_root", "open_store", "probe"]
+
+_SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "file")
+_CHUNK = 4 * 2**20
+
+
+class Store(Protocol):
+    """What the record needs of a place to lie in; paths are relative and use `/`."""
+
+    def create(self, path: str, content: bytes | Path) -> bool:
+        """Write `path` unless it exists; return whether this call made it."""
+        ...
+
+    def put_stream(self, path: str, source: Path) -> None:
+        """Write a file of any size in parts; for names that say their content."""
+        ...
+
+    def get(self, path: str) -> bytes:
+        """Return all bytes of `path`; raise `RecordNotFound` where there is nothing."""
+        ...
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of `path` in pieces."""
+        ...
+
+    def list(self, prefix: str) -> list[tuple[str, int]]:
+        """Return path and size of everything below the folder `prefix`, sorted by path."""
+        ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names of the folders directly below the folder `prefix`, sorted."""
+        ...
+
+    def size(self, path: str) -> int | None:
+        """Return the size of `path` in bytes, or None where there is nothing."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove `path`; nothing happens where there is nothing."""
+        ...
+
+
+class ObjectStore:
+    """A `Store` over any of obstore's stores."""
+
+    def __init__(self, inner: Any, uri: str) -> None:
+        self._inner = inner
+        self.uri = uri
+
+    def create(self, path: str, content: bytes | Path) -> bool:
+        raw = content if isinstance(content, bytes) else content.read_bytes()
+        with self._errors("write", path):
+            try:
+                obstore.put(self._inner, path, raw, mode="create", use_multipart=False)
+            except (AlreadyExistsError, PreconditionError):
+                return False
+        return True
+
+    def put_stream(self, path: str, source: Path) -> None:
+        with self._errors("write", path):
+            obstore.put(self._inner, path, source)
+
+    def get(self, path: str) -> bytes:
+        with self._errors("read", path):
+            return bytes(obstore.get(self._inner, path).bytes())
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        with self._errors("read", path):
+            for chunk in obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
+
+    def list(self, prefix: str) -> list[tuple[str, int]]:
+        with self._errors("list", prefix):
+            found = [
+                (str(item["path"]), int(item["size"]))
+                for page in obstore.list(self._inner, prefix=prefix)
+                for item in page
+            ]
+        return sorted(found)
+
+    def folders(self, prefix: str) -> list[str]:
+        with self._errors("list", prefix):
+            found = obstore.list_with_delimiter(self._inner, prefix=prefix)["common_prefixes"]
+        return sorted(str(item).rstrip("/").rpartition("/")[2] for item in found)
+
+    def size(self, path: str) -> int | None:
+        try:
+            with self._errors("read", path):
+                return int(obstore.head(self._inner, path)["size"])
+        except RecordNotFound:
+            return None
+
+    def delete(self, path: str) -> None:
+        try:
+            with self._errors("delete", path):
+                obstore.delete(self._inner, path)
+        except RecordNotFound:
+            return
+
+    def _errors(self, verb: str, path: str) -> _Translate:
+        return _Translate(verb, f"{self.uri.rstrip('/')}/{path}")
+
+
+class _Translate:
+    """Turns obstore's errors into ours, which say what was tried and where."""
+
+    def __init__(self, verb: str, where: str) -> None:
+        self.verb, self.where = verb, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
+        if isinstance(error, NotFoundError | FileNotFoundError):
+            raise RecordNotFound(f"nothing stands at {self.where}") from error
+        if isinstance(error, AlreadyExistsError | PreconditionError):
+            return
+        if isinstance(error, BaseError | OSError):
+            reason = re.split(r"\n\s*\n|\n\s*Debug source", str(error))[0].strip()
+            raise RecordError(f"cannot {self.verb} {self.where}: {reason}") from error
+
+
+def is_remote(root: str) -> bool:
+    """Return whether `root` is an object store's URI and not a folder."""
+    return "://" in root and not root.startswith("file://")
+
+
+def normalise_root(root: str | os.PathLike[str]) -> str:
+    """Return a record root in its one form: an absolute folder or a URI without a last slash.
+
+    Raises:
+        UsageError: the scheme is not one that records can lie in.
+    """
+    text = os.fspath(root)
+    if "://" not in text:
+        return str(Path(text).expanduser().absolute())
+    parts = urlsplit(text)
+    if parts.scheme not in _SCHEMES or (parts.scheme != "file" and not parts.netloc):
+        raise UsageError(
+            f"record root {text!r} is not a place that can hold records: "
+            f"use a folder or one of {', '.join(s + '://…' for s in _SCHEMES)}"
+        )
+    return parts.path if parts.scheme == "file" else text.rstrip("/")
+
+
+def open_store(root: str, *, create: bool = False) -> ObjectStore:
+    """Open the store at `root`, a folder or a URI such as ``s3://bucket/prefix``.
+
+    Credentials, region and endpoint come from the environment, by the names that each provider's
+    own tools use (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …).
+
+    Args:
+        root: as `normalise_root` returns it.
+        create: make the folder if it is missing.
+    """
+    if not is_remote(root):
+        path = Path(root)
+        if create:
+            path.mkdir(parents=True, exist_ok=True)
+        elif not path.is_dir():
+            raise RecordNotFound(f"there is no folder {root}")
+        return ObjectStore(LocalStore(path), str(path))
+    options: dict[str, Any] = {}
+    if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
+        options["client_options"] = {"allow_http": True}
+    try:
+        return ObjectStore(from_url(root, **options), root)
+    except (BaseError, ValueError) as error:
+        raise UsageError(f"cannot open record root {root!r}: {error}") from error
+
+
+def probe(store: Store, prefix: str) -> None:
+    """Check that a store refuses to overwrite, with a small object that is removed again.
+
+    Raises:
+        StoreUnsafe: a second create of the same name was accepted.
+    """
+    path = f"{prefix}/probe"
+    store.delete(path)
+    try:
+        first = store.create(path, b"vaportrail probe\n")
+        second = store.create(path, b"vaportrail probe, written twice\n")
+    finally:
+        store.delete(path)
+    if not first or second:
+        raise StoreUnsafe(
+            "the record root accepts a second write under a name that exists (it ignores "
+            "If-None-Match), so it could overwrite a sealed record: use a store that supports "
+            "conditional writes"
+        )

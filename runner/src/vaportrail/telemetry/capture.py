@@ -1,0 +1,129 @@
+"""What a process prints, line by line, tied to the attempt that printed it.
+
+File descriptors 1 and 2 are turned onto append-only files in the spool: C code and child processes
+are captured as well, and what was printed survives the process (a pipe with a reader can deadlock,
+and loses what is in it at a SIGKILL). A thread turns what has arrived into log records; the sealer
+does the same with what it had no time for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.recorder import Recorder
+
+__all__ = ["Capture", "Line", "split_lines"]
+
+Stream = Literal["stdout", "stderr"]
+SUFFIX: Final[dict[Stream, str]] = {"stdout": "out", "stderr": "err"}
+_FD: Final[dict[Stream, int]] = {"stdout": 1, "stderr": 2}
+_SEVERITY: Final[dict[Stream, tuple[int, str]]] = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
+_LINE_LIMIT: Final = 64 * 1024
+_PERIOD: Final = 0.2
+_RAY_MARKS: Final = (b":task_name:", b":actor_name:", b":job_id:")
+
+
+class Line(NamedTuple):
+    """One line of output: its text, the byte offset of its end, and whether it has no end."""
+
+    text: str
+    end: int
+    partial: bool
+
+
+def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
+    """Yield the lines of `raw`, which begins at byte `start` of its file.
+
+    A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
+    partial ones. Ray's own marker lines are left out.
+    """
+    offset = start
+    for piece in _split_newlines(raw):
+        ended = piece.endswith(b"\n")
+        if not ended and not final and len(piece) < _LINE_LIMIT:
+            return
+        for at in range(0, len(piece), _LINE_LIMIT):
+            part = piece[at : at + _LINE_LIMIT]
+            offset += len(part)
+            whole = ended and at + _LINE_LIMIT >= len(piece)
+            if not part.startswith(_RAY_MARKS):
+                yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
+
+
+def _split_newlines(raw: bytes) -> list[bytes]:
+    pieces = raw.split(b"\n")
+    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+def line_values(stream: Stream, line: Line) -> dict[str, object]:
+    """Return the attributes of a line's log record."""
+    return {
+        c.LOG_IOSTREAM: stream,
+        c.STREAM_OFFSET: line.end,
+        c.STREAM_PARTIAL: True if line.partial else None,
+    }
+
+
+class Capture:
+    """Turns this process's stdout and stderr onto files in the spool, for the process's life.
+
+    Args:
+        recorder: writes the lines; its writer's name names the files.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._lock = threading.Lock()
+        self._done: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self._read: dict[Stream, int] = {}
+        for stream, suffix in SUFFIX.items():
+            path = Path(recorder.settings.spool) / f"{recorder.writer.header.writer}.{suffix}"
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+            fd = os.open(path, flags, 0o600)
+            os.dup2(fd, _FD[stream])
+            os.close(fd)
+            self._read[stream] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._pid = os.getpid()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="vaportrail-capture", daemon=True)
+        self._thread.start()
+
+    def offsets(self) -> dict[Stream, int]:
+        """Return how many bytes of each stream have become log records."""
+        return dict(self._done)
+
+    def drain(self, *, final: bool = True) -> None:
+        """Turn all that has arrived into log records; `final` takes a last line without its end."""
+        if final:
+            for file in (sys.stdout, sys.stderr):
+                file.flush()
+        with self._lock:
+            for stream, fd in self._read.items():
+                size = os.fstat(fd).st_size
+                if size > self._done[stream]:
+                    self._take(stream, os.pread(fd, size - self._done[stream], self._done[stream]), final)
+
+    def _take(self, stream: Stream, raw: bytes, final: bool) -> None:
+        for line in split_lines(raw, self._done[stream], final=final):
+            self._recorder.log(
+                line.text, scope=stream, severity=_SEVERITY[stream], values=line_values(stream, line)
+            )
+            self._done[stream] = line.end
+
+    def _follow(self) -> None:
+        while not self._stop.wait(_PERIOD):
+            if os.getpid() != self._pid:
+                return
+            self.drain(final=False)
+
+    def close(self) -> None:
+        """Stop following; what had arrived is recorded."""
+        self._stop.set()
+        self._thread.join()
+        self.drain()

@@ -1,0 +1,151 @@
+"""Which run, task and attempt this process is working for.
+
+Ray runs one attempt at a time in a worker, so the attempt is the process's, not a thread's: threads
+that user code starts log into the attempt without any set-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from opentelemetry import context as otel_context
+from pydantic import BaseModel, ConfigDict
+
+from vaportrail.contract import RunIdentity
+
+__all__ = ["AttemptScope", "Context", "RunSettings", "attempt_scope", "context", "set_attempt_scope"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class RunSettings(BaseModel):
+    """What every process of a run needs to know; travels with each attempt.
+
+    Attributes:
+        identity: who the run is.
+        spool: the spool folder on this host.
+        root: the record root, a folder or an object store's URI.
+        path: the record's place below the root.
+        driver: the driver's incarnation, from 1.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    identity: RunIdentity
+    spool: str
+    root: str
+    path: str
+    driver: int = 1
+
+    @property
+    def record_uri(self) -> str:
+        """The record's own URI (or folder)."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptScope:
+    """The attempt, or the notebook cell within it, that what is logged now belongs to."""
+
+    task_id: str
+    task_name: str
+    attempt: int
+    span_id: str
+    deadline_unix_nano: int | None = None
+    scratch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a task may ask about itself; get it with `context()`.
+
+    Attributes:
+        run_id: the run's UUID.
+        pipeline: the pipeline's name.
+        task: this task's id in the run, such as ``"train-2"``.
+        attempt: which attempt this is, from 1.
+        deadline: when this attempt times out, or None.
+        parameters: the pipeline's parameters as recorded (hidden ones read ``"<hidden>"``).
+        scratch: a folder of this attempt's own, removed when it ends.
+    """
+
+    run_id: str
+    pipeline: str
+    task: str
+    attempt: int
+    deadline: datetime | None
+    scratch: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, fn: Callable[P, R]) -> Callable[P, R]:
+        """Return `fn` carrying the current span into another thread.
+
+        Without it a span opened in a pool's thread is a child of the attempt, not of the span that
+        was open where the work was handed over.
+
+        Example:
+            >>> pool.submit(context().bind(score), batch)  # doctest: +SKIP
+        """
+        captured = otel_context.get_current()
+
+        @wraps(fn)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+            token = otel_context.attach(captured)
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                otel_context.detach(token)
+
+        return bound
+
+
+_scope: AttemptScope | None = None
+_settings: RunSettings | None = None
+
+
+def attempt_scope() -> AttemptScope | None:
+    """Return the attempt this process works for, or None outside one."""
+    return _scope
+
+
+def set_attempt_scope(scope: AttemptScope | None, settings: RunSettings | None = None) -> None:
+    """Say which attempt this process works for from now on."""
+    global _scope, _settings
+    _scope = scope
+    if settings is not None:
+        _settings = settings
+
+
+def context() -> Context:
+    """Return the running task's own context.
+
+    Raises:
+        LookupError: outside a task's attempt.
+
+    Example:
+        >>> from vaportrail import context, task
+        >>> @task
+        ... def train() -> None:
+        ...     print(context().task, context().attempt)
+    """
+    if _scope is None or _settings is None:
+        raise LookupError(
+            "context() is for code that runs inside a task of a run; "
+            "outside one there is no task to describe"
+        )
+    nanos = _scope.deadline_unix_nano
+    return Context(
+        run_id=_settings.identity.uid,
+        pipeline=_settings.identity.pipeline,
+        task=_scope.task_id,
+        attempt=_scope.attempt,
+        deadline=None if nanos is None else datetime.fromtimestamp(nanos / 1e9, UTC),
+        scratch=Path(_scope.scratch),
+        parameters=_settings.identity.parameters,
+    )

@@ -1,0 +1,206 @@
+"""Every attribute and event name that a record may hold, in one table.
+
+OpenTelemetry's semantic conventions come first (version 1.44: `cicd.*`, `exception.*`, `code.*`,
+`log.iostream`, `vcs.*`, `host.*`, `process.*`); what they have no word for is `vaportrail.*`.
+The table `ATTRIBUTES` is rendered into `docs/attributes.md`, and a test holds every sealed record
+against it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+# OpenTelemetry semantic conventions.
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+PIPELINE_NAME: Final = "cicd.pipeline.name"
+PIPELINE_RUN_ID: Final = "cicd.pipeline.run.id"
+PIPELINE_ACTION_NAME: Final = "cicd.pipeline.action.name"
+PIPELINE_RESULT: Final = "cicd.pipeline.result"
+TASK_NAME: Final = "cicd.pipeline.task.name"
+TASK_RUN_ID: Final = "cicd.pipeline.task.run.id"
+TASK_RUN_RESULT: Final = "cicd.pipeline.task.run.result"
+TASK_RUN_URL: Final = "cicd.pipeline.task.run.url.full"
+ERROR_TYPE: Final = "error.type"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+CODE_FILE_PATH: Final = "code.file.path"
+CODE_FUNCTION_NAME: Final = "code.function.name"
+CODE_LINE_NUMBER: Final = "code.line.number"
+THREAD_NAME: Final = "thread.name"
+LOG_IOSTREAM: Final = "log.iostream"
+
+# Every record.
+WRITER_ID: Final = "vaportrail.writer.id"
+WRITER_ROLE: Final = "vaportrail.writer.role"
+SEQ: Final = "vaportrail.seq"
+ATTEMPT: Final = "vaportrail.attempt"
+
+# The run.
+RUN_NAME: Final = "vaportrail.run.name"
+RUN_CREATED: Final = "vaportrail.run.created"
+RUN_PARAMETERS: Final = "vaportrail.run.parameters"
+RUN_TAGS: Final = "vaportrail.run.tags"
+RUN_ENTRYPOINT: Final = "vaportrail.run.entrypoint"
+RUN_ENVIRONMENT: Final = "vaportrail.run.environment"
+RUN_MESSAGE: Final = "vaportrail.run.message"
+OUTCOME: Final = "vaportrail.outcome"
+SCHEMA: Final = "vaportrail.schema"
+DRIVER: Final = "vaportrail.driver"
+
+# Tasks and attempts.
+TASK_UPSTREAM: Final = "vaportrail.task.upstream"
+TASK_EDGES: Final = "vaportrail.task.edges"
+TASK_KIND: Final = "vaportrail.task.kind"
+TASK_ARGUMENTS: Final = "vaportrail.task.arguments"
+TASK_OPTIONS: Final = "vaportrail.task.options"
+TASK_ALLOW_FAILURE: Final = "vaportrail.task.allow_failure"
+TASK_ATTEMPTS: Final = "vaportrail.task.attempts"
+TASK_CAUSE: Final = "vaportrail.task.cause"
+NODE_ID: Final = "vaportrail.node.id"
+STDOUT_OFFSET: Final = "vaportrail.stdout.offset"
+STDERR_OFFSET: Final = "vaportrail.stderr.offset"
+STREAM_OFFSET: Final = "vaportrail.stream.offset"
+STREAM_PARTIAL: Final = "vaportrail.stream.partial"
+CELL_INDEX: Final = "vaportrail.cell.index"
+CELL_SOURCE: Final = "vaportrail.cell.source"
+
+# Spans.
+SPAN_NAME: Final = "vaportrail.span.name"
+SPAN_PARENT: Final = "vaportrail.span.parent"
+SPAN_KIND: Final = "vaportrail.span.kind"
+SYNTHESISED: Final = "vaportrail.synthesised"
+
+# Logged values.
+VALUE_NAME: Final = "vaportrail.value.name"
+METRIC_STEP: Final = "vaportrail.metric.step"
+ARTIFACT_KIND: Final = "vaportrail.artifact.kind"
+ARTIFACT_URI: Final = "vaportrail.artifact.uri"
+ARTIFACT_SHA256: Final = "vaportrail.artifact.sha256"
+ARTIFACT_SIZE: Final = "vaportrail.artifact.size"
+ARTIFACT_MEDIA_TYPE: Final = "vaportrail.artifact.media_type"
+
+# The seal.
+LEDGER_WRITER: Final = "vaportrail.ledger.writer"
+LEDGER_STATE: Final = "vaportrail.ledger.state"
+LEDGER_MADE_LOGS: Final = "vaportrail.ledger.made.logs"
+LEDGER_MADE_SPANS: Final = "vaportrail.ledger.made.spans"
+LEDGER_MADE_METRICS: Final = "vaportrail.ledger.made.metrics"
+SEALED_AT: Final = "vaportrail.sealed_at"
+
+# Events: the `eventName` of log records.
+EVENT_RUN_STARTED: Final = "vaportrail.run.started"
+EVENT_RUN_ENDED: Final = "vaportrail.run.ended"
+EVENT_TASK_SUBMITTED: Final = "vaportrail.task.submitted"
+EVENT_ATTEMPT_STARTED: Final = "vaportrail.attempt.started"
+EVENT_ATTEMPT_RESOLVED: Final = "vaportrail.attempt.resolved"
+EVENT_SPAN_STARTED: Final = "vaportrail.span.started"
+EVENT_MILESTONE: Final = "vaportrail.milestone"
+EVENT_PARAM: Final = "vaportrail.param"
+EVENT_METRIC: Final = "vaportrail.metric"
+EVENT_TAG: Final = "vaportrail.tag"
+EVENT_ARTIFACT: Final = "vaportrail.artifact"
+EVENT_LEDGER: Final = "vaportrail.ledger"
+EVENT_SEALED: Final = "vaportrail.sealed"
+
+SCOPE: Final = "vaportrail"
+"""The instrumentation scope of everything that Vaportrail itself writes."""
+
+
+class Attribute(NamedTuple):
+    """One row of the table: a name, its OTLP value type, where it stands, what it says."""
+
+    name: str
+    type: str
+    where: str
+    meaning: str
+
+
+ATTRIBUTES: Final[tuple[Attribute, ...]] = (
+    Attribute(SERVICE_NAME, "string", "resource", "always `vaportrail`"),
+    Attribute(SERVICE_VERSION, "string", "resource", "version of the distribution"),
+    Attribute(HOST_NAME, "string", "resource", "host of the writing process"),
+    Attribute(PROCESS_PID, "int", "resource, attempt", "process id"),
+    Attribute(PIPELINE_NAME, "string", "resource, run", "the pipeline's name"),
+    Attribute(PIPELINE_RUN_ID, "string", "resource", "the run's UUID"),
+    Attribute(WRITER_ID, "string", "resource", "the writing process; part of a record's identity"),
+    Attribute(WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel` or `sealer`"),
+    Attribute(SEQ, "int", "every record", "counts the writer's records from 1"),
+    Attribute(PIPELINE_ACTION_NAME, "string", "run span", "always `RUN`"),
+    Attribute(PIPELINE_RESULT, "string", "run span", "the outcome in the field's words"),
+    Attribute(TASK_NAME, "string", "task, attempt", "the task's name"),
+    Attribute(TASK_RUN_ID, "string", "what belongs to a task", "the task's id, unique in the run"),
+    Attribute(TASK_RUN_RESULT, "string", "task and attempt spans", "the outcome, cicd words"),
+    Attribute(TASK_RUN_URL, "string", "task span", "the record's URI and the task's id"),
+    Attribute(ATTEMPT, "int", "what belongs to an attempt", "counts a task's attempts from 1"),
+    Attribute(ERROR_TYPE, "string", "failed spans", "exception type, or the outcome"),
+    Attribute(EXCEPTION_TYPE, "string", "failures", "full name of the exception's class"),
+    Attribute(EXCEPTION_MESSAGE, "string", "failures", "the exception's own words"),
+    Attribute(EXCEPTION_STACKTRACE, "string", "failures", "the whole traceback"),
+    Attribute(CODE_FILE_PATH, "string", "stdlib log records", "source file"),
+    Attribute(CODE_FUNCTION_NAME, "string", "stdlib log records", "function"),
+    Attribute(CODE_LINE_NUMBER, "int", "stdlib log records", "line"),
+    Attribute(THREAD_NAME, "string", "stdlib log records", "thread, when not the main one"),
+    Attribute(LOG_IOSTREAM, "string", "output lines", "`stdout` or `stderr`"),
+    Attribute(STREAM_OFFSET, "int", "output lines", "byte offset of the line's end"),
+    Attribute(STREAM_PARTIAL, "bool", "output lines", "true where a line was cut or had no end"),
+    Attribute(STDOUT_OFFSET, "int", "attempt started", "bytes of stdout before the attempt"),
+    Attribute(STDERR_OFFSET, "int", "attempt started", "bytes of stderr before the attempt"),
+    Attribute(RUN_NAME, "string", "run", "the run's name"),
+    Attribute(RUN_CREATED, "int", "run", "when it was asked for, ns since the epoch"),
+    Attribute(RUN_PARAMETERS, "string (JSON)", "run", "the validated parameters"),
+    Attribute(RUN_TAGS, "string (JSON)", "run", "tags given at the start"),
+    Attribute(RUN_ENTRYPOINT, "string", "run", "what was run"),
+    Attribute(RUN_ENVIRONMENT, "string (JSON)", "run", "Python, packages, git, host"),
+    Attribute(RUN_MESSAGE, "string", "run ended", "one line for a person"),
+    Attribute(SCHEMA, "string", "run started", "version of the record's format"),
+    Attribute(DRIVER, "int", "run, task", "incarnation of the driver, from 1"),
+    Attribute(OUTCOME, "string", "run, task and attempt", "see `Outcome` in the SDK page"),
+    Attribute(TASK_KIND, "string", "task submitted", "`python` or `notebook`"),
+    Attribute(TASK_UPSTREAM, "string[]", "task submitted", "ids of the tasks it needs"),
+    Attribute(TASK_EDGES, "string (JSON)", "task submitted", "upstream id, kind, argument"),
+    Attribute(TASK_ARGUMENTS, "string (JSON)", "task submitted", "what it was called with"),
+    Attribute(TASK_OPTIONS, "string (JSON)", "task submitted", "its options"),
+    Attribute(TASK_ALLOW_FAILURE, "bool", "task submitted", "its failure leaves the verdict"),
+    Attribute(TASK_ATTEMPTS, "int", "task span", "how many attempts were started"),
+    Attribute(TASK_CAUSE, "string", "task span, attempt resolved", "why, where there is more to say"),
+    Attribute(NODE_ID, "string", "attempt started", "Ray's id of the node"),
+    Attribute(CELL_INDEX, "int", "cell spans", "index among the notebook's cells, from 0"),
+    Attribute(CELL_SOURCE, "string", "cell spans", "the first line of the cell"),
+    Attribute(SPAN_NAME, "string", "span started", "name of the span that was opened"),
+    Attribute(SPAN_PARENT, "string", "span started", "its parent's span id, hex"),
+    Attribute(SPAN_KIND, "int", "span started", "its OTLP span kind"),
+    Attribute(SYNTHESISED, "bool", "spans", "the sealer closed it: its process died"),
+    Attribute(VALUE_NAME, "string", "logged values", "the name given by the user"),
+    Attribute(METRIC_STEP, "int", "metric", "the step given by the user"),
+    Attribute(ARTIFACT_KIND, "string", "artifact", "`text json table figure image file notebook`"),
+    Attribute(ARTIFACT_URI, "string", "artifact", "place, relative to the record"),
+    Attribute(ARTIFACT_SHA256, "string", "artifact", "SHA-256 of its bytes, hex"),
+    Attribute(ARTIFACT_SIZE, "int", "artifact", "bytes"),
+    Attribute(ARTIFACT_MEDIA_TYPE, "string", "artifact", "IANA media type"),
+    Attribute(LEDGER_WRITER, "string", "ledger", "the writer it counts"),
+    Attribute(LEDGER_STATE, "string", "ledger", "`exact`, or `unknown` where it is gone"),
+    Attribute(LEDGER_MADE_LOGS, "int", "ledger", "log records made"),
+    Attribute(LEDGER_MADE_SPANS, "int", "ledger", "spans made"),
+    Attribute(LEDGER_MADE_METRICS, "int", "ledger", "metrics made"),
+    Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
+)
+
+EVENTS: Final[dict[str, str]] = {
+    EVENT_RUN_STARTED: "the run's identity, parameters and environment",
+    EVENT_RUN_ENDED: "the run's outcome",
+    EVENT_TASK_SUBMITTED: "a task was called in the pipeline: its arguments and upstream tasks",
+    EVENT_ATTEMPT_STARTED: "an attempt began to run, said by its own process",
+    EVENT_ATTEMPT_RESOLVED: "an attempt's outcome, said by the driver where the process could not",
+    EVENT_SPAN_STARTED: "a span was opened; lets the sealer close it if its process dies",
+    EVENT_MILESTONE: "a moment of the run's own timeline; the body is its name",
+    EVENT_PARAM: "a named value that was set; the body is the value",
+    EVENT_METRIC: "a named number that was measured; the body is the number",
+    EVENT_TAG: "a named word; the body is the word",
+    EVENT_ARTIFACT: "a stored file",
+    EVENT_LEDGER: "how many records a writer made",
+    EVENT_SEALED: "the seal itself",
+}

@@ -1,0 +1,206 @@
+"""A process's hand on the record: builds OTLP log records and spans and appends them to the spool."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from opentelemetry import trace
+
+from vaportrail.contract import Failure
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import AttemptScope, RunSettings, attempt_scope
+from vaportrail.telemetry.identity import run_span_id, trace_id
+from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.spool import Header, Writer
+from vaportrail.telemetry.values import attributes, to_any_value
+from vaportrail.version import __version__
+
+__all__ = ["Recorder", "Role", "active", "install"]
+
+Role = Literal["runner", "worker", "kernel"]
+
+INTERNAL, SERVER = 1, 2
+OK, ERROR = 1, 2
+INFO = (9, "INFO")
+
+
+class Recorder:
+    """Writes what one process of a run makes.
+
+    Args:
+        settings: the run.
+        role: what this process is to it.
+        clock: nanoseconds since the epoch.
+        writer_id: this process's name among the run's writers.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        role: Role,
+        *,
+        clock: Any = time.time_ns,
+        writer_id: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.trace_id = trace_id(settings.identity.uid)
+        self.run_span_id = run_span_id(settings.identity.uid)
+        writer = writer_id or f"{role}-{uuid.uuid4().hex[:16]}"
+        resource = {
+            c.SERVICE_NAME: "vaportrail",
+            c.SERVICE_VERSION: __version__,
+            c.PIPELINE_NAME: settings.identity.pipeline,
+            c.PIPELINE_RUN_ID: settings.identity.uid,
+            c.WRITER_ID: writer,
+            c.WRITER_ROLE: role,
+            c.HOST_NAME: socket.gethostname(),
+            c.PROCESS_PID: os.getpid(),
+        }
+        header = Header(writer, role, clock(), {"attributes": attributes(resource)})
+        self.writer = Writer(Path(settings.spool), header, redactor(os.environ))
+
+    def log(
+        self,
+        body: Any = None,
+        *,
+        event: str = "",
+        scope: str = c.SCOPE,
+        severity: tuple[int, str] = INFO,
+        values: Mapping[str, Any] | None = None,
+        attempt: AttemptScope | None = None,
+        span_id: str | None = None,
+        unix_nano: int | None = None,
+    ) -> None:
+        """Write one log record (an event, where `event` names one).
+
+        It belongs to `attempt`, else to the process's current attempt, and to the current span.
+        """
+        now = self.clock() if unix_nano is None else unix_nano
+        owner = attempt or attempt_scope()
+        named = dict(values or {})
+        if owner is not None:
+            named.setdefault(c.TASK_RUN_ID, owner.task_id)
+            named.setdefault(c.ATTEMPT, owner.attempt)
+        span = span_id or self._current_span(owner)
+
+        def make(seq: int) -> dict[str, Any]:
+            record: dict[str, Any] = {
+                "timeUnixNano": str(now),
+                "observedTimeUnixNano": str(now),
+                "severityNumber": severity[0],
+                "severityText": severity[1],
+            }
+            if body is not None:
+                record["body"] = to_any_value(body)
+            record["attributes"] = attributes({**named, c.SEQ: seq})
+            record["traceId"] = self.trace_id
+            record["spanId"] = span
+            if event:
+                record["eventName"] = event
+            return record
+
+        self.writer.append("L", scope, make)
+
+    def span_started(
+        self, name: str, span_id: str, parent: str, *, kind: int = INTERNAL,
+        event: str = c.EVENT_SPAN_STARTED, values: Mapping[str, Any] | None = None,
+        attempt: AttemptScope | None = None, unix_nano: int | None = None,
+    ) -> None:
+        """Write that a span was opened, so that the sealer can close it if this process dies."""
+        named = {c.SPAN_NAME: name, c.SPAN_PARENT: parent, c.SPAN_KIND: kind, **(values or {})}
+        self.log(event=event, values=named, span_id=span_id, attempt=attempt, unix_nano=unix_nano)
+
+    def span(
+        self, name: str, span_id: str, parent: str, start: int, end: int, *,
+        kind: int = INTERNAL, ok: bool = True, message: str = "",
+        values: Mapping[str, Any] | None = None, failure: Failure | None = None,
+        links: Sequence[str] = (), scope: str = c.SCOPE,
+    ) -> None:
+        """Write one ended span; `links` are ids of spans of the same trace."""
+
+        def make(seq: int) -> dict[str, Any]:
+            record: dict[str, Any] = {"traceId": self.trace_id, "spanId": span_id}
+            if parent:
+                record["parentSpanId"] = parent
+            record |= {
+                "name": name,
+                "kind": kind,
+                "startTimeUnixNano": str(start),
+                "endTimeUnixNano": str(end),
+                "attributes": attributes({**(values or {}), c.SEQ: seq}),
+            }
+            if failure is not None:
+                record["events"] = [exception_event(failure, end)]
+            if links:
+                record["links"] = [{"traceId": self.trace_id, "spanId": link} for link in links]
+            record["status"] = {"code": OK} if ok else {"code": ERROR, "message": message}
+            return record
+
+        self.writer.append("T", scope, make)
+
+    def milestone(self, name: str, unix_nano: int | None = None) -> None:
+        """Write a moment of the run's own timeline."""
+        self.log(name, event=c.EVENT_MILESTONE, span_id=self.run_span_id, unix_nano=unix_nano)
+
+    def _current_span(self, owner: AttemptScope | None) -> str:
+        current = trace.get_current_span().get_span_context()
+        if current.is_valid:
+            return trace.format_span_id(current.span_id)
+        return owner.span_id if owner is not None else self.run_span_id
+
+
+def exception_values(failure: Failure) -> dict[str, Any]:
+    """Return the semantic conventions' attributes of an exception."""
+    return {
+        c.EXCEPTION_TYPE: failure.type,
+        c.EXCEPTION_MESSAGE: failure.message,
+        c.EXCEPTION_STACKTRACE: failure.traceback,
+    }
+
+
+def exception_event(failure: Failure, unix_nano: int) -> dict[str, Any]:
+    """Return the span event that says which exception ended the span."""
+    return {
+        "timeUnixNano": str(unix_nano),
+        "name": "exception",
+        "attributes": attributes(exception_values(failure)),
+    }
+
+
+_active: Recorder | None = None
+
+
+def active() -> Recorder | None:
+    """Return this process's recorder, or None outside a run (and in a fork of a run's process).
+
+    A forked child gets a writer of its own: two processes never share a sequence of numbers.
+    """
+    global _active
+    if _active is not None and _active.writer.pid != os.getpid():
+        role: Role = "kernel" if _active.writer.header.role == "kernel" else "worker"
+        _active = Recorder(_active.settings, role)
+    return _active
+
+
+def install(settings: RunSettings, role: Role) -> Recorder:
+    """Make (or find) this process's recorder for the run."""
+    global _active
+    current = active()
+    if current is None or current.settings.identity.uid != settings.identity.uid:
+        current = _active = Recorder(settings, role)
+    return current
+
+
+def uninstall() -> None:
+    """Forget this process's recorder; its files are closed and stay."""
+    global _active
+    if _active is not None:
+        _active.writer.close()
+        _active = None

@@ -1,0 +1,186 @@
+"""The spool: an append-only file a process, whose lines survive the process.
+
+A file is a header line and then one line a record,
+
+```
+CRC32 SP SEQ SP KIND SP SCOPE SP OTLP-JSON LF
+```
+
+each made by one `write(2)`, so that a process that is killed leaves whole lines (and at most one
+torn one, which its checksum shows). `KIND` is `L` (log record), `T` (span) or `M` (metric);
+`SCOPE` is the percent-encoded instrumentation scope. Beside it lies the ledger, 32 bytes mapped into
+memory, whose counters go up *before* each write: made minus read is lost, exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote, unquote
+
+__all__ = ["Header", "Kind", "Ledger", "SpoolLine", "Writer", "read_ledger", "read_spool"]
+
+Kind = Literal["L", "T", "M"]
+_MAGIC: Final = b"VTLEDG1\n"
+_LEDGER: Final = struct.Struct("<8sQQQ")
+_COUNTER: Final = struct.Struct("<Q")
+_OFFSET: Final[dict[Kind, int]] = {"L": 8, "T": 16, "M": 24}
+FORMAT: Final = 1
+
+
+def compact(value: Any) -> str:
+    """Return `value` as JSON on one line, without spaces."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """How many records a writer has made: log records, spans, metrics."""
+
+    logs: int
+    spans: int
+    metrics: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a spool file: which process wrote it."""
+
+    writer: str
+    role: str
+    started_unix_nano: int
+    resource: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolLine:
+    """One record of a spool file; `record` is OTLP in its JSON form."""
+
+    seq: int
+    kind: Kind
+    scope: str
+    record: Mapping[str, Any]
+
+
+class Writer:
+    """Appends a process's records to its spool file. Safe to call from any thread.
+
+    Args:
+        directory: the run's spool folder; made if missing, mode 0700.
+        header: which process this is; `header.writer` names the files.
+        redact: replaces secrets in a finished line, or None.
+
+    Example:
+        >>> writer = Writer(Path("spool"), header)          # doctest: +SKIP
+        >>> writer.append("L", "my.logger", lambda seq: {"body": {"stringValue": "hello"}})
+    """
+
+    def __init__(
+        self, directory: Path, header: Header, redact: Callable[[str], str] | None = None
+    ) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.header = header
+        self.directory = directory
+        self.pid = os.getpid()
+        self.redact = redact
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._made: dict[Kind, int] = {"L": 0, "T": 0, "M": 0}
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._ledger = _create_ledger(directory / f"{header.writer}.ledger")
+        self._fd = os.open(directory / f"{header.writer}.spool", flags, 0o600)
+        os.write(self._fd, (compact(_header_json(header)) + "\n").encode())
+
+    def append(
+        self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]
+    ) -> int:
+        """Write one record and return its number; `make` is given that number.
+
+        Raises:
+            OSError: the disk is full or gone; the ledger has counted the record already, so the
+                loss is known at the seal.
+        """
+        with self._lock:
+            self._seq += 1
+            seq = self._seq
+            self._made[kind] += 1
+            _COUNTER.pack_into(self._ledger, _OFFSET[kind], self._made[kind])
+            body = compact(make(seq))
+            if self.redact is not None:
+                body = self.redact(body)
+            raw = f"{seq} {kind} {quote(scope, safe='') or '-'} {body}".encode()
+            line = b"%08x %b\n" % (zlib.crc32(raw), raw)
+            written = os.write(self._fd, line)
+            while written < len(line):  # a signal or a nearly full disk can cut a write short
+                written += os.write(self._fd, line[written:])
+            return seq
+
+    def close(self) -> None:
+        """Close the files; what was written stays."""
+        with self._lock:
+            os.close(self._fd)
+            self._ledger.close()
+
+
+def _create_ledger(path: Path) -> mmap.mmap:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, _LEDGER.pack(_MAGIC, 0, 0, 0))
+        return mmap.mmap(fd, _LEDGER.size)
+    finally:
+        os.close(fd)
+
+
+def _header_json(header: Header) -> dict[str, Any]:
+    return {
+        "vaportrail.spool": FORMAT,
+        "writer": header.writer,
+        "role": header.role,
+        "started": header.started_unix_nano,
+        "resource": dict(header.resource),
+    }
+
+
+def read_ledger(raw: bytes) -> Ledger | None:
+    """Return a ledger file's counts, or None where the bytes are not a ledger."""
+    if len(raw) != _LEDGER.size:
+        return None
+    magic, logs, spans, metrics = _LEDGER.unpack(raw)
+    return Ledger(logs, spans, metrics) if magic == _MAGIC else None
+
+
+def read_header(line: bytes) -> Header | None:
+    """Return a spool file's header, or None where the line is torn or foreign."""
+    try:
+        raw = json.loads(line)
+        if raw["vaportrail.spool"] != FORMAT:
+            return None
+        return Header(raw["writer"], raw["role"], raw["started"], raw["resource"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def read_spool(lines: Iterator[bytes]) -> Iterator[SpoolLine]:
+    """Yield the whole records among a spool file's lines, its header taken off.
+
+    A line whose checksum is wrong (torn by a kill, or damaged) is left out: the ledger counts it.
+    """
+    for line in lines:
+        crc, _, raw = line.rstrip(b"\n").partition(b" ")
+        try:
+            if int(crc, 16) != zlib.crc32(raw):
+                continue
+            seq, kind, scope, body = raw.split(b" ", 3)
+            if kind not in (b"L", b"T", b"M"):
+                continue
+            yield SpoolLine(int(seq), kind.decode(), unquote(scope.decode()), json.loads(body))  # type: ignore[arg-type]
+        except ValueError:
+            continue

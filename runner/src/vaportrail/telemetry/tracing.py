@@ -1,0 +1,122 @@
+"""The user's own OpenTelemetry spans join the run's trace with no set-up.
+
+A span processor of ours writes every span at its end; there is no queue to overflow and no export
+to fail. Limits are lifted: the SDK's defaults drop the oldest attributes without a word.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.recorder import Recorder, active
+from vaportrail.telemetry.values import attributes
+
+__all__ = ["SpoolSpanProcessor", "install_provider", "parent_context"]
+
+
+class SpoolSpanProcessor(SpanProcessor):
+    """Writes spans to the process's spool as they start and end."""
+
+    def on_start(self, span: Span, parent_context: otel_context.Context | None = None) -> None:
+        recorder = active()
+        if recorder is not None:
+            ids = span.get_span_context()
+            assert ids is not None
+            recorder.span_started(
+                span.name, trace.format_span_id(ids.span_id), _parent(span, recorder),
+                kind=span.kind.value + 1, unix_nano=span.start_time,
+            )
+
+    def on_end(self, span: ReadableSpan) -> None:
+        recorder = active()
+        if recorder is not None:
+            scope = span.instrumentation_scope
+            recorder.writer.append(
+                "T", scope.name if scope is not None else "", lambda seq: _otlp(span, seq, recorder)
+            )
+
+
+def _parent(span: ReadableSpan, recorder: Recorder) -> str:
+    """Return the parent's id; spans of threads that had no context belong to the attempt."""
+    if span.parent is not None and span.parent.is_valid:
+        return trace.format_span_id(span.parent.span_id)
+    owner = attempt_scope()
+    return owner.span_id if owner is not None else recorder.run_span_id
+
+
+def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
+    ids = span.get_span_context()
+    assert ids is not None
+    named: dict[str, Any] = dict(span.attributes or {})
+    owner = attempt_scope()
+    if owner is not None:
+        named |= {c.TASK_RUN_ID: owner.task_id, c.ATTEMPT: owner.attempt}
+    record: dict[str, Any] = {
+        "traceId": recorder.trace_id,
+        "spanId": trace.format_span_id(ids.span_id),
+        "parentSpanId": _parent(span, recorder),
+        "name": span.name,
+        "kind": span.kind.value + 1,
+        "startTimeUnixNano": str(span.start_time),
+        "endTimeUnixNano": str(span.end_time),
+        "attributes": attributes({**named, c.SEQ: seq}),
+    }
+    if span.events:
+        record["events"] = [
+            {
+                "timeUnixNano": str(event.timestamp),
+                "name": event.name,
+                "attributes": attributes(event.attributes or {}),
+            }
+            for event in span.events
+        ]
+    if span.links:
+        record["links"] = [
+            {
+                "traceId": trace.format_trace_id(link.context.trace_id),
+                "spanId": trace.format_span_id(link.context.span_id),
+                "attributes": attributes(link.attributes or {}),
+            }
+            for link in span.links
+        ]
+    status: dict[str, Any] = {"code": span.status.status_code.value}
+    if span.status.description:
+        status["message"] = span.status.description
+    record["status"] = status
+    return record
+
+
+def install_provider() -> None:
+    """Make ours the process's tracer provider, or join one that is there already."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        processors = provider._active_span_processor._span_processors
+        if not any(isinstance(processor, SpoolSpanProcessor) for processor in processors):
+            provider.add_span_processor(SpoolSpanProcessor())
+        return
+    unlimited = SpanLimits(
+        max_span_attributes=SpanLimits.UNSET,
+        max_events=SpanLimits.UNSET,
+        max_links=SpanLimits.UNSET,
+        max_event_attributes=SpanLimits.UNSET,
+        max_link_attributes=SpanLimits.UNSET,
+    )
+    ours = TracerProvider(sampler=ALWAYS_ON, span_limits=unlimited, shutdown_on_exit=False)
+    ours.add_span_processor(SpoolSpanProcessor())
+    trace.set_tracer_provider(ours)
+
+
+def parent_context(trace_id: str, span_id: str) -> otel_context.Context:
+    """Return an OpenTelemetry context in which new spans are children of the given span."""
+    ids = SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )
+    return trace.set_span_in_context(NonRecordingSpan(ids))
