@@ -2,9 +2,9 @@
 
 from vaportrail.api import open, runs
 from vaportrail.authoring.handle import as_completed, cancel, outcome, result
+from vaportrail.authoring.hidden import Hidden
 from vaportrail.authoring.notebook import notebook, output
 from vaportrail.authoring.options import Options
-from vaportrail.authoring.parameters import Hidden
 from vaportrail.authoring.pipeline import Pipeline, pipeline
 from vaportrail.authoring.task import Task, task
 from vaportrail.contract import Failure, Outcome

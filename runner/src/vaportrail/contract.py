@@ -1,16 +1,17 @@
 """What every part agrees on: how things end, and who a run is.
 
-This module imports nothing heavier than pydantic, so that a process without Ray can use it.
+This module imports nothing but the standard library: every worker and every notebook's kernel
+starts with it.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-__all__ = ["Failure", "Outcome", "RunIdentity"]
+__all__ = ["Failure", "Outcome", "RunIdentity", "RunSettings"]
 
 
 class Outcome(StrEnum):
@@ -68,7 +69,8 @@ _CICD_RESULT = {
 }
 
 
-class Failure(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Failure:
     """Why something ended badly: an exception, or the evidence there is of a process's end.
 
     Attributes:
@@ -77,14 +79,13 @@ class Failure(BaseModel):
         traceback: the whole traceback as Python prints it, from the user's first frame on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     type: str
     message: str
     traceback: str = ""
 
 
-class RunIdentity(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
     """Who a run is; fixed before anything starts.
 
     Attributes:
@@ -97,12 +98,51 @@ class RunIdentity(BaseModel):
         entrypoint: what was run, such as ``"mnist.pipeline:mnist"``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     uid: str
     pipeline: str
     name: str
     created_unix_nano: int
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    tags: dict[str, str] = Field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     entrypoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What every process of a run needs to know; travels with each attempt.
+
+    Attributes:
+        identity: who the run is.
+        spool: the spool folder on this host.
+        root: the record root, a folder or an object store's URI.
+        path: the record's place below the root.
+        driver: the driver's incarnation, from 1.
+    """
+
+    identity: RunIdentity
+    spool: str
+    root: str
+    path: str
+    driver: int = 1
+
+    @property
+    def record_uri(self) -> str:
+        """The record's own URI (or folder)."""
+        return f"{self.root.rstrip('/')}/{self.path}"
+
+    def to_json(self) -> str:
+        """Return the settings as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> RunSettings:
+        """Return the settings in `text`.
+
+        Raises:
+            ValueError: the text is not settings.
+        """
+        try:
+            raw = json.loads(text)
+            return cls(**{**raw, "identity": RunIdentity(**raw["identity"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"these are not a run's settings: {error}") from error

@@ -5,48 +5,17 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import pydantic
 import yaml
-from pydantic import SecretStr
 
+from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
 from vaportrail.errors import ParameterError
 from vaportrail.telemetry.values import describe
 
-__all__ = ["Hidden", "Parameters", "parse_assignments", "read_parameter_file"]
-
-HIDDEN_TEXT = "<hidden>"
-
-
-class Hidden:
-    """Marks a parameter or argument whose value is never recorded: ``Annotated[str, Hidden]``.
-
-    Example:
-        >>> from typing import Annotated
-        >>> from vaportrail import Hidden, pipeline
-        >>> @pipeline
-        ... def nightly(api_key: Annotated[str, Hidden]) -> None: ...
-    """
-
-
-def is_hidden(annotation: Any) -> bool:
-    """Return whether an annotation says that values must not be recorded."""
-    marks = getattr(annotation, "__metadata__", ())
-    return annotation is SecretStr or any(mark is Hidden or isinstance(mark, Hidden) for mark in marks)
-
-
-@lru_cache(maxsize=4096)
-def hidden_names(fn: Callable[..., Any]) -> frozenset[str]:
-    """Return the names of a function's parameters whose values must not be recorded."""
-    try:
-        hints = get_type_hints(fn, include_extras=True)
-    except Exception:
-        hints = getattr(fn, "__annotations__", {})
-    return frozenset(name for name, annotation in hints.items() if is_hidden(annotation))
-
+__all__ = ["Parameters", "parse_assignments", "read_parameter_file"]
 
 class Parameters:
     """The parameters of one pipeline, from its function's signature."""

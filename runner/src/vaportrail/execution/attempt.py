@@ -21,7 +21,8 @@ from vaportrail.execution.deadline import AttemptTimedOut, time_limit
 from vaportrail.execution.payload import load_call, load_function
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
-from vaportrail.telemetry.context import AttemptScope, RunSettings, set_attempt_scope
+from vaportrail.contract import RunSettings
+from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.recorder import Recorder, install
 from vaportrail.telemetry.stdlib_logging import install_handler
@@ -118,7 +119,7 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
 
 @lru_cache(maxsize=4)
 def _read_settings(settings_json: str) -> RunSettings:
-    return RunSettings.model_validate_json(settings_json)
+    return RunSettings.from_json(settings_json)
 
 
 def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
-from vaportrail.telemetry.context import RunSettings
+from vaportrail.contract import RunSettings
 
 __all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
 
@@ -67,7 +67,7 @@ class RayBackend:
 
         self._ray = ray
         self._settings = settings
-        self._settings_json = settings.model_dump_json()
+        self._settings_json = settings.to_json()
         self._remote = ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(run_attempt)
         self._configured: dict[Any, Any] = {}
 

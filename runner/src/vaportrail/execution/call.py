@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaportrail.authoring.handle import Handle
-from vaportrail.authoring.parameters import HIDDEN_TEXT, hidden_names
+from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.execution.backend import AttemptEnd, Running
@@ -31,6 +31,7 @@ class TaskCall:
     label: str
     span_id: str
     submitted_unix_nano: int
+    handed_over_unix_nano: int = 0
     running: Running | None = None
     last_end: AttemptEnd | None = None
     outcome: Outcome = Outcome.UNFINISHED

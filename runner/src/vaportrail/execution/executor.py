@@ -204,6 +204,7 @@ class Executor:
             self._inbox.put(lambda: self._attempt_ended(call, step.attempt, end))
 
         call.attempts = step.attempt
+        call.handed_over_unix_nano = self._recorder.clock()
         call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
         self._progress.attempt_started(call.task_id, step.attempt)
 
@@ -238,7 +239,7 @@ class Executor:
         call.outcome = step.outcome
         end = self._recorder.clock()
         self._write_ended(call, end, step.cause)
-        seconds = (end - call.submitted_unix_nano) / 1e9
+        seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)
         call.ended.set()

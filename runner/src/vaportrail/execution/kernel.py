@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ class CellSpans:
     """Writes one span a cell and makes it the parent of what the cell does."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        from vaportrail.telemetry.context import AttemptScope, RunSettings, set_attempt_scope
+        from vaportrail.contract import RunSettings
+        from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
         from vaportrail.telemetry.recorder import install
         from vaportrail.telemetry.stdlib_logging import install_handler
         from vaportrail.telemetry.tracing import install_provider
 
-        settings = RunSettings.model_validate(config["settings"])
+        settings = RunSettings.from_json(config["settings"])
         self._attempt = AttemptScope(**config["scope"])
         self._folder = Path(self._attempt.scratch)
         self._recorder = install(settings, "kernel")
@@ -95,7 +97,7 @@ class CellSpans:
             from vaportrail.execution.attempt import describe_failure
 
             failure = describe_failure(error)
-            (self._folder / FAILURE_FILE).write_text(failure.model_dump_json())
+            (self._folder / FAILURE_FILE).write_text(json.dumps(asdict(failure)))
         self._recorder.span(
             name, span_id, self._attempt.span_id, start, self._recorder.clock(), values=values,
             ok=failure is None, message=failure.message if failure else "", failure=failure,

@@ -143,7 +143,7 @@ async def _execute(
     config = {
         "scratch": str(folder),
         "cells": code_cells,
-        "settings": recorder.settings.model_dump(mode="json") if recorder and scope else None,
+        "settings": recorder.settings.to_json() if recorder and scope else None,
         "scope": {**asdict(scope), "scratch": str(folder)} if scope else None,
     }
     env = {**os.environ, kernel.ENVIRONMENT: json.dumps(config), "MPLBACKEND": _INLINE}
@@ -210,7 +210,12 @@ def _make_client(
 
     client = Client(
         notebook, timeout=None, kernel_name="python3", allow_errors=False,
-        extra_arguments=["--IPKernelApp.extensions=['vaportrail.execution.kernel']"],
+        # Nothing of an unattended kernel is worth a history, or a graceful end once its cells are done.
+        extra_arguments=[
+            "--IPKernelApp.extensions=['vaportrail.execution.kernel']",
+            "--HistoryManager.enabled=False",
+        ],
+        shutdown_kernel="immediate",
         resources={"metadata": {"path": _working_directory(path)}},
     )
     client.pending = {}
@@ -230,8 +235,8 @@ def _log_line(recorder: Recorder, stream: str, text: str, partial: bool, span: s
 
 
 def _cell_failure(folder: Path, error: Any) -> Failure:
-    with suppress(FileNotFoundError, ValueError):
-        return Failure.model_validate_json((folder / kernel.FAILURE_FILE).read_text())
+    with suppress(FileNotFoundError, ValueError, TypeError):
+        return Failure(**json.loads((folder / kernel.FAILURE_FILE).read_text()))
     text = _ANSI.sub("", error.traceback)
     return Failure(type=str(error.ename), message=str(error.evalue), traceback=text)
 

@@ -31,7 +31,7 @@ class Progress(Protocol):
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
     ) -> None:
-        """A task ended; `cause` is the upstream task that made it `SKIPPED`."""
+        """A task ended, `seconds` after its last attempt was handed to Ray; `cause` is what skipped it."""
         ...
 
 

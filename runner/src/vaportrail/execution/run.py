@@ -30,7 +30,7 @@ from vaportrail.execution.progress import Progress, Silent
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import RunSettings
+from vaportrail.contract import RunSettings
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 
@@ -158,7 +158,7 @@ def _alive(settings: RunSettings) -> Iterator[None]:
     """Hold the lock that says the runner lives, beside the file that says what it runs."""
     spool = Path(settings.spool)
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (spool / layout.RUN_FILE).write_text(settings.model_dump_json(indent=2))
+    (spool / layout.RUN_FILE).write_text(settings.to_json())
     with (spool / layout.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         lock.write(f"{os.getpid()}\n")

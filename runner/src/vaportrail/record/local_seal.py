@@ -14,7 +14,7 @@ from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
-from vaportrail.telemetry.context import RunSettings
+from vaportrail.contract import RunSettings
 
 __all__ = ["find_spool", "read_settings", "seal_spool", "spools"]
 
@@ -56,7 +56,7 @@ def read_settings(folder: Path) -> RunSettings:
     """
     path = folder / layout.RUN_FILE
     try:
-        return RunSettings.model_validate_json(path.read_text())
+        return RunSettings.from_json(path.read_text())
     except FileNotFoundError:
         raise RecordNotFound(f"{folder} is not the spool of a run: it has no {layout.RUN_FILE}") from None
     except ValueError as error:

@@ -16,7 +16,7 @@ from vaportrail.errors import RecordError
 from vaportrail.storage.layout import ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.capture import SUFFIX
-from vaportrail.telemetry.context import RunSettings
+from vaportrail.contract import RunSettings
 from vaportrail.telemetry.spool import Header, read_header, read_ledger
 
 __all__ = ["LedgerEntry", "Part", "SealPlan", "make_plan"]

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from vaportrail.errors import RecordError
 from vaportrail.storage.layout import artifact_path
-from vaportrail.storage.store import ObjectStore, Store, open_store
+
+if TYPE_CHECKING:
+    from vaportrail.storage.store import ObjectStore, Store
 
 __all__ = ["Artifact", "guess_media_type", "store_artifact"]
 
@@ -83,6 +85,8 @@ class Artifact:
 
 @lru_cache(maxsize=8)
 def _store(root: str) -> ObjectStore:
+    from vaportrail.storage.store import open_store
+
     return open_store(root, create=True)
 
 

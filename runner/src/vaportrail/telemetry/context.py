@@ -14,39 +14,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
-from pydantic import BaseModel, ConfigDict
+from vaportrail.contract import RunSettings
 
-from vaportrail.contract import RunIdentity
-
-__all__ = ["AttemptScope", "Context", "RunSettings", "attempt_scope", "context", "set_attempt_scope"]
+__all__ = ["AttemptScope", "Context", "attempt_scope", "context", "set_attempt_scope"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class RunSettings(BaseModel):
-    """What every process of a run needs to know; travels with each attempt.
-
-    Attributes:
-        identity: who the run is.
-        spool: the spool folder on this host.
-        root: the record root, a folder or an object store's URI.
-        path: the record's place below the root.
-        driver: the driver's incarnation, from 1.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    identity: RunIdentity
-    spool: str
-    root: str
-    path: str
-    driver: int = 1
-
-    @property
-    def record_uri(self) -> str:
-        """The record's own URI (or folder)."""
-        return f"{self.root.rstrip('/')}/{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

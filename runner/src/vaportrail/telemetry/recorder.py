@@ -14,7 +14,8 @@ from opentelemetry import trace
 
 from vaportrail.contract import Failure
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope, RunSettings, attempt_scope
+from vaportrail.contract import RunSettings
+from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import Header, Writer
