@@ -26,11 +26,11 @@ import json
 
 import numpy as np
 import onnxruntime
+from sklearn.metrics import roc_auc_score, roc_curve
+
 from classifier import INPUT
 from digits import CLASSES
 from figures import grid, keep
-from sklearn.metrics import roc_auc_score, roc_curve
-
 from vaportrail import log, output
 
 if split is None:  # opened in Jupyter, outside a run

@@ -17,8 +17,8 @@ INPUT = "float_input_8x8_image"
 
 def fit(digits: Digits) -> Any:
     """Train a classifier; the same digits always give the same one."""
-    from sklearn.calibration import CalibratedClassifierCV  # type: ignore[import-untyped]
-    from sklearn.svm import SVC  # type: ignore[import-untyped]
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
 
     # `SVC(probability=True)` would be one object less, but goes in scikit-learn 1.11. The ensemble
     # averages the machines of five folds, each calibrated on the fold that it has not seen.
@@ -38,8 +38,8 @@ def max_prob_differs(model: Any, digits: Digits) -> int:
 
 def to_onnx(model: Any) -> bytes:
     """Convert a classifier to an ONNX file with the outputs `label` and `probabilities`."""
-    from skl2onnx import convert_sklearn  # type: ignore[import-untyped]
-    from skl2onnx.common.data_types import FloatTensorType  # type: ignore[import-untyped]
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
 
     pixels = FloatTensorType([None, model.n_features_in_])
     with warnings.catch_warnings():

@@ -56,7 +56,7 @@ class Split:
 
 def load() -> Digits:
     """Return the 1797 digits that come with scikit-learn; nothing is downloaded."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     return Digits(images.astype(np.float32), labels.astype(np.int64))
@@ -70,7 +70,7 @@ def stratified(digits: Digits, size: int | float, *, seed: int) -> Split:
         size: the training part, as a number of images (int) or as a share of them (float).
         seed: the same seed gives the same split.
     """
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
+    from sklearn.model_selection import train_test_split
 
     train_images, test_images, train_labels, test_labels = train_test_split(
         digits.images, digits.labels, train_size=size, stratify=digits.labels, random_state=seed

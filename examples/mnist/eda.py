@@ -21,9 +21,9 @@ data = None  # all digits, from `ingest`
 
 # %%
 import numpy as np
+
 from digits import CLASSES
 from figures import keep, picture, plot, show
-
 from vaportrail import log
 
 if data is None:  # opened in Jupyter, outside a run

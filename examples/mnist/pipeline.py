@@ -61,7 +61,7 @@ def train_model(n: int, split: Split) -> Artifact:
 
 
 @pipeline
-def mnist(train_sizes: list[int] = [600, 800, 1000, 1200]) -> dict[str, Any]:  # noqa: B006
+def mnist(train_sizes: list[int] = [600, 800, 1000, 1200]) -> dict[str, Any]:
     """Explore the digits; train and benchmark a model for each size; compare them.
 
     Args:

@@ -26,9 +26,9 @@ scores = [
 ]
 
 # %%
-from figures import keep, plot
 from IPython.display import Markdown
 
+from figures import keep, plot
 from vaportrail import output
 
 table = sorted(scores, key=lambda score: score["n"])

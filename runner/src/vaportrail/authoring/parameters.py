@@ -17,6 +17,7 @@ from vaportrail.telemetry.values import describe
 
 __all__ = ["Parameters", "parse_assignments", "read_parameter_file"]
 
+
 class Parameters:
     """The parameters of one pipeline, from its function's signature."""
 
@@ -101,7 +102,9 @@ class Parameters:
         return f"unknown parameter {name!r}; it takes {', '.join(known) if known else 'none'}"
 
     def _ill_typed(self, name: str, raw: Any, error: pydantic.ValidationError) -> str:
-        shown = HIDDEN_TEXT if name in self._hidden else repr(str(raw) if isinstance(raw, Assignment) else raw)
+        shown = (
+            HIDDEN_TEXT if name in self._hidden else repr(str(raw) if isinstance(raw, Assignment) else raw)
+        )
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"[{step!r}]" for step in first["loc"])
         return f"parameter {name!r}{place} does not take {shown}: {first['msg']}"

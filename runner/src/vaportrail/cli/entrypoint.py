@@ -63,6 +63,10 @@ def _import(target: str, entrypoint: str) -> ModuleType:
                 f"{entrypoint!r}: no module {module!r} can be imported from {folder}; "
                 "give a file as FILE.py:PIPELINE, or start where the module is"
             ) from None
-        raise EntrypointError(f"{entrypoint!r}: importing {module} needs {error.name!r}, which is not installed") from error
+        raise EntrypointError(
+            f"{entrypoint!r}: importing {module} needs {error.name!r}, which is not installed"
+        ) from error
     except Exception as error:
-        raise EntrypointError(f"{entrypoint!r}: importing {module} raised {type(error).__name__}: {error}") from error
+        raise EntrypointError(
+            f"{entrypoint!r}: importing {module} raised {type(error).__name__}: {error}"
+        ) from error

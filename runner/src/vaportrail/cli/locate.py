@@ -51,11 +51,19 @@ def locate(text: str, root: str) -> Run:
     if text == "latest":
         for run in runs:
             return run
-        raise RecordNotFound(f"there is no run below {root} yet; start one with: vaportrail run FILE.py:PIPELINE")
-    matches = [run for run in runs if text in (run.name, run.uri.rpartition("/")[2]) or run.facts.run.uid.startswith(text)]
+        raise RecordNotFound(
+            f"there is no run below {root} yet; start one with: vaportrail run FILE.py:PIPELINE"
+        )
+    matches = [run for run in runs if _means(text, run)]
     if len(matches) == 1:
         return matches[0]
     if matches:
         names = ", ".join(run.uri.rpartition("/")[2] for run in matches[:5])
         raise RecordNotFound(f"{text!r} means {len(matches)} runs below {root}: {names}; give more of it")
-    raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls --record {root}")
+    raise RecordNotFound(
+        f"no run {text!r} below {root}; see what there is with: vaportrail ls --record {root}"
+    )
+
+
+def _means(text: str, run: Run) -> bool:
+    return text in (run.name, run.uri.rpartition("/")[2]) or run.facts.run.uid.startswith(text)

@@ -115,14 +115,20 @@ class LiveProgress:
         shown = rows if len(rows) <= self._ROWS else live[: self._ROWS]
         for task_id, row in shown:
             seconds = row.get("seconds", self._clock() - row["since"])
-            ok = row.get("ended")
-            style = "cyan" if ok is None else "green" if ok.ok else "yellow" if ok is Outcome.SKIPPED else "red"
-            table.add_row(Text(row["state"], style=style), task_id, words.duration(seconds), Text(row["label"]))
+            style = _style(row.get("ended"))
+            shown_time = words.duration(seconds)
+            table.add_row(Text(row["state"], style=style), task_id, shown_time, Text(row["label"]))
         if len(shown) < len(rows):
             table.add_row("", f"… {len(rows) - len(shown)} more", "", "")
         head = f"{ended} of {len(rows)} tasks ended" if rows else self._milestone
         table.add_row(Text(head, style="bold"), "", "", "")
         return table
+
+
+def _style(ended: Outcome | None) -> str:
+    if ended is None:
+        return "cyan"
+    return "green" if ended.ok else "yellow" if ended is Outcome.SKIPPED else "red"
 
 
 def make_progress(*, plain: bool) -> PlainProgress | LiveProgress:

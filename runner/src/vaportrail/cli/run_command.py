@@ -31,10 +31,13 @@ __all__ = ["command"]
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A word to find it by. Repeatable.")
 @click.option("--cpus", type=click.IntRange(min=1), metavar="N", help="CPUs for Ray; all unless given.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, also on a terminal.")
+@click.option(
+    "--keep-spool", is_flag=True, help="Leave the spool, too; sealing it again gives the same bytes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
     entrypoint: str, assignments: tuple[str, ...], file: Path | None, root: str, name: str | None,
-    tags: tuple[str, ...], cpus: int | None, plain: bool, as_json: bool,
+    tags: tuple[str, ...], cpus: int | None, plain: bool, keep_spool: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run a pipeline on an embedded Ray and seal its record.
 
@@ -49,7 +52,8 @@ def command(
     from vaportrail.authoring.parameters import parse_assignments, read_parameter_file
 
     pipeline = load_pipeline(entrypoint)
-    parameters: dict[str, Any] = {**(read_parameter_file(file) if file else {}), **parse_assignments(assignments)}
+    parameters: dict[str, Any] = read_parameter_file(file) if file else {}
+    parameters |= parse_assignments(assignments)
     _require_run_extra()
     from vaportrail.execution.run import execute, prepare
 
@@ -61,10 +65,12 @@ def command(
     with make_progress(plain=plain) as progress, _cancelling():
         execute(prepared, progress, cpus=cpus)
         progress.milestone("sealing the record")
-    return _seal_and_report(prepared.settings.spool, prepared.settings.record_uri, as_json=as_json)
+    return _seal_and_report(
+        prepared.settings.spool, prepared.settings.record_uri, keep_spool=keep_spool, as_json=as_json
+    )
 
 
-def _seal_and_report(spool: str, uri: str, *, as_json: bool) -> int:
+def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -> int:
     from vaportrail.cli.ls_command import summary
     from vaportrail.cli.show_command import failure_lines, verdict_line
     from vaportrail.contract import Outcome
@@ -72,7 +78,7 @@ def _seal_and_report(spool: str, uri: str, *, as_json: bool) -> int:
     from vaportrail.record.read import open_run
 
     try:
-        sealed = seal_spool(Path(spool))
+        sealed = seal_spool(Path(spool), keep_spool=keep_spool)
     except VaportrailError as error:
         uid = Path(spool).name
         raise type(error)(
@@ -123,7 +129,7 @@ def _cancelling() -> Iterator[None]:
 
     heard = 0
 
-    def hear(signum: int, frame: FrameType | None) -> None:
+    def hear(signum: int, _frame: FrameType | None) -> None:
         nonlocal heard
         heard += 1
         if heard > 1:
@@ -138,5 +144,3 @@ def _cancelling() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-

@@ -21,7 +21,9 @@ __all__ = ["command"]
 @click.argument("uid", required=False)
 @root_option
 @click.option("--all", "every", is_flag=True, help="Seal every run whose runner is gone.")
-@click.option("--keep-spool", is_flag=True, help="Leave the spool where it is; sealing again gives the same bytes.")
+@click.option(
+    "--keep-spool", is_flag=True, help="Leave the spool where it is; sealing again gives the same bytes."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
 def command(uid: str | None, root: str, every: bool, keep_spool: bool, as_json: bool) -> int:
     """Seal a run whose runner died: its spool becomes a record that says so.
@@ -40,9 +42,7 @@ def command(uid: str | None, root: str, every: bool, keep_spool: bool, as_json: 
         return _list(local)
     for spool in chosen:
         settings = read_settings(spool)
-        result = seal_spool(
-            spool, keep_spool=keep_spool, progress=lambda line: click.echo(line, err=True)
-        )
+        result = seal_spool(spool, keep_spool=keep_spool, progress=lambda line: click.echo(line, err=True))
         if as_json:
             click.echo(json.dumps({"uri": settings.record_uri, "sha256": result.sha256}))
         else:
@@ -60,5 +60,3 @@ def _list(root: str) -> int:
         state = "its runner is alive" if is_alive(spool) else "its runner is gone"
         click.echo(f"{identity.uid}  {identity.pipeline}/{identity.name}  {state}")
     return 0
-
-

@@ -59,8 +59,7 @@ def describe(run: Run) -> Iterator[str]:
         yield f"revision    {git['revision'][:12]} on {git.get('branch') or '?'}{dirty}"
     counts = facts.counts
     yield (
-        f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, "
-        f"loss: {_loss(run)}"
+        f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, loss: {_loss(run)}"
     )
     yield ""
     yield from _tasks(run)
@@ -83,7 +82,8 @@ def _tasks(run: Run) -> Iterator[str]:
         time = words.duration(seconds) if seconds is not None else ""
         more = f"  after {task.attempts} attempts" if task.attempts > 1 else ""
         because = f"  because {task.cause} did not succeed" if task.cause else ""
-        yield f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}  {task_label(task)}{more}{because}"
+        head = f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}"
+        yield f"{head}  {task_label(task)}{more}{because}"
 
 
 def _running_seconds(run: Run, task: TaskInfo) -> float | None:
@@ -105,7 +105,8 @@ def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
     """Yield an attempt's failure with its traceback."""
     failure = attempt.failure
     assert failure is not None
-    yield f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}: {failure.type}: {failure.message}"
+    head = f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}"
+    yield f"{head}: {failure.type}: {failure.message}"
     for line in failure.traceback.rstrip().splitlines():
         yield f"    {line}"
 
@@ -123,4 +124,5 @@ def _values(run: Run) -> Iterator[str]:
     if facts.artifacts:
         yield ""
         total = sum(artifact.size for artifact in facts.artifacts)
-        yield f"files       {len(facts.artifacts)}, {words.size(total)}; unpack them with: vaportrail export tree"
+        count = len(facts.artifacts)
+        yield f"files       {count}, {words.size(total)}; unpack them with: vaportrail export tree"

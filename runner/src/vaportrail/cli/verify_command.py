@@ -51,7 +51,7 @@ def _place(run: str, root: str) -> str:
     except RecordError:
         place = normalise_root(run)
         try:
-            if open_store(place).list(""):
+            if open_store(place).entries(""):
                 return place
         except RecordError:
             pass

@@ -16,12 +16,11 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract import Failure, Outcome, RunSettings
 from vaportrail.execution.deadline import AttemptTimedOut, time_limit
-from vaportrail.execution.payload import load_call, load_function
+from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
-from vaportrail.contract import RunSettings
 from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.recorder import Recorder, install
@@ -64,6 +63,7 @@ class FailureCarrier(Exception):
         return (type(self), (self.failure,))
 
 
+_OWN_FOLDER = os.path.dirname(__file__) + os.sep
 _captures: dict[str, Capture] = {}
 
 
@@ -89,7 +89,11 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
     recorder.span_started(
-        spec.task_name, span_id, parent, event=c.EVENT_ATTEMPT_STARTED, unix_nano=start,
+        spec.task_name,
+        span_id,
+        parent,
+        event=c.EVENT_ATTEMPT_STARTED,
+        unix_nano=start,
         values={
             c.PROCESS_PID: os.getpid(),
             c.NODE_ID: _node_id(),
@@ -100,10 +104,11 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     token = otel_context.attach(parent_context(recorder.trace_id, span_id))
     value: Any = None
     try:
-        with time_limit(spec.timeout, stack_file(settings.spool, spec.task_id, spec.attempt)):
-            with _environment(spec.env or {}):
-                args, kwargs = load_call(payload, values)
-                value = load_function(spec.function)(*args, **kwargs)
+        stacks = stack_file(settings.spool, spec.task_id, spec.attempt)
+        with time_limit(spec.timeout, stacks), _environment(spec.env or {}):
+            args, kwargs = load_call(payload, values)
+            value = load_function(spec.function)(*args, **kwargs)
+        check_picklable(value)
         report = Report(Outcome.SUCCEEDED)
     except BaseException as error:
         report = _report(error)
@@ -174,7 +179,7 @@ def _pickled(error: BaseException) -> bytes:
 
 def describe_failure(error: BaseException) -> Failure:
     """Return an exception's type, message and whole traceback, from the user's first frame on."""
-    if isinstance(error, FailureCarrier):
+    if isinstance(error, FailureCarrier | AttemptTimedOut) and error.failure is not None:
         return error.failure
     kind = type(error)
     printed = traceback.TracebackException(kind, error, _own_frames_off(error.__traceback__))
@@ -182,15 +187,21 @@ def describe_failure(error: BaseException) -> Failure:
         message = str(error)
     except Exception as broken:
         message = f"<str() of the exception raised {type(broken).__name__}>"
-    return Failure(type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback="".join(printed.format()))
+    return Failure(
+        type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback="".join(printed.format())
+    )
 
 
 def _own_frames_off(tb: TracebackType | None) -> TracebackType | None:
-    own = os.path.dirname(__file__)
     first = tb
-    while first is not None and first.tb_frame.f_code.co_filename.startswith(own):
+    while first is not None and _is_machinery(first.tb_frame.f_code.co_filename):
         first = first.tb_next
     return first or tb
+
+
+def _is_machinery(file: str) -> bool:
+    """Return whether a frame's file is what calls the user's code, here or in a notebook's kernel."""
+    return file.startswith(_OWN_FOLDER) or file.endswith(("IPython/core/interactiveshell.py",))
 
 
 def _write_span(
@@ -206,7 +217,13 @@ def _write_span(
     if report.failure is not None:
         values[c.ERROR_TYPE] = report.failure.type
     recorder.span(
-        spec.task_name, span_id, parent, start, recorder.clock(),
-        ok=report.outcome.ok, message=report.failure.message if report.failure else "",
-        values=values, failure=report.failure,
+        spec.task_name,
+        span_id,
+        parent,
+        start,
+        recorder.clock(),
+        ok=report.outcome.ok,
+        message=report.failure.message if report.failure else "",
+        values=values,
+        failure=report.failure,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vaportrail.authoring.options import TaskOptions
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract import Failure, Outcome, RunSettings
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
-from vaportrail.contract import RunSettings
+from vaportrail.execution.deadline import AttemptTimedOut
 
 __all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
 
@@ -44,7 +44,11 @@ class Backend(Protocol):
     """Runs attempts somewhere."""
 
     def start(
-        self, spec: AttemptSpec, options: TaskOptions, payload: bytes, inputs: list[Any],
+        self,
+        spec: AttemptSpec,
+        options: TaskOptions,
+        payload: bytes,
+        inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
         """Hand an attempt over; `on_end` is called once, from any thread, when it has ended."""
@@ -72,7 +76,11 @@ class RayBackend:
         self._configured: dict[Any, Any] = {}
 
     def start(
-        self, spec: AttemptSpec, options: TaskOptions, payload: bytes, inputs: list[Any],
+        self,
+        spec: AttemptSpec,
+        options: TaskOptions,
+        payload: bytes,
+        inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
         remote = self._with_options(options)
@@ -119,7 +127,7 @@ class RayBackend:
         stacks = stack_file(self._settings.spool, spec.task_id, spec.attempt)
         if stacks.exists() and stacks.stat().st_size:
             message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
-            failure = _failure(error, message, stacks.read_text(errors="backslashreplace"))
+            failure = _failure(AttemptTimedOut(), message, stacks.read_text(errors="backslashreplace"))
             return AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False)
         outcome = Outcome.FAILED
         if isinstance(error, exceptions.TaskCancelledError):

@@ -56,8 +56,7 @@ def describe_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     except (TypeError, ValueError):
         named = {**{str(i): a for i, a in enumerate(args)}, **kwargs}
     return {
-        name: HIDDEN_TEXT if name in hidden else _describe_argument(value)
-        for name, value in named.items()
+        name: HIDDEN_TEXT if name in hidden else _describe_argument(value) for name, value in named.items()
     }
 
 
@@ -66,9 +65,8 @@ def _describe_argument(value: Any) -> Any:
         return {"$task": value.task_id}
     if isinstance(value, list | tuple):
         return [_describe_argument(item) for item in value] if _holds_handle(value) else describe(value)
-    if isinstance(value, dict):
-        if _holds_handle(value.values()):
-            return {str(k): _describe_argument(v) for k, v in value.items()}
+    if isinstance(value, dict) and _holds_handle(value.values()):
+        return {str(k): _describe_argument(v) for k, v in value.items()}
     return describe(value)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from vaportrail.contract import Failure
+
 __all__ = ["GRACE_SECONDS", "AttemptTimedOut", "time_limit"]
 
 GRACE_SECONDS: Final = 5.0
@@ -25,7 +27,13 @@ GRACE_SECONDS: Final = 5.0
 
 
 class AttemptTimedOut(BaseException):
-    """Raised in a task when its time is up. Not an `Exception`: broad handlers should not eat it."""
+    """Raised in a task when its time is up. Not an `Exception`: broad handlers should not eat it.
+
+    Attributes:
+        failure: how it should be told, where that is not the traceback of this process.
+    """
+
+    failure: Failure | None = None
 
 
 @contextmanager
@@ -41,7 +49,7 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
         yield
         return
 
-    def ring(signum: int, frame: FrameType | None) -> None:
+    def ring(_signum: int, _frame: FrameType | None) -> None:
         raise AttemptTimedOut(f"ran longer than its timeout of {seconds:g} s")
 
     fd = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

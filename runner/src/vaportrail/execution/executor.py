@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from vaportrail.authoring.handle import Handle
@@ -80,9 +81,16 @@ class Executor:
         arguments = describe_call(task, args, kwargs)
         settings = self._recorder.settings
         call = TaskCall(
-            task_id, task, function, payload, inputs, sorted({*inputs, *after}), call_label(task.name, arguments),
-            task_span_id(settings.identity.uid, task_id, settings.driver), self._recorder.clock(),
-        )  # fmt: skip
+            task_id=task_id,
+            task=task,
+            function=function,
+            payload=payload,
+            inputs=inputs,
+            upstream=sorted({*inputs, *after}),
+            label=call_label(task.name, arguments),
+            span_id=task_span_id(settings.identity.uid, task_id, settings.driver),
+            submitted_unix_nano=self._recorder.clock(),
+        )
         self._write_submitted(call, arguments, find_edges(arguments, inputs, after))
         self._calls[task_id] = call
         self._idle.clear()
@@ -103,7 +111,7 @@ class Executor:
         ended: queue.SimpleQueue[Handle] = queue.SimpleQueue()
         for handle in handles:
             call = self._call(handle)
-            self._inbox.put(lambda call=call, handle=handle: self._watch(call, handle, ended))
+            self._inbox.put(partial(self._watch, call, handle, ended))
         for _ in handles:
             yield ended.get()
             self._check()
@@ -253,8 +261,11 @@ class Executor:
     ) -> None:
         options = call.task.task_options
         self._recorder.span_started(
-            call.task.name, call.span_id, self._recorder.run_span_id,
-            event=c.EVENT_TASK_SUBMITTED, unix_nano=call.submitted_unix_nano,
+            call.task.name,
+            call.span_id,
+            self._recorder.run_span_id,
+            event=c.EVENT_TASK_SUBMITTED,
+            unix_nano=call.submitted_unix_nano,
             values={
                 c.TASK_RUN_ID: call.task_id,
                 c.TASK_NAME: call.task.name,
@@ -294,9 +305,15 @@ class Executor:
         if not call.outcome.ok:
             values[c.ERROR_TYPE] = failure.type if failure is not None else call.outcome.value
         self._recorder.span(
-            call.task.name, call.span_id, self._recorder.run_span_id, call.submitted_unix_nano, end,
-            ok=call.outcome.ok, message=failure.message if failure is not None else cause,
-            values=values, failure=failure,
+            call.task.name,
+            call.span_id,
+            self._recorder.run_span_id,
+            call.submitted_unix_nano,
+            end,
+            ok=call.outcome.ok,
+            message=failure.message if failure is not None else cause,
+            values=values,
+            failure=failure,
             links=[self._calls[task_id].span_id for task_id in call.upstream],
         )
 

@@ -99,8 +99,15 @@ class CellSpans:
             failure = describe_failure(error)
             (self._folder / FAILURE_FILE).write_text(json.dumps(asdict(failure)))
         self._recorder.span(
-            name, span_id, self._attempt.span_id, start, self._recorder.clock(), values=values,
-            ok=failure is None, message=failure.message if failure else "", failure=failure,
+            name,
+            span_id,
+            self._attempt.span_id,
+            start,
+            self._recorder.clock(),
+            values=values,
+            ok=failure is None,
+            message=failure.message if failure else "",
+            failure=failure,
         )
         otel_context.detach(self._token)
         set_attempt_scope(self._attempt)

@@ -19,6 +19,7 @@ from vaportrail.contract import Failure
 from vaportrail.errors import UsageError
 from vaportrail.execution import kernel
 from vaportrail.execution.attempt import FailureCarrier
+from vaportrail.execution.deadline import AttemptTimedOut
 from vaportrail.telemetry.capture import split_lines
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import cell_span_id
@@ -108,9 +109,14 @@ def run_notebook(path: Path, source: str, parameters: Mapping[str, Any]) -> dict
     recorder, scope = active(), attempt_scope()
     with tempfile.TemporaryDirectory(prefix="vtnb-", dir=(scope.scratch if scope else None)) as folder:
         _write_values(Path(folder), {name: parameters[name] for name in names})
+        client = _make_client(notebook, path, Path(folder), recorder, scope)
         try:
-            asyncio.run(_execute(notebook, path, Path(folder), recorder, scope))
+            asyncio.run(_execute(client, notebook, path, Path(folder), recorder, scope))
+        except AttemptTimedOut as error:
+            error.failure = _timeout_failure(error, client.running)
+            raise
         finally:
+            client.flush_streams()
             if recorder is not None and scope is not None:
                 _keep(recorder, notebook, path.stem)
         return _read_outputs(Path(folder))
@@ -134,11 +140,15 @@ def _read_outputs(folder: Path) -> dict[str, Any]:
 
 
 async def _execute(
-    notebook: Any, path: Path, folder: Path, recorder: Recorder | None, scope: AttemptScope | None
+    client: Any,
+    notebook: Any,
+    path: Path,
+    folder: Path,
+    recorder: Recorder | None,
+    scope: AttemptScope | None,
 ) -> None:
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    client = _make_client(notebook, path, folder, recorder, scope)
     code_cells = [i for i, cell in enumerate(notebook.cells) if _runs(cell)]
     config = {
         "scratch": str(folder),
@@ -155,7 +165,6 @@ async def _execute(
         message = f"the kernel of {path.name} died: {error}"
         raise FailureCarrier(Failure(type="nbclient.exceptions.DeadKernelError", message=message)) from None
     finally:
-        client.flush_streams()
         _kill_group(client.kernel_pid)
 
 
@@ -181,11 +190,17 @@ def _make_client(
         """Records what cells print, as it arrives."""
 
         kernel_pid: int | None = None
-        pending: dict[tuple[str, int], str] = {}
+        running: tuple[int, str] | None = None
+        pending: dict[tuple[str, int], str]
 
         async def async_start_new_kernel(self, **kwargs: Any) -> None:
             await super().async_start_new_kernel(**kwargs)
             self.kernel_pid = self.km.provisioner.pid
+
+        async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
+            if _runs(cell):
+                self.running = (cell_index, cell.source)
+            return await super().async_execute_cell(cell, cell_index, **kwargs)
 
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":
@@ -209,7 +224,10 @@ def _make_client(
                 self.pending[name, cell_index] = raw[done:].decode("utf-8", "backslashreplace")
 
     client = Client(
-        notebook, timeout=None, kernel_name="python3", allow_errors=False,
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        allow_errors=False,
         # Nothing of an unattended kernel is worth a history, or a graceful end once its cells are done.
         extra_arguments=[
             "--IPKernelApp.extensions=['vaportrail.execution.kernel']",
@@ -239,6 +257,16 @@ def _cell_failure(folder: Path, error: Any) -> Failure:
         return Failure(**json.loads((folder / kernel.FAILURE_FILE).read_text()))
     text = _ANSI.sub("", error.traceback)
     return Failure(type=str(error.ename), message=str(error.evalue), traceback=text)
+
+
+def _timeout_failure(error: AttemptTimedOut, running: tuple[int, str] | None) -> Failure:
+    """Tell which cell ran out of time: this process's own traceback would say nothing of it."""
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if running is None:
+        return Failure(type=name, message=f"{error}, before its first cell")
+    index, source = running
+    return Failure(type=name, message=f"{error}, in cell {index}", traceback=f"cell {index}:\n{source}\n")
 
 
 def _kill_group(pid: int | None) -> None:

@@ -17,7 +17,7 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
 from vaportrail.errors import UsageError
 
-__all__ = ["dump_call", "dump_function", "load_call", "load_function"]
+__all__ = ["check_picklable", "dump_call", "dump_function", "load_call", "load_function"]
 
 
 def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, list[Handle]]:
@@ -31,7 +31,7 @@ def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     handles: list[Handle] = []
     numbers: dict[int, int] = {}
 
-    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc, name-defined]
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
         def persistent_id(self, obj: Any) -> int | None:
             if not isinstance(obj, Handle):
                 return None
@@ -64,6 +64,28 @@ def load_call(payload: bytes, values: Sequence[Any]) -> tuple[tuple[Any, ...], d
     return args, kwargs
 
 
+class _Nowhere(io.RawIOBase):
+    def write(self, data: Any) -> int:
+        return len(data)
+
+
+def check_picklable(value: Any) -> None:
+    """Raise what pickling `value` raises, without keeping a byte of it.
+
+    Ray pickles a task's value only after the task has ended, too late for the task to be told.
+    """
+    from ray import cloudpickle
+
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return
+    # Buffers are handed over as they are and not copied, so that arrays cost next to nothing.
+    try:
+        cloudpickle.CloudPickler(_Nowhere(), protocol=5, buffer_callback=lambda _buffer: None).dump(value)
+    except Exception as error:
+        kind = type(value).__name__
+        raise TypeError(f"the {kind} that the task returned cannot be sent on: {error}") from error
+
+
 def dump_function(task: Task[..., Any]) -> bytes:
     """Return a task's function as bytes: by name where workers can import it, else by value."""
     from ray import cloudpickle
@@ -86,8 +108,10 @@ def load_function(raw: bytes) -> Callable[..., Any]:
     """Return the function that `dump_function` named or held."""
     found = pickle.loads(raw)
     if not isinstance(found, tuple):
-        return found  # type: ignore[no-any-return]
+        function: Callable[..., Any] = found
+        return function
     target: Any = importlib.import_module(found[0])
     for part in found[1].split("."):
         target = getattr(target, part)
-    return target.fn if isinstance(target, Task) else target  # type: ignore[no-any-return]
+    resolved: Callable[..., Any] = target.fn if isinstance(target, Task) else target
+    return resolved

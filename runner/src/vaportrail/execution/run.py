@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from vaportrail.authoring import session
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
-from vaportrail.contract import Failure, Outcome, RunIdentity
+from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
 from vaportrail.errors import TaskFailed, UsageError
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import RayBackend
@@ -30,7 +30,6 @@ from vaportrail.execution.progress import Progress, Silent
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
-from vaportrail.contract import RunSettings
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 
@@ -140,8 +139,12 @@ def execute(
 
 
 def run_pipeline(
-    pipeline: Pipeline[..., Any], parameters: Mapping[str, Any], *,
-    root: str | None, name: str | None, tags: Mapping[str, str],
+    pipeline: Pipeline[..., Any],
+    parameters: Mapping[str, Any],
+    *,
+    root: str | None,
+    name: str | None,
+    tags: Mapping[str, str],
 ) -> Run:
     """Run and seal; behind `Pipeline.run`."""
     from vaportrail.record.local_seal import seal_spool
@@ -202,7 +205,8 @@ def judge(calls: list[TaskCall], body_failure: Failure | None, *, cancelled: boo
         more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
         return Verdict(Outcome.FAILED, f"{named}{more}; {summary}", body_failure or roots[0].failure)
     if body_failure is not None:
-        return Verdict(Outcome.FAILED, f"the pipeline's body raised {body_failure.type}: {body_failure.message}", body_failure)
+        message = f"the pipeline's body raised {body_failure.type}: {body_failure.message}"
+        return Verdict(Outcome.FAILED, message, body_failure)
     return Verdict(Outcome.SUCCEEDED, summary)
 
 
@@ -222,8 +226,12 @@ def _write_started(recorder: Recorder, prepared: Prepared) -> None:
     code = inspect.unwrap(prepared.pipeline.fn).__code__.co_filename
     folder = Path(code).parent if os.path.exists(code) else Path.cwd()
     recorder.span_started(
-        f"RUN {identity.pipeline}", recorder.run_span_id, "", kind=SERVER,
-        event=c.EVENT_RUN_STARTED, unix_nano=identity.created_unix_nano,
+        f"RUN {identity.pipeline}",
+        recorder.run_span_id,
+        "",
+        kind=SERVER,
+        event=c.EVENT_RUN_STARTED,
+        unix_nano=identity.created_unix_nano,
         values={
             c.SCHEMA: "1.0",
             c.PIPELINE_NAME: identity.pipeline,
@@ -247,7 +255,9 @@ def _write_ended(recorder: Recorder, verdict: Verdict) -> None:
     identity = recorder.settings.identity
     now = recorder.clock()
     recorder.log(
-        event=c.EVENT_RUN_ENDED, span_id=recorder.run_span_id, unix_nano=now,
+        event=c.EVENT_RUN_ENDED,
+        span_id=recorder.run_span_id,
+        unix_nano=now,
         values={c.OUTCOME: verdict.outcome.value, c.RUN_MESSAGE: verdict.message},
     )
     values = {
@@ -259,7 +269,14 @@ def _write_ended(recorder: Recorder, verdict: Verdict) -> None:
     if not verdict.outcome.ok:
         values[c.ERROR_TYPE] = verdict.failure.type if verdict.failure else verdict.outcome.value
     recorder.span(
-        f"RUN {identity.pipeline}", recorder.run_span_id, "", identity.created_unix_nano, now,
-        kind=SERVER, ok=verdict.outcome.ok, message=verdict.message, values=values,
+        f"RUN {identity.pipeline}",
+        recorder.run_span_id,
+        "",
+        identity.created_unix_nano,
+        now,
+        kind=SERVER,
+        ok=verdict.outcome.ok,
+        message=verdict.message,
+        values=values,
         failure=verdict.failure,
     )

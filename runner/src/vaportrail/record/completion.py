@@ -85,7 +85,11 @@ class Completion:
         for line in split_lines(rest, start, final=True):
             values = {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}
             yield self._log(
-                line.text, stream, values, time=self._last, severity=_SEVERITY[stream],
+                line.text,
+                stream,
+                values,
+                time=self._last,
+                severity=_SEVERITY[stream],
                 span_id=attempt.get("spanId", "") if owner else "",
             )
 
@@ -150,8 +154,15 @@ class Completion:
         yield self._log(None, c.SCOPE, sealed, event=c.EVENT_SEALED)
 
     def _log(
-        self, body: str | None, scope: str, values: dict[str, Any], *, event: str = "",
-        time: int | None = None, severity: tuple[int, str] = (9, "INFO"), span_id: str = "",
+        self,
+        body: str | None,
+        scope: str,
+        values: dict[str, Any],
+        *,
+        event: str = "",
+        time: int | None = None,
+        severity: tuple[int, str] = (9, "INFO"),
+        span_id: str = "",
     ) -> Record:
         when = str(self.plan.sealed_at_unix_nano if time is None else time)
         record: dict[str, Any] = {

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, RunActive
 from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
-from vaportrail.contract import RunSettings
 
 __all__ = ["find_spool", "read_settings", "seal_spool", "spools"]
 

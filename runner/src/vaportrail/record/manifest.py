@@ -46,6 +46,8 @@ class _Model(BaseModel):
 
 
 class RunInfo(_Model):
+    """Who the run is."""
+
     uid: str
     """UUID of the run."""
     pipeline: str
@@ -63,6 +65,8 @@ class RunInfo(_Model):
 
 
 class VerdictInfo(_Model):
+    """How the run ended."""
+
     outcome: Outcome
     message: str
     started: str
@@ -73,6 +77,8 @@ class VerdictInfo(_Model):
 
 
 class Edge(_Model):
+    """One task's need of another."""
+
     task: str
     """Id of the upstream task."""
     kind: Literal["value", "order"]
@@ -82,6 +88,8 @@ class Edge(_Model):
 
 
 class TaskInfo(_Model):
+    """One task: its call and its end."""
+
     id: str
     """Unique in the run, such as `train-2`."""
     name: str
@@ -100,6 +108,8 @@ class TaskInfo(_Model):
 
 
 class AttemptInfo(_Model):
+    """One attempt of a task."""
+
     task: str
     attempt: int
     """From 1."""
@@ -118,6 +128,8 @@ class AttemptInfo(_Model):
 
 
 class ValueInfo(_Model):
+    """A logged parameter or tag."""
+
     task: str
     """Empty for what the pipeline's body logged."""
     name: str
@@ -125,6 +137,8 @@ class ValueInfo(_Model):
 
 
 class MetricInfo(_Model):
+    """A logged metric, in short; every value is in the logs."""
+
     task: str
     name: str
     count: int
@@ -135,6 +149,8 @@ class MetricInfo(_Model):
 
 
 class ArtifactInfo(_Model):
+    """A stored file and who logged it."""
+
     task: str
     attempt: int
     name: str
@@ -147,6 +163,8 @@ class ArtifactInfo(_Model):
 
 
 class SignalCount(_Model):
+    """Records of one signal."""
+
     made: int
     """Counted by the processes that made them."""
     recorded: int
@@ -155,6 +173,8 @@ class SignalCount(_Model):
 
 
 class Counts(_Model):
+    """What was made, and what of it is here."""
+
     logs: SignalCount
     spans: SignalCount
     metrics: SignalCount
@@ -167,11 +187,15 @@ class Counts(_Model):
 
 
 class Milestone(_Model):
+    """A moment of the run itself."""
+
     name: str
     time: str
 
 
 class FileInfo(_Model):
+    """A file of the record."""
+
     path: str
     size: int
     """Bytes."""

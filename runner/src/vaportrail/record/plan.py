@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError
 from vaportrail.storage.layout import ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.capture import SUFFIX
-from vaportrail.contract import RunSettings
 from vaportrail.telemetry.spool import Header, read_header, read_ledger
 
 __all__ = ["LedgerEntry", "Part", "SealPlan", "make_plan"]
@@ -102,13 +102,11 @@ def make_plan(
         raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
 
 
-def _plan(
-    settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int
-) -> SealPlan:
-    sizes = dict(spool.list(prefix))
+def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int) -> SealPlan:
+    sizes = dict(spool.entries(prefix))
     writers: list[WriterPart] = []
     foreign: list[str] = []
-    for path, size in sizes.items():
+    for path in sizes:
         if not path.endswith(".spool"):
             continue
         stem = path.removesuffix(".spool")
@@ -123,15 +121,19 @@ def _plan(
         }
         # The ledger is read after the records: it goes up before each write, so it never says less.
         records = _part(spool, path)
+        ledger = _ledger(spool, f"{stem}.ledger", header, f"{stem}.ledger" in sizes)
         writers.append(
             WriterPart(
-                writer=header.writer, role=header.role, started_unix_nano=header.started_unix_nano,
-                records=records, output=output,
-                ledger=_ledger(spool, f"{stem}.ledger", header, f"{stem}.ledger" in sizes),
-            )  # fmt: skip
+                writer=header.writer,
+                role=header.role,
+                started_unix_nano=header.started_unix_nano,
+                records=records,
+                output=output,
+                ledger=ledger,
+            )
         )
     writers.sort(key=lambda part: (part.started_unix_nano, part.writer))
-    artifacts = [ArtifactEntry(path=path, size=size) for path, size in record.list(f"{ARTIFACTS}/")]
+    artifacts = [ArtifactEntry(path=path, size=size) for path, size in record.entries(f"{ARTIFACTS}/")]
     return SealPlan(
         settings=settings, sealed_at_unix_nano=now_unix_nano, writers=writers, foreign=foreign,
         artifacts=artifacts,

@@ -247,7 +247,7 @@ class Run:
 def live_records(spool: Path) -> Iterator[Record]:
     """Yield what is in a spool folder so far."""
     store = open_store(str(spool))
-    for path, _ in store.list(""):
+    for path, _ in store.entries(""):
         if path.endswith(".spool"):
             yield from spooled_records(store, path)
 
@@ -261,7 +261,9 @@ def open_run(uri: str) -> Run:
     except RecordNotFound:
         spool = None if is_remote(place) else _spool_of(Path(place))
         if spool is None:
-            raise RecordNotFound(f"{missing}: it has no {layout.MANIFEST}, and no spool of it is left") from None
+            raise RecordNotFound(
+                f"{missing}: it has no {layout.MANIFEST}, and no spool of it is left"
+            ) from None
         return _unsealed(spool)
     manifest = read_manifest(raw, f"{uri}/{layout.MANIFEST}")
     return Run(place, manifest, manifest=manifest)

@@ -52,7 +52,7 @@ def verify(record: Store, where: str) -> Verification:
     Raises:
         RecordNotFound: there is nothing at all.
     """
-    listed = dict(record.list(""))
+    listed = dict(record.entries(""))
     if not listed:
         raise RecordNotFound(f"there is no record at {where}")
     missing = [name for name in (MANIFEST, MANIFEST_HASH) if name not in listed]

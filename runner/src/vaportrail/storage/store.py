@@ -44,7 +44,7 @@ class Store(Protocol):
         """Yield the bytes of `path` in pieces."""
         ...
 
-    def list(self, prefix: str) -> list[tuple[str, int]]:
+    def entries(self, prefix: str) -> list[tuple[str, int]]:
         """Return path and size of everything below the folder `prefix`, sorted by path."""
         ...
 
@@ -90,7 +90,7 @@ class ObjectStore:
             for chunk in obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
 
-    def list(self, prefix: str) -> list[tuple[str, int]]:
+    def entries(self, prefix: str) -> list[tuple[str, int]]:
         with self._errors("list", prefix):
             found = [
                 (str(item["path"]), int(item["size"]))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
+
 from vaportrail.contract import RunSettings
 
 __all__ = ["AttemptScope", "Context", "attempt_scope", "context", "set_attempt_scope"]
@@ -109,8 +110,7 @@ def context() -> Context:
     """
     if _scope is None or _settings is None:
         raise LookupError(
-            "context() is for code that runs inside a task of a run; "
-            "outside one there is no task to describe"
+            "context() is for code that runs inside a task of a run; outside one there is no task to describe"
         )
     nanos = _scope.deadline_unix_nano
     return Context(

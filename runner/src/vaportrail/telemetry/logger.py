@@ -132,7 +132,9 @@ class Log:
 
             Image.fromarray(image).save(buffer, format="PNG")
         else:
-            raise UsageError(f"image {name!r}: {type(image).__name__} is not bytes, a path, an image or an array")
+            raise UsageError(
+                f"image {name!r}: {type(image).__name__} is not bytes, a path, an image or an array"
+            )
         return self._store(name, buffer.getvalue(), "image/png", "image")
 
     def artifact(
@@ -179,9 +181,7 @@ def record_artifact(
     recorder: Recorder, name: str, source: Any, media_type: str | None, kind: str
 ) -> Artifact:
     """Store a file in the run's record and write the event that names it."""
-    stored = store_artifact(
-        recorder.settings.record_uri, name, source, media_type=media_type, kind=kind
-    )
+    stored = store_artifact(recorder.settings.record_uri, name, source, media_type=media_type, kind=kind)
     values = {
         c.VALUE_NAME: name,
         c.ARTIFACT_KIND: kind,
@@ -196,9 +196,7 @@ def record_artifact(
 def _recorder() -> Recorder | None:
     recorder = active()
     if recorder is None:
-        warnings.warn(
-            "vaportrail.log was called outside a run: nothing is recorded", stacklevel=4
-        )
+        warnings.warn("vaportrail.log was called outside a run: nothing is recorded", stacklevel=4)
     return recorder
 
 

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 from opentelemetry import trace
 
-from vaportrail.contract import Failure
+from vaportrail.contract import Failure, RunSettings
 from vaportrail.telemetry import conventions as c
-from vaportrail.contract import RunSettings
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.redact import redactor
@@ -110,19 +109,36 @@ class Recorder:
         self.writer.append("L", scope, make)
 
     def span_started(
-        self, name: str, span_id: str, parent: str, *, kind: int = INTERNAL,
-        event: str = c.EVENT_SPAN_STARTED, values: Mapping[str, Any] | None = None,
-        attempt: AttemptScope | None = None, unix_nano: int | None = None,
+        self,
+        name: str,
+        span_id: str,
+        parent: str,
+        *,
+        kind: int = INTERNAL,
+        event: str = c.EVENT_SPAN_STARTED,
+        values: Mapping[str, Any] | None = None,
+        attempt: AttemptScope | None = None,
+        unix_nano: int | None = None,
     ) -> None:
         """Write that a span was opened, so that the sealer can close it if this process dies."""
         named = {c.SPAN_NAME: name, c.SPAN_PARENT: parent, c.SPAN_KIND: kind, **(values or {})}
         self.log(event=event, values=named, span_id=span_id, attempt=attempt, unix_nano=unix_nano)
 
     def span(
-        self, name: str, span_id: str, parent: str, start: int, end: int, *,
-        kind: int = INTERNAL, ok: bool = True, message: str = "",
-        values: Mapping[str, Any] | None = None, failure: Failure | None = None,
-        links: Sequence[str] = (), scope: str = c.SCOPE,
+        self,
+        name: str,
+        span_id: str,
+        parent: str,
+        start: int,
+        end: int,
+        *,
+        kind: int = INTERNAL,
+        ok: bool = True,
+        message: str = "",
+        values: Mapping[str, Any] | None = None,
+        failure: Failure | None = None,
+        links: Sequence[str] = (),
+        scope: str = c.SCOPE,
     ) -> None:
         """Write one ended span; `links` are ids of spans of the same trace."""
 

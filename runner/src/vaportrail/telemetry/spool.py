@@ -83,9 +83,7 @@ class Writer:
         >>> writer.append("L", "my.logger", lambda seq: {"body": {"stringValue": "hello"}})
     """
 
-    def __init__(
-        self, directory: Path, header: Header, redact: Callable[[str], str] | None = None
-    ) -> None:
+    def __init__(self, directory: Path, header: Header, redact: Callable[[str], str] | None = None) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.header = header
         self.directory = directory
@@ -99,9 +97,7 @@ class Writer:
         self._fd = os.open(directory / f"{header.writer}.spool", flags, 0o600)
         os.write(self._fd, (compact(_header_json(header)) + "\n").encode())
 
-    def append(
-        self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]
-    ) -> int:
+    def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]) -> int:
         """Write one record and return its number; `make` is given that number.
 
         Raises:

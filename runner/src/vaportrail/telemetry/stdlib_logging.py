@@ -49,8 +49,11 @@ class SpoolHandler(logging.Handler):
                 values[c.EXCEPTION_MESSAGE] = str(error)
                 values[c.EXCEPTION_STACKTRACE] = "".join(traceback.format_exception(error))
             recorder.log(
-                record.getMessage(), scope=record.name, severity=severity(record.levelno),
-                values=values, unix_nano=int(record.created * 1e9),
+                record.getMessage(),
+                scope=record.name,
+                severity=severity(record.levelno),
+                values=values,
+                unix_nano=int(record.created * 1e9),
             )
         except Exception:
             self.handleError(record)

@@ -31,8 +31,11 @@ class SpoolSpanProcessor(SpanProcessor):
             ids = span.get_span_context()
             assert ids is not None
             recorder.span_started(
-                span.name, trace.format_span_id(ids.span_id), _parent(span, recorder),
-                kind=span.kind.value + 1, unix_nano=span.start_time,
+                span.name,
+                trace.format_span_id(ids.span_id),
+                _parent(span, recorder),
+                kind=span.kind.value + 1,
+                unix_nano=span.start_time,
             )
 
     def on_end(self, span: ReadableSpan) -> None:

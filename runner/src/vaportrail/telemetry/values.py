@@ -104,11 +104,7 @@ def from_any_value(value: Mapping[str, Any]) -> Any:
 
 def attributes(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return `values` as an OTLP list of `KeyValue`; entries that are `None` are left out."""
-    return [
-        {"key": key, "value": to_any_value(value)}
-        for key, value in values.items()
-        if value is not None
-    ]
+    return [{"key": key, "value": to_any_value(value)} for key, value in values.items() if value is not None]
 
 
 def read_attributes(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -145,9 +141,7 @@ def describe(value: Any, depth: int = 0) -> Any:
         return _describe_text(_clean(str(fspath(value))))
     if depth < _DEPTH_LIMIT:
         if isinstance(value, Mapping):
-            described = {
-                _clean(str(k)): describe(v, depth + 1) for k, v in list(value.items())[:_ITEM_LIMIT]
-            }
+            described = {_clean(str(k)): describe(v, depth + 1) for k, v in list(value.items())[:_ITEM_LIMIT]}
             if len(value) > _ITEM_LIMIT:
                 described["$more"] = len(value) - _ITEM_LIMIT
             return described

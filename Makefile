@@ -1,0 +1,48 @@
+# Every target runs on a fresh Debian machine with Python 3.11 and make; `make` alone prints this list.
+SHELL := /bin/bash -eu -o pipefail
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+
+.PHONY: help setup setup-dev demo test check format bench lock wheels generate clean
+
+help: ## Print this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## Make .venv with what running pipelines needs
+	@python3 scripts/setup_environment.py requirements.txt
+
+setup-dev:
+	@python3 scripts/setup_environment.py requirements-dev.txt
+
+demo: ## Run the MNIST pipeline on this machine and show its record
+	@python3 scripts/demo.py
+
+test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
+	$(PY) -m pytest
+
+check: setup-dev ## Format, lint, types, generated files up to date
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) scripts/generate.py --check
+
+format: setup-dev ## Format the code and mend what the linter can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+generate: setup-dev ## Write the generated files: schema, attribute table
+	$(PY) scripts/generate.py
+
+bench: setup-dev ## Measure imports, help and fan-out side by side with bare Ray
+	$(PY) bench/start_up.py
+	$(PY) bench/fan_out.py
+
+wheels: setup-dev ## Build the wheels into dist/
+	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist runner
+
+lock: setup-dev ## Compile the locked requirements anew
+	$(PY) scripts/lock.py
+
+clean: ## Remove what was built; records stay
+	rm -rf .venv dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,7 @@
+# %%
+print("before the slow cell")
+
+# %%
+import time
+
+time.sleep(60)
