@@ -17,7 +17,8 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from vaportrail.contract import Failure, Outcome, RunSettings
-from vaportrail.execution.deadline import AttemptTimedOut, time_limit
+from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
+from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
 from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
@@ -63,6 +64,9 @@ class FailureCarrier(Exception):
         return (type(self), (self.failure,))
 
 
+SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
+"""Where attempts make their scratch folders; the system's temporary folder unless set."""
+
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
 _captures: dict[str, Capture] = {}
 
@@ -84,7 +88,7 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     parent = task_span_id(uid, spec.task_id, settings.driver)
     start = recorder.clock()
     deadline = None if spec.timeout is None else start + int(spec.timeout * 1e9)
-    scratch = tempfile.mkdtemp(prefix="vaportrail-")
+    scratch = tempfile.mkdtemp(prefix="vaportrail-", dir=os.environ.get(SCRATCH_VARIABLE))
     scope = AttemptScope(spec.task_id, spec.task_name, spec.attempt, span_id, deadline, scratch)
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
@@ -105,7 +109,8 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     value: Any = None
     try:
         stacks = stack_file(settings.spool, spec.task_id, spec.attempt)
-        with time_limit(spec.timeout, stacks), _environment(spec.env or {}):
+        marker = cancel_marker(settings.spool, spec.task_id, spec.attempt)
+        with cancellable(marker), time_limit(spec.timeout, stacks), _environment(spec.env or {}):
             args, kwargs = load_call(payload, values)
             value = load_function(spec.function)(*args, **kwargs)
         check_picklable(value)
@@ -161,7 +166,7 @@ def _report(error: BaseException) -> Report:
     failure = describe_failure(error)
     if isinstance(error, AttemptTimedOut):
         return Report(Outcome.TIMED_OUT, failure)
-    if isinstance(error, KeyboardInterrupt):  # how ray.cancel() arrives
+    if isinstance(error, AttemptCancelled):
         return Report(Outcome.CANCELLED, failure)
     return Report(Outcome.FAILED, failure, _pickled(error))
 
@@ -179,7 +184,7 @@ def _pickled(error: BaseException) -> bytes:
 
 def describe_failure(error: BaseException) -> Failure:
     """Return an exception's type, message and whole traceback, from the user's first frame on."""
-    if isinstance(error, FailureCarrier | AttemptTimedOut) and error.failure is not None:
+    if isinstance(error, FailureCarrier | AttemptInterrupted) and error.failure is not None:
         return error.failure
     kind = type(error)
     printed = traceback.TracebackException(kind, error, _own_frames_off(error.__traceback__))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome, RunSettings
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
+from vaportrail.execution.cancellation import cancel_marker
 from vaportrail.execution.deadline import AttemptTimedOut
 
 __all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
@@ -90,6 +91,8 @@ class RayBackend:
         return running
 
     def stop(self, running: Running, *, force: bool) -> None:
+        spec = running.spec
+        cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
         self._ray.cancel(running.report, force=force, recursive=True)
 
     def fetch(self, running: Running) -> Any:
@@ -132,6 +135,7 @@ class RayBackend:
         outcome = Outcome.FAILED
         if isinstance(error, exceptions.TaskCancelledError):
             outcome = Outcome.CANCELLED
+            text = "cancelled before it ran, or ended because it did not hear the cancellation"
         elif isinstance(error, exceptions.OutOfMemoryError):
             outcome = Outcome.OOM_KILLED
         elif isinstance(error, exceptions.NodeDiedError):

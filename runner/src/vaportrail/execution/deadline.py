@@ -20,20 +20,24 @@ from typing import Final
 
 from vaportrail.contract import Failure
 
-__all__ = ["GRACE_SECONDS", "AttemptTimedOut", "time_limit"]
+__all__ = ["GRACE_SECONDS", "AttemptInterrupted", "AttemptTimedOut", "time_limit"]
 
 GRACE_SECONDS: Final = 5.0
 """How long code may take to clean up after the signal before its process is ended."""
 
 
-class AttemptTimedOut(BaseException):
-    """Raised in a task when its time is up. Not an `Exception`: broad handlers should not eat it.
+class AttemptInterrupted(BaseException):
+    """Raised in a task from outside. Not an `Exception`: broad handlers should not eat it.
 
     Attributes:
         failure: how it should be told, where that is not the traceback of this process.
     """
 
     failure: Failure | None = None
+
+
+class AttemptTimedOut(AttemptInterrupted):
+    """The task's time is up."""
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from vaportrail.telemetry.recorder import Recorder, exception_values
 
 __all__ = ["Executor"]
 
-CANCEL_GRACE_SECONDS: Final = 3.0
+CANCEL_GRACE_SECONDS: Final = 5.0
 """How long an interrupted attempt may take before its process is ended."""
 
 Message = Callable[[], list[Step]]

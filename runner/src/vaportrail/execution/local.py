@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -9,9 +10,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from vaportrail.execution.attempt import SCRATCH_VARIABLE
 
 __all__ = ["embedded_ray"]
 
+_PREFIX = "vtray-"
+_LOCK = "alive.lock"
 _ENVIRONMENT = {
     # Binds every server to 127.0.0.1; Ray uses the switch for single-node use off Linux.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -31,8 +37,44 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
     Args:
         cpus: how many CPUs Ray may hand out; all of them unless given.
     """
-    folder = tempfile.mkdtemp(prefix="vtray-")
-    settings = {**_ENVIRONMENT, "RAY_AUTH_TOKEN": secrets.token_hex(32), "PYTHONPATH": _search_path()}
+    with _session_folder() as folder, _started(folder, cpus):
+        yield
+
+
+@contextmanager
+def _session_folder() -> Iterator[Path]:
+    """Make a folder for the session; it goes with it, and so do those of sessions that were killed."""
+    for stale in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        _remove_if_dead(stale)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        unlocked = folder / f"{_LOCK}.new"
+        with unlocked.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            unlocked.rename(folder / _LOCK)  # seen by others only once it is held
+            (folder / "scratch").mkdir()
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_dead(lock: Path) -> None:
+    try:
+        with lock.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    except OSError:  # alive, another user's, or just gone
+        return
+
+
+@contextmanager
+def _started(folder: Path, cpus: int | None) -> Iterator[None]:
+    settings = {
+        **_ENVIRONMENT,
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "PYTHONPATH": _search_path(),
+        SCRATCH_VARIABLE: str(folder / "scratch"),
+    }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     import ray
@@ -40,7 +82,7 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
     try:
         ray.init(
             address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
-            configure_logging=False, _temp_dir=folder,
+            configure_logging=False, _temp_dir=str(folder),
         )  # fmt: skip
         with _quiet_ray():
             yield
@@ -51,7 +93,6 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _search_path() -> str:

@@ -19,7 +19,7 @@ from vaportrail.contract import Failure
 from vaportrail.errors import UsageError
 from vaportrail.execution import kernel
 from vaportrail.execution.attempt import FailureCarrier
-from vaportrail.execution.deadline import AttemptTimedOut
+from vaportrail.execution.deadline import AttemptInterrupted
 from vaportrail.telemetry.capture import split_lines
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import cell_span_id
@@ -111,9 +111,10 @@ def run_notebook(path: Path, source: str, parameters: Mapping[str, Any]) -> dict
         _write_values(Path(folder), {name: parameters[name] for name in names})
         client = _make_client(notebook, path, Path(folder), recorder, scope)
         try:
-            asyncio.run(_execute(client, notebook, path, Path(folder), recorder, scope))
-        except AttemptTimedOut as error:
-            error.failure = _timeout_failure(error, client.running)
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(_execute(client, notebook, path, Path(folder), recorder, scope))
+        except AttemptInterrupted as error:
+            error.failure = _interrupted_failure(error, client.running)
             raise
         finally:
             client.flush_streams()
@@ -166,6 +167,16 @@ async def _execute(
         raise FailureCarrier(Failure(type="nbclient.exceptions.DeadKernelError", message=message)) from None
     finally:
         _kill_group(client.kernel_pid)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that leaves signals alone: nbclient would take the attempt's for its own."""
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+        raise NotImplementedError("signals belong to the attempt")
+
+    def call_exception_handler(self, context: Any) -> None:
+        """Say nothing of what breaks while an interrupted notebook is put away."""
 
 
 def _runs(cell: Any) -> bool:
@@ -259,8 +270,8 @@ def _cell_failure(folder: Path, error: Any) -> Failure:
     return Failure(type=str(error.ename), message=str(error.evalue), traceback=text)
 
 
-def _timeout_failure(error: AttemptTimedOut, running: tuple[int, str] | None) -> Failure:
-    """Tell which cell ran out of time: this process's own traceback would say nothing of it."""
+def _interrupted_failure(error: AttemptInterrupted, running: tuple[int, str] | None) -> Failure:
+    """Tell which cell was interrupted: this process's own traceback would say nothing of it."""
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"
     if running is None:

@@ -170,7 +170,7 @@ class Run:
             best: only the smallest or the largest value of each metric.
         """
         points: list[tuple[int, int, MetricPoint]] = []
-        for record in self._records("logs"):
+        for record in self._log_records():
             if record.body.get("eventName") == c.EVENT_METRIC:
                 named = record.attributes
                 if name is None or named[c.VALUE_NAME] == name:
@@ -196,7 +196,7 @@ class Run:
     def logs(self, *, task: str | None = None) -> Iterator[LogLine]:
         """Yield log lines and output in the order they were made; `task` names one task's."""
         found: list[tuple[int, str, int, LogLine]] = []
-        for record in self._records("logs"):
+        for record in self._log_records():
             if record.body.get("eventName"):
                 continue
             named = record.attributes
@@ -233,11 +233,11 @@ class Run:
             )
         return found
 
-    def _records(self, *signals: str) -> Iterator[Record]:
+    def _log_records(self) -> Iterator[Record]:
         if self.manifest is not None:
-            return sealed_records(open_store(self.uri), self.manifest, *signals)
+            return sealed_records(open_store(self.uri), self.manifest, "logs")
         assert self.spool is not None
-        return live_records(self.spool)
+        return (record for record in live_records(self.spool) if record.kind == "L")
 
     def __repr__(self) -> str:
         state = "sealed" if self.sealed else "not sealed"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json as json_module
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from os import PathLike
 from typing import Any, BinaryIO
 
@@ -247,11 +250,15 @@ def _csv(name: str, rows: Any) -> str:
 
 
 def _unstored(name: str, source: Any, media_type: str | None) -> Artifact:
-    """Store an artifact that is logged outside a run in a temporary folder, so that code goes on."""
-    import tempfile
+    """Store an artifact that is logged outside a run until the process ends, so that code goes on."""
+    return store_artifact(_unrecorded_folder().name, name, source, media_type=media_type)
 
-    folder = tempfile.mkdtemp(prefix="vaportrail-unrecorded-")
-    return store_artifact(folder, name, source, media_type=media_type)
+
+@lru_cache(maxsize=1)
+def _unrecorded_folder() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="vaportrail-unrecorded-")
+    atexit.register(folder.cleanup)
+    return folder
 
 
 log = Log()

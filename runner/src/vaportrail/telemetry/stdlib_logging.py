@@ -16,6 +16,7 @@ from vaportrail.telemetry.recorder import active
 
 __all__ = ["SpoolHandler", "install_handler"]
 
+_MACHINERY = ("asyncio", "ray", "traitlets")
 _SEVERITY = ((50, 21, "FATAL"), (40, 17, "ERROR"), (30, 13, "WARN"), (20, 9, "INFO"), (10, 5, "DEBUG"))
 
 
@@ -66,4 +67,7 @@ def install_handler() -> None:
         return
     if root.level == logging.WARNING and not root.handlers:
         root.setLevel(logging.INFO)
+        # What runs the user's code is not what the user wants to read about.
+        for name in _MACHINERY:
+            logging.getLogger(name).setLevel(logging.WARNING)
     root.addHandler(SpoolHandler())
