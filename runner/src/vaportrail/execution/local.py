@@ -6,8 +6,10 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,10 +82,11 @@ def _started(folder: Path, cpus: int | None) -> Iterator[None]:
     import ray
 
     try:
-        ray.init(
-            address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
-            configure_logging=False, _temp_dir=str(folder),
-        )  # fmt: skip
+        with _own_sigterm():
+            ray.init(
+                address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False,
+                configure_logging=False, _temp_dir=str(folder),
+            )  # fmt: skip
         with _quiet_ray():
             yield
     finally:
@@ -100,6 +103,17 @@ def _search_path() -> str:
     entries = [os.path.abspath(entry) for entry in sys.path]
     installed = (sys.prefix + os.sep, sys.base_prefix + os.sep)
     return os.pathsep.join(dict.fromkeys(e for e in entries if not e.startswith(installed)))
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Put the handler of SIGTERM back: `ray.init` takes it, to leave at once."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -172,7 +172,7 @@ async def _execute(
 class _Loop(asyncio.SelectorEventLoop):
     """An event loop that leaves signals alone: nbclient would take the attempt's for its own."""
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
         raise NotImplementedError("signals belong to the attempt")
 
     def call_exception_handler(self, context: Any) -> None:
