@@ -88,7 +88,9 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     parent = task_span_id(uid, spec.task_id, settings.driver)
     start = recorder.clock()
     deadline = None if spec.timeout is None else start + int(spec.timeout * 1e9)
-    scratch = tempfile.mkdtemp(prefix="vaportrail-", dir=os.environ.get(SCRATCH_VARIABLE))
+    # Only its name: who asks for the folder makes it.
+    scratch_root = os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()
+    scratch = os.path.join(scratch_root, f"vaportrail-{uid[:8]}-{spec.task_id}.{spec.attempt}")
     scope = AttemptScope(spec.task_id, spec.task_name, spec.attempt, span_id, deadline, scratch)
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
@@ -121,7 +123,8 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     finally:
         otel_context.detach(token)
         capture.drain()
-        shutil.rmtree(scratch, ignore_errors=True)
+        if os.path.exists(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
     _write_span(recorder, spec, span_id, parent, start, report)
     set_attempt_scope(None)
     return report, value

@@ -107,6 +107,8 @@ def run_notebook(path: Path, source: str, parameters: Mapping[str, Any]) -> dict
     notebook = read_notebook(path, source)
     names = inject_parameters(notebook, parameters)
     recorder, scope = active(), attempt_scope()
+    if scope is not None:
+        Path(scope.scratch).mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="vtnb-", dir=(scope.scratch if scope else None)) as folder:
         _write_values(Path(folder), {name: parameters[name] for name in names})
         client = _make_client(notebook, path, Path(folder), recorder, scope)

@@ -11,6 +11,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from vaportrail.authoring.handle import Handle
@@ -26,23 +27,10 @@ def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
     Raises:
         UsageError: something among the arguments cannot be pickled.
     """
-    from ray import cloudpickle
-
-    handles: list[Handle] = []
-    numbers: dict[int, int] = {}
-
-    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
-        def persistent_id(self, obj: Any) -> int | None:
-            if not isinstance(obj, Handle):
-                return None
-            if id(obj) not in numbers:
-                numbers[id(obj)] = len(handles)
-                handles.append(obj)
-            return numbers[id(obj)]
-
     buffer = io.BytesIO()
+    pickler = _pickler_class()(buffer, protocol=5)
     try:
-        Pickler(buffer, protocol=5).dump((args, kwargs))
+        pickler.dump((args, kwargs))
     except UsageError:
         raise
     except Exception as error:
@@ -50,18 +38,46 @@ def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
             f"an argument of task {task!r} cannot be sent to a worker: {error}; "
             "pass plain data, or make it inside the task"
         ) from error
-    return buffer.getvalue(), handles
+    return buffer.getvalue(), pickler.handles
+
+
+@lru_cache(maxsize=1)
+def _pickler_class() -> Any:
+    from ray import cloudpickle
+
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+        """Takes handles out and numbers them, each once."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.handles: list[Handle] = []
+            self._numbers: dict[int, int] = {}
+
+        def persistent_id(self, obj: Any) -> int | None:
+            if not isinstance(obj, Handle):
+                return None
+            if id(obj) not in self._numbers:
+                self._numbers[id(obj)] = len(self.handles)
+                self.handles.append(obj)
+            return self._numbers[id(obj)]
+
+    return Pickler
 
 
 def load_call(payload: bytes, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a call's arguments with `values` where the handles were."""
 
-    class Unpickler(pickle.Unpickler):
-        def persistent_load(self, pid: Any) -> Any:
-            return values[pid]
-
-    args, kwargs = Unpickler(io.BytesIO(payload)).load()
+    unpickler = _Unpickler(io.BytesIO(payload))
+    unpickler.values = values
+    args, kwargs = unpickler.load()
     return args, kwargs
+
+
+class _Unpickler(pickle.Unpickler):
+    values: Sequence[Any]
+
+    def persistent_load(self, pid: Any) -> Any:
+        return self.values[pid]
 
 
 class _Nowhere(io.RawIOBase):

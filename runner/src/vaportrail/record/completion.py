@@ -14,7 +14,7 @@ from vaportrail.contract import Failure, Outcome
 from vaportrail.record.otlp import Record
 from vaportrail.record.plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.capture import line_values, split_lines
+from vaportrail.telemetry.capture import is_ray_mark, line_values, split_lines
 from vaportrail.telemetry.recorder import exception_event
 from vaportrail.telemetry.values import attributes
 
@@ -83,6 +83,8 @@ class Completion:
         if attempt and attempt[_OFFSET_AT_START[stream]] <= start:
             owner = {c.TASK_RUN_ID: attempt[c.TASK_RUN_ID], c.ATTEMPT: attempt[c.ATTEMPT]}
         for line in split_lines(rest, start, final=True):
+            if is_ray_mark(line):
+                continue
             values = {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}
             yield self._log(
                 line.text,

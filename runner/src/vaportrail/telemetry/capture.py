@@ -26,7 +26,7 @@ _FD: Final[dict[Stream, int]] = {"stdout": 1, "stderr": 2}
 _SEVERITY: Final[dict[Stream, tuple[int, str]]] = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
 _LINE_LIMIT: Final = 64 * 1024
 _PERIOD: Final = 0.2
-_RAY_MARKS: Final = (b":task_name:", b":actor_name:", b":job_id:")
+_RAY_MARKS: Final = (":task_name:", ":actor_name:", ":job_id:")
 
 
 class Line(NamedTuple):
@@ -41,7 +41,7 @@ def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
     """Yield the lines of `raw`, which begins at byte `start` of its file.
 
     A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
-    partial ones. Ray's own marker lines are left out.
+    partial ones.
     """
     offset = start
     for piece in _split_newlines(raw):
@@ -52,13 +52,17 @@ def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
             part = piece[at : at + _LINE_LIMIT]
             offset += len(part)
             whole = ended and at + _LINE_LIMIT >= len(piece)
-            if not part.startswith(_RAY_MARKS):
-                yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
+            yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
 
 
 def _split_newlines(raw: bytes) -> list[bytes]:
     pieces = raw.split(b"\n")
     return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+def is_ray_mark(line: Line) -> bool:
+    """Return whether a line is one of those that Ray prints for its own log monitor."""
+    return line.text.startswith(_RAY_MARKS)
 
 
 def line_values(stream: Stream, line: Line) -> dict[str, object]:
@@ -111,10 +115,10 @@ class Capture:
 
     def _take(self, stream: Stream, raw: bytes, final: bool) -> None:
         for line in split_lines(raw, self._done[stream], final=final):
-            self._recorder.log(
-                line.text, scope=stream, severity=_SEVERITY[stream], values=line_values(stream, line)
-            )
             self._done[stream] = line.end
+            if not is_ray_mark(line):
+                severity, values = _SEVERITY[stream], line_values(stream, line)
+                self._recorder.log(line.text, scope=stream, severity=severity, values=values)
 
     def _follow(self) -> None:
         while not self._stop.wait(_PERIOD):

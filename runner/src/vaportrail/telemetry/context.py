@@ -46,7 +46,6 @@ class Context:
         attempt: which attempt this is, from 1.
         deadline: when this attempt times out, or None.
         parameters: the pipeline's parameters as recorded (hidden ones read ``"<hidden>"``).
-        scratch: a folder of this attempt's own, removed when it ends.
     """
 
     run_id: str
@@ -54,8 +53,15 @@ class Context:
     task: str
     attempt: int
     deadline: datetime | None
-    scratch: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    _scratch: str = ""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of this attempt's own, removed when it ends."""
+        folder = Path(self._scratch)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def bind(self, fn: Callable[P, R]) -> Callable[P, R]:
         """Return `fn` carrying the current span into another thread.
@@ -119,6 +125,6 @@ def context() -> Context:
         task=_scope.task_id,
         attempt=_scope.attempt,
         deadline=None if nanos is None else datetime.fromtimestamp(nanos / 1e9, UTC),
-        scratch=Path(_scope.scratch),
         parameters=_settings.identity.parameters,
+        _scratch=_scope.scratch,
     )

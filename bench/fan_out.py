@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""How many no-op tasks a second: through Vaportrail, and on bare Ray in the same cluster.
+
+Bare Ray alone varies by a factor of two between runs on a shared machine, so the two run in turn,
+in one process on one embedded Ray, and the figure is the ratio of the medians of the pairs.
+Recording, typed outcomes, durable spools and the graph are what the difference buys.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from figures import record_figure  # noqa: E402
+from vaportrail import pipeline, task  # noqa: E402
+from vaportrail.authoring import session  # noqa: E402
+from vaportrail.execution.backend import RayBackend  # noqa: E402
+from vaportrail.execution.executor import Executor  # noqa: E402
+from vaportrail.execution.local import embedded_ray  # noqa: E402
+from vaportrail.execution.progress import Silent  # noqa: E402
+from vaportrail.execution.run import prepare  # noqa: E402
+from vaportrail.telemetry.recorder import install  # noqa: E402
+
+TASKS = 500
+PAIRS = 5
+
+
+@task
+def nothing(i: int) -> int:
+    return i
+
+
+@pipeline
+def fan_out() -> None:
+    for i in range(TASKS):
+        nothing(i)
+
+
+def ours(executor: Executor) -> float:
+    begin = time.perf_counter()
+    with session.entered(executor):
+        fan_out.fn()
+    executor.drain()
+    return TASKS / (time.perf_counter() - begin)
+
+
+def bare(ray: Any, remote: Any) -> float:
+    begin = time.perf_counter()
+    ray.get([remote.remote(i) for i in range(TASKS)])
+    return TASKS / (time.perf_counter() - begin)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="vaportrail-bench-") as root:
+        prepared = prepare(fan_out, {}, root=root)
+        recorder = install(prepared.settings, "runner")
+        with embedded_ray():
+            import ray
+
+            executor = Executor(recorder, RayBackend(prepared.settings), Silent())
+            remote = ray.remote(nothing.fn)
+            ours(executor), bare(ray, remote)  # start the workers
+            pairs = [(ours(executor), bare(ray, remote)) for _ in range(PAIRS)]
+            executor.close()
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    record_figure("fanout_noop_rate", mine, "tasks/s", baseline=other)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""`make generate`: write the files that follow from the source; `--check` only compares them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from vaportrail.record.manifest import manifest_schema
+from vaportrail.telemetry.conventions import ATTRIBUTES, EVENTS
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = "runner/src/vaportrail/record/manifest.schema.json"
+ATTRIBUTE_TABLE = "docs/attributes.md"
+
+_HEAD = """\
+# Attributes and events
+
+<!-- Written by `make generate` from vaportrail/telemetry/conventions.py. Change it there. -->
+
+Every name that Vaportrail itself puts into a record. Names from OpenTelemetry's semantic conventions
+come first; what they have no word for begins with `vaportrail.`. Spans and log records that your own
+code makes with OpenTelemetry keep the attributes you give them.
+
+The types are OTLP's value types; `string (JSON)` is a string that holds JSON.
+[The record's format](record-format.md) says which file holds what.
+"""
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    if given not in ([], ["--check"]):
+        print("usage: generate.py [--check]", file=sys.stderr)
+        return 2
+    made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text()}
+    stale = [name for name, text in made.items() if not stands(root / name, text)]
+    if given:
+        for name in stale:
+            print(f"{name} is not up to date; write it with: make generate", file=sys.stderr)
+        return 1 if stale else 0
+    for name in stale:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[name], encoding="utf-8")
+        print(f"wrote {name}")
+    return 0
+
+
+def stands(path: Path, text: str) -> bool:
+    """Return whether a file holds exactly `text`."""
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def schema_text() -> str:
+    """Return the manifest's JSON Schema as a file."""
+    return json.dumps(manifest_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def attribute_text() -> str:
+    """Return the page of attributes and events."""
+    attributes = table(
+        ("Attribute", "Type", "Where", "Meaning"),
+        ((f"`{row.name}`", row.type, row.where, row.meaning) for row in ATTRIBUTES),
+    )
+    return "\n".join([_HEAD, "## Attributes", "", *attributes, "", "## Events", "", *events(EVENTS), ""])
+
+
+def events(known: Mapping[str, str]) -> list[str]:
+    """Return the lines about events."""
+    return [
+        "An event is a log record with an `eventName`.",
+        "",
+        *table(("Event", "Meaning"), ((f"`{name}`", meaning) for name, meaning in known.items())),
+    ]
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return [line(head), line(("---",) * len(head)), *(line(row) for row in rows)]
+
+
+def line(cells: Iterable[str]) -> str:
+    """Return one row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
