@@ -22,14 +22,13 @@ def record_figure(name: str, value: float, unit: str, *, baseline: float | None 
         unit: its unit.
         baseline: the same measurement of what it is compared with; the ratio is value / baseline.
     """
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     figure = {
         "name": name,
         "value": round(value, 4),
         "unit": unit,
         "baseline": None if baseline is None else round(baseline, 4),
         "ratio": None if baseline is None else round(value / baseline, 4),
-        "commit": asked.stdout.strip(),
+        "commit": _commit(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     FILE.parent.mkdir(exist_ok=True)
@@ -37,3 +36,11 @@ def record_figure(name: str, value: float, unit: str, *, baseline: float | None 
         file.write(json.dumps(figure) + "\n")
     against = "" if baseline is None else f"  (baseline {baseline:.4g} {unit}, ratio {value / baseline:.2f})"
     print(f"figure {name}: {value:.4g} {unit}{against}", flush=True)
+
+
+def _commit() -> str:
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return asked.stdout.strip()

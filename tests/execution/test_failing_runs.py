@@ -143,6 +143,13 @@ def test_a_value_that_cannot_be_sent_on_fails_the_task_that_returned_it(run: Run
     assert failure.message.startswith("the generator that the task returned cannot be sent on")
 
 
+def test_a_task_that_asks_for_more_than_there_is_fails_and_says_what_it_asked_for(run: Run) -> None:
+    failure = last_attempt(run.task("too_much-1")).failure
+
+    assert failure is not None
+    assert failure.message.startswith("it asks for 1000 of GPU, of which this Ray has 0 in all")
+
+
 def test_a_failing_cell_is_told_with_the_cells_own_traceback(run: Run) -> None:
     failure = last_attempt(run.task("broken_notebook-1")).failure
 

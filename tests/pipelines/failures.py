@@ -108,6 +108,11 @@ def may_fail() -> None:
     raise RuntimeError("nobody minds")
 
 
+@task(gpus=1000)
+def too_much() -> None:
+    raise AssertionError("unreachable")
+
+
 @task
 def independent() -> str:
     return "still here"
@@ -133,6 +138,7 @@ def failures() -> None:
     needs(may_fail())
     needs(broken_notebook(x=1))
     slow_notebook()
+    too_much()
     log.param("outcome_of_bottom", outcome(bottom).value)
     independent()
     result(bottom)

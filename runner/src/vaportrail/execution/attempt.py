@@ -41,6 +41,7 @@ class AttemptSpec:
     function: bytes
     timeout: float | None = None
     env: Mapping[str, str] | None = None
+    retry_on: tuple[type[BaseException], ...] = (BaseException,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Report:
     failure: Failure | None = None
     error: bytes = b""
     """The exception itself, pickled, where it can be."""
+    retryable: bool = True
+    """Whether it is one of the exceptions that the task wants retried."""
 
 
 class FailureCarrier(Exception):
@@ -118,7 +121,7 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
         check_picklable(value)
         report = Report(Outcome.SUCCEEDED)
     except BaseException as error:
-        report = _report(error)
+        report = _report(error, spec.retry_on)
         value = None
     finally:
         otel_context.detach(token)
@@ -165,13 +168,13 @@ def _environment(env: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _report(error: BaseException) -> Report:
+def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Report:
     failure = describe_failure(error)
     if isinstance(error, AttemptTimedOut):
         return Report(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):
         return Report(Outcome.CANCELLED, failure)
-    return Report(Outcome.FAILED, failure, _pickled(error))
+    return Report(Outcome.FAILED, failure, _pickled(error), isinstance(error, retry_on))
 
 
 def _pickled(error: BaseException) -> bytes:

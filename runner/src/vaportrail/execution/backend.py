@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome, RunSettings
+from vaportrail.errors import OptionError
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
 from vaportrail.execution.cancellation import cancel_marker
 from vaportrail.execution.deadline import AttemptTimedOut
@@ -24,12 +25,14 @@ class AttemptEnd:
         failure: the exception, or the evidence there is.
         error: the exception itself where it could travel.
         spoken: whether the attempt itself said so; otherwise the driver has to write it down.
+        retryable: whether another attempt may be worth it.
     """
 
     outcome: Outcome
     failure: Failure | None = None
     error: BaseException | None = None
     spoken: bool = True
+    retryable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class RayBackend:
         self._settings_json = settings.to_json()
         self._remote = ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(run_attempt)
         self._configured: dict[Any, Any] = {}
+        self._offered: dict[str, float] = ray.cluster_resources()
 
     def start(
         self,
@@ -84,6 +88,7 @@ class RayBackend:
         inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
+        self._check_fits(options)
         remote = self._with_options(options)
         report, value = remote.remote(self._settings_json, spec, payload, *inputs)
         running = Running(spec, report, value)
@@ -97,6 +102,17 @@ class RayBackend:
 
     def fetch(self, running: Running) -> Any:
         return self._ray.get(running.value)
+
+    def _check_fits(self, options: TaskOptions) -> None:
+        """Refuse what this Ray can never offer: it would let the task wait for ever, in silence."""
+        wanted = {"CPU": options.cpus, "GPU": options.gpus, "memory": options.memory, **options.resources}
+        for name, amount in wanted.items():
+            offered = self._offered.get(name, 0.0)
+            if amount > offered:
+                raise OptionError(
+                    f"it asks for {amount:g} of {name}, of which this Ray has {offered:g} in all; "
+                    "ask for less, or run it where there is more"
+                )
 
     def _with_options(self, options: TaskOptions) -> Any:
         chosen: dict[str, Any] = {"num_cpus": options.cpus}
@@ -120,7 +136,7 @@ class RayBackend:
         if error is None:
             report: Report = future.result()
             cause = self._ray.cloudpickle.loads(report.error) if report.error else None
-            return AttemptEnd(report.outcome, report.failure, cause)
+            return AttemptEnd(report.outcome, report.failure, cause, retryable=report.retryable)
         return self._unspoken_end(spec, error)
 
     def _unspoken_end(self, spec: AttemptSpec, error: BaseException) -> AttemptEnd:

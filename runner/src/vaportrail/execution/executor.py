@@ -21,7 +21,7 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Outcome
 from vaportrail.errors import HandleError, TaskFailed
-from vaportrail.execution.attempt import AttemptSpec
+from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
@@ -61,8 +61,7 @@ class Executor:
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Message]] = []
         self._order = itertools.count()
-        self._idle = threading.Event()
-        self._idle.set()
+        self._draining: list[threading.Event] = []
         self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._loop, name="vaportrail-executor", daemon=True)
         self._thread.start()
@@ -93,7 +92,6 @@ class Executor:
         )
         self._write_submitted(call, arguments, find_edges(arguments, inputs, after))
         self._calls[task_id] = call
-        self._idle.clear()
         self._inbox.put(lambda: self._add(call))
         return Handle(task_id, self)
 
@@ -128,7 +126,10 @@ class Executor:
 
     def drain(self) -> None:
         """Wait until every task has ended."""
-        while not self._idle.wait(0.5):
+        idle = threading.Event()
+        # Through the inbox: what was submitted before is taken before.
+        self._inbox.put(partial(self._tell_when_idle, idle))
+        while not idle.wait(0.5):
             self._check()
         self._check()
 
@@ -151,11 +152,11 @@ class Executor:
                 if message is None:
                     return
                 self._carry_out(message())
-                if self._inbox.empty() and not self._graph.unfinished:
-                    self._idle.set()
+                if not self._graph.unfinished:
+                    while self._draining:
+                        self._draining.pop().set()
         except BaseException as error:  # a fault of ours: say it instead of hanging
             self._broken = error
-            self._idle.set()
             for call in list(self._calls.values()):
                 call.ended.set()
                 for tell in call.watchers:
@@ -187,6 +188,10 @@ class Executor:
         self._progress.task_submitted(call.task_id, call.label)
         return self._graph.add(call.task_id, call.upstream, RetryPolicy(options.retries, options.backoff))
 
+    def _tell_when_idle(self, idle: threading.Event) -> list[Step]:
+        self._draining.append(idle)
+        return []
+
     def _watch(self, call: TaskCall, handle: Handle, ended: queue.SimpleQueue[Handle]) -> list[Step]:
         if call.outcome.ended:
             ended.put(handle)
@@ -204,7 +209,13 @@ class Executor:
             return
         options = call.task.task_options
         spec = AttemptSpec(
-            call.task_id, call.task.name, step.attempt, call.function, options.timeout, dict(options.env)
+            call.task_id,
+            call.task.name,
+            step.attempt,
+            call.function,
+            options.timeout,
+            dict(options.env),
+            options.retry_on,
         )
         inputs = [self._running(task_id).value for task_id in call.inputs]
 
@@ -213,8 +224,11 @@ class Executor:
 
         call.attempts = step.attempt
         call.handed_over_unix_nano = self._recorder.clock()
-        call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
         self._progress.attempt_started(call.task_id, step.attempt)
+        try:
+            call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
+        except Exception as error:  # Ray refuses what was asked of it
+            on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
 
     def _running(self, task_id: str) -> Any:
         running = self._calls[task_id].running
@@ -226,7 +240,7 @@ class Executor:
         if not end.spoken:
             self._write_resolved(call, attempt, end)
         wanted = call.task.task_options.retry_on
-        known = end.error is None or isinstance(end.error, wanted)
+        known = end.retryable and (end.error is None or isinstance(end.error, wanted))
         return self._graph.attempt_ended(call.task_id, end.outcome, retryable=known)
 
     def _stop(self, step: Stop) -> None:

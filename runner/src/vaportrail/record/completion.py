@@ -21,7 +21,6 @@ from vaportrail.telemetry.values import attributes
 __all__ = ["Completion"]
 
 Stream = Literal["stdout", "stderr"]
-_OFFSET_AT_START = {"stdout": c.STDOUT_OFFSET, "stderr": c.STDERR_OFFSET}
 _SEVERITY = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
 
 
@@ -53,6 +52,8 @@ class Completion:
         self._trace_id = self._trace_id or body.get("traceId", "")
         if record.kind == "T":
             self._open.pop(body["spanId"], None)
+            if self._last_attempt.get(record.identity[0], {}).get("spanId") == body["spanId"]:
+                del self._last_attempt[record.identity[0]]
             self._last = max(self._last, int(body["endTimeUnixNano"]))
             return
         if record.kind != "L":
@@ -63,12 +64,18 @@ class Completion:
         if c.SPAN_NAME in named:
             self._open[body["spanId"]] = _Open(time, body["spanId"], named)
         if body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
-            self._last_attempt[record.identity[0]] = {**named, "spanId": body["spanId"]}
+            writer = record.identity[0]
+            self._last_attempt[writer] = {**named, "spanId": body["spanId"]}
+            # All before it had been dealt with, although markers that are passed over leave no record.
+            self._note(writer, "stdout", named[c.STDOUT_OFFSET])
+            self._note(writer, "stderr", named[c.STDERR_OFFSET])
         elif body.get("eventName") == c.EVENT_ATTEMPT_RESOLVED:
             self._resolved[body["spanId"]] = (time, named)
         if c.LOG_IOSTREAM in named and c.STREAM_OFFSET in named:
-            key = (record.identity[0], named[c.LOG_IOSTREAM])
-            self._read[key] = max(self._read.get(key, 0), named[c.STREAM_OFFSET])
+            self._note(record.identity[0], named[c.LOG_IOSTREAM], named[c.STREAM_OFFSET])
+
+    def _note(self, writer: str, stream: str, offset: int) -> None:
+        self._read[writer, stream] = max(self._read.get((writer, stream), 0), offset)
 
     def read_up_to(self, writer: str, stream: Stream) -> int:
         """Return how many bytes of a process's output had become records."""
@@ -78,10 +85,7 @@ class Completion:
         """Yield log records of output that its process had no time to record itself."""
         start = self.read_up_to(writer, stream)
         attempt = self._last_attempt.get(writer, {})
-        owner = {}
-        # Bytes before the attempt's own start were printed between attempts.
-        if attempt and attempt[_OFFSET_AT_START[stream]] <= start:
-            owner = {c.TASK_RUN_ID: attempt[c.TASK_RUN_ID], c.ATTEMPT: attempt[c.ATTEMPT]}
+        owner = {key: attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if attempt}
         for line in split_lines(rest, start, final=True):
             if is_ray_mark(line):
                 continue
@@ -92,7 +96,7 @@ class Completion:
                 values,
                 time=self._last,
                 severity=_SEVERITY[stream],
-                span_id=attempt.get("spanId", "") if owner else "",
+                span_id=attempt.get("spanId", ""),
             )
 
     def spans(self) -> Iterator[Record]:

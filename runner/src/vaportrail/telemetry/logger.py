@@ -131,8 +131,10 @@ class Log:
         if hasattr(image, "save"):
             image.save(buffer, format="PNG")
         elif hasattr(image, "__array__"):
-            from PIL import Image
-
+            try:
+                from PIL import Image
+            except ImportError:
+                raise UsageError(f"image {name!r}: an array needs Pillow: pip install pillow") from None
             Image.fromarray(image).save(buffer, format="PNG")
         else:
             raise UsageError(
