@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from vaportrail import log, notebook, outcome, pipeline, result, task
 
-broken_notebook = notebook("broken_notebook.py")
+broken_notebook = notebook("broken_notebook.py", retries=1, backoff="50ms", retry_on=(ZeroDivisionError,))
 slow_notebook = notebook("slow_notebook.py", timeout="6s")
 
 
@@ -108,6 +109,11 @@ def may_fail() -> None:
     raise RuntimeError("nobody minds")
 
 
+@task(env={"API_TOKEN": "not-for-the-record"})
+def tells_a_secret() -> None:
+    print("the token is", os.environ["API_TOKEN"])
+
+
 @task(gpus=1000)
 def too_much() -> None:
     raise AssertionError("unreachable")
@@ -120,12 +126,12 @@ def independent() -> str:
 
 @pipeline
 def failures() -> None:
-    import tempfile
-
     bottom = raises()
     needs(needs(bottom))
     odd()
-    flaky(tempfile.mkdtemp(prefix="vaportrail-flaky-"))
+    tries = Path("flaky").absolute()
+    tries.mkdir()
+    flaky(str(tries))
     not_worth_a_retry()
     sleeps()
     deaf()
@@ -139,6 +145,7 @@ def failures() -> None:
     needs(broken_notebook(x=1))
     slow_notebook()
     too_much()
+    tells_a_secret()
     log.param("outcome_of_bottom", outcome(bottom).value)
     independent()
     result(bottom)

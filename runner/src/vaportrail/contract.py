@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Failure", "Outcome", "RunIdentity", "RunSettings"]
+__all__ = ["Failure", "Outcome", "RunIdentity", "RunSettings", "exception_type"]
 
 
 class Outcome(StrEnum):
@@ -69,12 +69,22 @@ _CICD_RESULT = {
 }
 
 
+def exception_type(error: BaseException) -> str:
+    """Return an exception's name as OpenTelemetry's `exception.type` has it, builtins without module.
+
+    >>> exception_type(ValueError())
+    'ValueError'
+    """
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why something ended badly: an exception, or the evidence there is of a process's end.
 
     Attributes:
-        type: the exception's full name, such as ``"builtins.ValueError"``.
+        type: the exception's full name, such as ``"ValueError"`` or ``"mine.Odd"``.
         message: the exception's own words.
         traceback: the whole traceback as Python prints it, from the user's first frame on.
     """

@@ -60,9 +60,8 @@ def locate(text: str, root: str) -> Run:
     if matches:
         names = ", ".join(run.uri.rpartition("/")[2] for run in matches[:5])
         raise RecordNotFound(f"{text!r} means {len(matches)} runs below {root}: {names}; give more of it")
-    raise RecordNotFound(
-        f"no run {text!r} below {root}; see what there is with: vaportrail ls --record {root}"
-    )
+    other = "" if root == default_root() else f" --record {root}"
+    raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls{other}")
 
 
 def _means(text: str, run: Run) -> bool:

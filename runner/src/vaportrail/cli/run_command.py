@@ -25,7 +25,7 @@ __all__ = ["command"]
 @click.option("-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE",
               help="A parameter; lists and mappings in YAML or JSON. Repeatable.")  # fmt: skip
 @click.option("-P", "--parameters", "file", type=click.Path(path_type=Path), metavar="FILE",
-              help="Parameters from a YAML or JSON file; -p goes before it.")  # fmt: skip
+              help="Parameters from a YAML or JSON file; a -p of the same name wins.")  # fmt: skip
 @root_option
 @click.option("--name", metavar="NAME", help="What to call the run.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A word to find it by. Repeatable.")

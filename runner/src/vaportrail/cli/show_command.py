@@ -82,6 +82,7 @@ def _tasks(run: Run) -> Iterator[str]:
         time = words.duration(seconds) if seconds is not None else ""
         more = f"  after {task.attempts} attempts" if task.attempts > 1 else ""
         because = f"  because {task.cause} did not succeed" if task.cause else ""
+        because += "  (allowed)" if task.allow_failure and not task.outcome.ok else ""
         head = f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}"
         yield f"{head}  {task_label(task)}{more}{because}"
 

@@ -9,7 +9,7 @@ import click
 
 from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
-from vaportrail.errors import RecordError
+from vaportrail.errors import RecordError, UsageError
 from vaportrail.record.verify import Problem, Verification, rebuild_facts, verify
 from vaportrail.storage.store import normalise_root, open_store
 
@@ -47,7 +47,12 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
 def _place(run: str, root: str) -> str:
     """Return the record's folder or URI, also of one whose manifest is damaged."""
     try:
-        return locate(run, root).uri
+        found = locate(run, root)
+        if not found.sealed:
+            uid = found.facts.run.uid[:8]
+            state = "it seals itself when it ends" if found.alive else f"seal it with: vaportrail seal {uid}"
+            raise UsageError(f"{found.uri} is not sealed yet, so there is nothing to verify; {state}")
+        return found.uri
     except RecordError:
         place = normalise_root(run)
         try:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from opentelemetry import context as otel_context
 
-from vaportrail.contract import Failure, Outcome, RunSettings
+from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
+from vaportrail.errors import UsageError
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
 from vaportrail.execution.payload import check_picklable, load_call, load_function
@@ -59,12 +59,11 @@ class Report:
 class FailureCarrier(Exception):
     """An exception that already knows how it should be told, such as a notebook cell's."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, original: BaseException | None = None) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-    def __reduce__(self) -> tuple[type[FailureCarrier], tuple[Failure]]:
-        return (type(self), (self.failure,))
+        self.original = original
+        """The exception itself where it could leave the notebook's kernel."""
 
 
 SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
@@ -115,6 +114,8 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     try:
         stacks = stack_file(settings.spool, spec.task_id, spec.attempt)
         marker = cancel_marker(settings.spool, spec.task_id, spec.attempt)
+        if spec.env:
+            recorder.keep_secret(spec.env)
         with cancellable(marker), time_limit(spec.timeout, stacks), _environment(spec.env or {}):
             args, kwargs = load_call(payload, values)
             value = load_function(spec.function)(*args, **kwargs)
@@ -174,14 +175,16 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
         return Report(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):
         return Report(Outcome.CANCELLED, failure)
-    return Report(Outcome.FAILED, failure, _pickled(error), isinstance(error, retry_on))
+    original = error.original if isinstance(error, FailureCarrier) and error.original else error
+    return Report(Outcome.FAILED, failure, pickled(original), isinstance(original, retry_on))
 
 
-def _pickled(error: BaseException) -> bytes:
-    from ray import cloudpickle
+def pickled(error: BaseException) -> bytes:
+    """Return an exception as bytes, empty where it cannot be rebuilt from them."""
+    import cloudpickle
 
     try:
-        raw = bytes(cloudpickle.dumps(error))
+        raw = bytes(cloudpickle.dumps(error.with_traceback(None)))
         cloudpickle.loads(raw)  # many exceptions pickle and do not unpickle
         return raw
     except Exception:
@@ -192,22 +195,22 @@ def describe_failure(error: BaseException) -> Failure:
     """Return an exception's type, message and whole traceback, from the user's first frame on."""
     if isinstance(error, FailureCarrier | AttemptInterrupted) and error.failure is not None:
         return error.failure
-    kind = type(error)
-    printed = traceback.TracebackException(kind, error, _own_frames_off(error.__traceback__))
+    printed = traceback.TracebackException.from_exception(error)
+    _own_frames_off(printed)
     try:
         message = str(error)
     except Exception as broken:
         message = f"<str() of the exception raised {type(broken).__name__}>"
-    return Failure(
-        type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback="".join(printed.format())
-    )
+    # What we refuse ourselves says all in its message.
+    text = "" if isinstance(error, UsageError) else "".join(printed.format())
+    return Failure(type=exception_type(error), message=message, traceback=text)
 
 
-def _own_frames_off(tb: TracebackType | None) -> TracebackType | None:
-    first = tb
-    while first is not None and _is_machinery(first.tb_frame.f_code.co_filename):
-        first = first.tb_next
-    return first or tb
+def _own_frames_off(printed: traceback.TracebackException) -> None:
+    """Take off what called the user's code, and what interrupted it."""
+    users = [i for i, frame in enumerate(printed.stack) if not _is_machinery(frame.filename)]
+    if users:
+        printed.stack[:] = printed.stack[users[0] : users[-1] + 1]
 
 
 def _is_machinery(file: str) -> bool:

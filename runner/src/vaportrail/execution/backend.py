@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vaportrail.authoring.options import TaskOptions
-from vaportrail.contract import Failure, Outcome, RunSettings
+from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
 from vaportrail.errors import OptionError
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
 from vaportrail.execution.cancellation import cancel_marker
@@ -169,5 +169,4 @@ class RayBackend:
 
 
 def _failure(error: BaseException, message: str, traceback: str) -> Failure:
-    kind = type(error)
-    return Failure(type=f"{kind.__module__}.{kind.__qualname__}", message=message, traceback=traceback)
+    return Failure(type=exception_type(error), message=message, traceback=traceback)

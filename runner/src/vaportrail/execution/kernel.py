@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import signal
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ __all__ = ["load_ipython_extension", "upstream"]
 ENVIRONMENT = "VAPORTRAIL_KERNEL"
 PARAMETERS_FILE = "parameters.pickle"
 OUTPUTS_FILE = "outputs.pickle"
-FAILURE_FILE = "failure.json"
+FAILURE_FILE = "failure.pickle"
 
 _parameters: dict[str, bytes] = {}
 
@@ -45,12 +44,17 @@ class CellSpans:
         self._folder = Path(self._attempt.scratch)
         self._recorder = install(settings, "kernel")
         self._cells: list[int] = config["cells"]
+        self._notebook: str = config["notebook"]
         self._executed = 0
         self._open: tuple[str, str, int, dict[str, Any]] | None = None
         self._token: Any = None
         set_attempt_scope(self._attempt, settings)
         install_handler()
         install_provider()
+
+    def code_name(self, *_code: Any) -> str:
+        """Return what tracebacks call the running cell's code."""
+        return f"{self._notebook}, cell {self._cells[max(0, self._executed - 1)]}"
 
     def before(self, info: Any) -> None:
         """Open the next cell's span."""
@@ -94,10 +98,10 @@ class CellSpans:
         error = result.error_before_exec or result.error_in_exec
         failure = None
         if isinstance(error, BaseException):
-            from vaportrail.execution.attempt import describe_failure
+            from vaportrail.execution.attempt import describe_failure, pickled
 
             failure = describe_failure(error)
-            (self._folder / FAILURE_FILE).write_text(json.dumps(asdict(failure)))
+            (self._folder / FAILURE_FILE).write_bytes(pickle.dumps((failure, pickled(error))))
         self._recorder.span(
             name,
             span_id,
@@ -139,6 +143,7 @@ def load_ipython_extension(shell: Any) -> None:
         _parameters.update(pickle.loads((folder / PARAMETERS_FILE).read_bytes()))
     if config["settings"] is not None:
         spans = CellSpans(config)
+        shell.compile.get_code_name = spans.code_name
         shell.events.register("pre_run_cell", spans.before)
         shell.events.register("post_run_cell", spans.after)
     shell.events.register("post_run_cell", lambda result: _keep_outputs(folder))

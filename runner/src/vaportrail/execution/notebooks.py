@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import pickle
 import re
 import signal
 import tempfile
@@ -15,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from vaportrail.contract import Failure
+from vaportrail.contract import Failure, exception_type
 from vaportrail.errors import UsageError
 from vaportrail.execution import kernel
 from vaportrail.execution.attempt import FailureCarrier
@@ -155,6 +156,7 @@ async def _execute(
     code_cells = [i for i, cell in enumerate(notebook.cells) if _runs(cell)]
     config = {
         "scratch": str(folder),
+        "notebook": path.name,
         "cells": code_cells,
         "settings": recorder.settings.to_json() if recorder and scope else None,
         "scope": {**asdict(scope), "scratch": str(folder)} if scope else None,
@@ -163,7 +165,7 @@ async def _execute(
     try:
         await client.async_execute(env=env, cwd=_working_directory(path))
     except CellExecutionError as error:
-        raise FailureCarrier(_cell_failure(folder, error)) from None
+        raise _cell_failure(folder, error) from None
     except DeadKernelError as error:
         message = f"the kernel of {path.name} died: {error}"
         raise FailureCarrier(Failure(type="nbclient.exceptions.DeadKernelError", message=message)) from None
@@ -265,17 +267,22 @@ def _log_line(recorder: Recorder, stream: str, text: str, partial: bool, span: s
     recorder.log(text, scope=stream, severity=severity, values=values, span_id=span)
 
 
-def _cell_failure(folder: Path, error: Any) -> Failure:
-    with suppress(FileNotFoundError, ValueError, TypeError):
-        return Failure(**json.loads((folder / kernel.FAILURE_FILE).read_text()))
-    text = _ANSI.sub("", error.traceback)
-    return Failure(type=str(error.ename), message=str(error.evalue), traceback=text)
+def _cell_failure(folder: Path, error: Any) -> FailureCarrier:
+    try:
+        failure, raw = pickle.loads((folder / kernel.FAILURE_FILE).read_bytes())
+    except FileNotFoundError:
+        text = _ANSI.sub("", error.traceback)
+        return FailureCarrier(Failure(type=str(error.ename), message=str(error.evalue), traceback=text))
+    try:
+        original = pickle.loads(raw) if raw else None
+    except Exception:  # its class lives in the notebook alone, or in nothing that is importable here
+        original = None
+    return FailureCarrier(failure, original)
 
 
 def _interrupted_failure(error: AttemptInterrupted, running: tuple[int, str] | None) -> Failure:
     """Tell which cell was interrupted: this process's own traceback would say nothing of it."""
-    kind = type(error)
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = exception_type(error)
     if running is None:
         return Failure(type=name, message=f"{error}, before its first cell")
     index, source = running

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import RecordError
@@ -41,6 +41,7 @@ __all__ = ["FactsBuilder", "build_facts"]
 SEALER = "sealer"
 _SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
 Named = dict[str, Any]
+_Key = TypeVar("_Key", bound=tuple[Any, ...])
 
 
 @dataclass(slots=True)
@@ -56,6 +57,16 @@ class _Ended:
 @dataclass(slots=True)
 class _Series:
     points: list[tuple[int, int, float, int | None]] = field(default_factory=list)
+
+
+class _Order:
+    """Sorts keys that begin with a task's id as the tasks were called; the pipeline's own first."""
+
+    def __init__(self, tasks: list[TaskInfo]) -> None:
+        self._place = {task.id: index for index, task in enumerate(tasks)}
+
+    def of(self, keys: Iterable[_Key]) -> list[_Key]:
+        return sorted(keys, key=lambda key: (self._place.get(key[0], -1), key))
 
 
 class FactsBuilder:
@@ -153,15 +164,16 @@ class FactsBuilder:
         attempts = Counter(task for task, _ in self._attempt_keys())
         tasks = [self._task(*item, attempts[item[0]]) for item in self._tasks.items()]
         tasks.sort(key=lambda task: (task.submitted, task.id))
+        order = _Order(tasks)
         return Facts(
             run=self._run_info(*self._run),
             verdict=self._verdict(self._run[1], tasks),
             tasks=tasks,
-            attempts=self._attempts(),
-            params=_values(self._params),
-            metrics=[_metric(key, series) for key, series in sorted(self._metrics.items())],
-            tags=_values(self._tags),
-            artifacts=[_artifact(key, found[1]) for key, found in sorted(self._artifacts.items())],
+            attempts=[self._attempt(*key) for key in order.of(self._attempt_keys())],
+            params=[_value(key, self._params[key]) for key in order.of(self._params)],
+            metrics=[_metric(key, self._metrics[key]) for key in order.of(self._metrics)],
+            tags=[_value(key, self._tags[key]) for key in order.of(self._tags)],
+            artifacts=[_artifact(key, self._artifacts[key][1]) for key in order.of(self._artifacts)],
             counts=self._counts(),
             timeline=[Milestone(name=name, time=rfc3339(time)) for time, name in sorted(self._milestones)],
             receipt=[],
@@ -224,9 +236,6 @@ class FactsBuilder:
 
     def _attempt_keys(self) -> set[tuple[str, int]]:
         return {*self._starts, *self._attempt_spans, *self._resolved}
-
-    def _attempts(self) -> list[AttemptInfo]:
-        return [self._attempt(*key) for key in sorted(self._attempt_keys())]
 
     def _attempt(self, task: str, attempt: int) -> AttemptInfo:
         key = (task, attempt)
@@ -299,8 +308,8 @@ def _keep_latest(into: dict[Any, tuple[int, Any]], key: Any, time: int, value: A
         into[key] = (time, value)
 
 
-def _values(found: Mapping[tuple[str, str], tuple[int, Any]]) -> list[ValueInfo]:
-    return [ValueInfo(task=task, name=name, value=v[1]) for (task, name), v in sorted(found.items())]
+def _value(key: tuple[str, str], found: tuple[int, Any]) -> ValueInfo:
+    return ValueInfo(task=key[0], name=key[1], value=found[1])
 
 
 def _metric(key: tuple[str, str], series: _Series) -> MetricInfo:

@@ -305,7 +305,13 @@ def list_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run]:
 def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | RecordError]:
     """Yield runs below a root, newest first, and the error of each that cannot be read."""
     place = normalise_root(root)
-    store = open_store(place)
+    try:
+        store = open_store(place)
+    except RecordNotFound:
+        raise RecordNotFound(
+            f"there is no record root {root} yet: start a run with vaportrail run FILE.py:PIPELINE, "
+            "or say where records are with --record"
+        ) from None
     names = [pipeline] if pipeline else store.folders(f"{layout.RUNS}/")
     found = [(run, name) for name in names for run in store.folders(f"{layout.RUNS}/{name}/")]
     unsealed = {} if is_remote(place) else {_directory(spool): spool for spool in spools(place)}

@@ -197,7 +197,6 @@ def probe(store: Store, prefix: str) -> None:
         StoreUnsafe: a second create of the same name was accepted.
     """
     path = f"{prefix}/probe"
-    store.delete(path)
     try:
         first = store.create(path, b"vaportrail probe\n")
         second = store.create(path, b"vaportrail probe, written twice\n")

@@ -78,7 +78,6 @@ SYNTHESISED: Final = "vaportrail.synthesised"
 VALUE_NAME: Final = "vaportrail.value.name"
 METRIC_STEP: Final = "vaportrail.metric.step"
 ARTIFACT_KIND: Final = "vaportrail.artifact.kind"
-ARTIFACT_URI: Final = "vaportrail.artifact.uri"
 ARTIFACT_SHA256: Final = "vaportrail.artifact.sha256"
 ARTIFACT_SIZE: Final = "vaportrail.artifact.size"
 ARTIFACT_MEDIA_TYPE: Final = "vaportrail.artifact.media_type"
@@ -177,7 +176,6 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(VALUE_NAME, "string", "logged values", "the name given by the user"),
     Attribute(METRIC_STEP, "int", "metric", "the step given by the user"),
     Attribute(ARTIFACT_KIND, "string", "artifact", "`text json table figure image file notebook`"),
-    Attribute(ARTIFACT_URI, "string", "artifact", "place, relative to the record"),
     Attribute(ARTIFACT_SHA256, "string", "artifact", "SHA-256 of its bytes, hex"),
     Attribute(ARTIFACT_SIZE, "int", "artifact", "bytes"),
     Attribute(ARTIFACT_MEDIA_TYPE, "string", "artifact", "IANA media type"),

@@ -64,7 +64,13 @@ class Recorder:
             c.PROCESS_PID: os.getpid(),
         }
         header = Header(writer, role, clock(), {"attributes": attributes(resource)})
-        self.writer = Writer(Path(settings.spool), header, redactor(os.environ))
+        self._environ = dict(os.environ)
+        self.writer = Writer(Path(settings.spool), header, redactor(self._environ))
+
+    def keep_secret(self, environ: Mapping[str, str]) -> None:
+        """Replace the secrets among these variables, too, in all that this process writes from now on."""
+        self._environ |= environ
+        self.writer.redact = redactor(self._environ)
 
     def log(
         self,

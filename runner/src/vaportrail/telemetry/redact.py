@@ -10,7 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["redactor"]
+__all__ = ["Redactor", "redactor"]
+
+Redactor = Callable[[str], str]
+"""Replaces secret values in text."""
 
 _SECRET_NAME = re.compile(
     r"(TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|AUTH_?KEY)", re.I
@@ -19,7 +22,7 @@ _NOT_SECRET_NAME = re.compile(r"(_FILE|_PATH|_DIR|_URL|_NAME|_MODE|_ID)$", re.I)
 _SHORTEST = 8
 
 
-def redactor(environ: Mapping[str, str]) -> Callable[[str], str] | None:
+def redactor(environ: Mapping[str, str]) -> Redactor | None:
     """Return what replaces secret values in text or in JSON, or None where there are none.
 
     A variable counts as secret when its name says so (token, secret, password, credential, key)

@@ -11,6 +11,7 @@ import threading
 import traceback
 from typing import Any
 
+from vaportrail.contract import exception_type
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.recorder import active
 
@@ -45,8 +46,7 @@ class SpoolHandler(logging.Handler):
                 values[c.THREAD_NAME] = record.threadName
             if record.exc_info and record.exc_info[1] is not None:
                 error = record.exc_info[1]
-                kind = type(error)
-                values[c.EXCEPTION_TYPE] = f"{kind.__module__}.{kind.__qualname__}"
+                values[c.EXCEPTION_TYPE] = exception_type(error)
                 values[c.EXCEPTION_MESSAGE] = str(error)
                 values[c.EXCEPTION_STACKTRACE] = "".join(traceback.format_exception(error))
             recorder.log(
