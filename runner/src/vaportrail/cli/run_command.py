@@ -72,7 +72,7 @@ def command(
 
 def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -> int:
     from vaportrail.cli.ls_command import summary
-    from vaportrail.cli.show_command import failure_lines, verdict_line
+    from vaportrail.cli.show_command import body_failure_lines, failure_lines, verdict_line
     from vaportrail.contract import Outcome
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
@@ -94,6 +94,8 @@ def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -
                 for line in failure_lines(attempt):
                     click.echo(line)
                 click.echo()
+        for line in body_failure_lines(run):
+            click.echo(line)
         click.echo(verdict_line(run))
         click.echo(f"record      {uri}\nsha256      {sealed.sha256}")
     if run.outcome is Outcome.CANCELLED:

@@ -96,10 +96,25 @@ def _running_seconds(run: Run, task: TaskInfo) -> float | None:
 
 
 def _failures(run: Run) -> Iterator[str]:
+    yield from body_failure_lines(run)
     for attempt in run.facts.attempts:
         if attempt.failure is not None and attempt.outcome is not Outcome.SUCCEEDED:
             yield ""
             yield from failure_lines(attempt)
+
+
+def body_failure_lines(run: Run) -> Iterator[str]:
+    """Yield what the pipeline's body raised, unless that was a task's failure, which is told there."""
+    failure = run.facts.verdict.failure
+    if failure is not None and failure.type != "vaportrail.errors.TaskFailed":
+        yield ""
+        yield f"{words.outcome(Outcome.FAILED)} the pipeline's body: {failure.type}: {failure.message}"
+        yield from _indented(failure.traceback)
+
+
+def _indented(traceback: str) -> Iterator[str]:
+    for line in traceback.rstrip().splitlines():
+        yield f"    {line}"
 
 
 def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
@@ -108,8 +123,7 @@ def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
     assert failure is not None
     head = f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}"
     yield f"{head}: {failure.type}: {failure.message}"
-    for line in failure.traceback.rstrip().splitlines():
-        yield f"    {line}"
+    yield from _indented(failure.traceback)
 
 
 def _values(run: Run) -> Iterator[str]:

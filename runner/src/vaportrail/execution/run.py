@@ -54,7 +54,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run ended, in a word and in a line."""
+    """How a run ended: in a word, in a line, and what the pipeline's body raised if it did."""
 
     outcome: Outcome
     message: str
@@ -203,7 +203,7 @@ def judge(calls: list[TaskCall], body_failure: Failure | None, *, cancelled: boo
     if roots:
         named = ", ".join(f"{call.task_id} {call.outcome.value}" for call in roots[:3])
         more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
-        return Verdict(Outcome.FAILED, f"{named}{more}; {summary}", body_failure or roots[0].failure)
+        return Verdict(Outcome.FAILED, f"{named}{more}; {summary}", body_failure)
     if body_failure is not None:
         message = f"the pipeline's body raised {body_failure.type}: {body_failure.message}"
         return Verdict(Outcome.FAILED, message, body_failure)

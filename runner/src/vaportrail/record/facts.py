@@ -74,6 +74,7 @@ class FactsBuilder:
 
     def __init__(self) -> None:
         self._run: tuple[Record, Named] | None = None
+        self._run_failure: Failure | None = None
         self._run_ended: tuple[int, Named] | None = None
         self._tasks: dict[str, tuple[int, str, Named]] = {}
         self._task_spans: dict[str, _Ended] = {}
@@ -116,6 +117,8 @@ class FactsBuilder:
             self._attempt_spans[task, attributes[c.ATTEMPT]] = ended
         elif task is not None:
             self._task_spans[task] = ended
+        else:
+            self._run_failure = ended.failure
 
     def _take_log(self, record: Record, attributes: Named, writer: str) -> None:
         time = int(record.body["timeUnixNano"])
@@ -212,7 +215,7 @@ class FactsBuilder:
         begin = started[c.RUN_CREATED]
         return VerdictInfo(
             outcome=outcome, message=message, started=rfc3339(begin), ended=rfc3339(end),
-            duration_seconds=round((end - begin) / 1e9, 3), tasks=dict(sorted(counts.items())),
+            duration_seconds=round((end - begin) / 1e9, 3), tasks=dict(sorted(counts.items())), failure=self._run_failure,
         )  # fmt: skip
 
     def _task(self, task_id: str, submitted: tuple[int, str, Named], attempts: int) -> TaskInfo:

@@ -74,6 +74,8 @@ class VerdictInfo(_Model):
     duration_seconds: float
     tasks: dict[str, int]
     """How many tasks ended how."""
+    failure: Failure | None
+    """What the pipeline's body raised, or why Ray could not run."""
 
 
 class Edge(_Model):
