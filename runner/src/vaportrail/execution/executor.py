@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 import queue
 import threading
 import time
@@ -25,13 +24,12 @@ from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
+from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.payload import dump_call, dump_function
 from vaportrail.execution.progress import Progress
 from vaportrail.record.label import call_label
-from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope
-from vaportrail.telemetry.identity import attempt_span_id, task_span_id
-from vaportrail.telemetry.recorder import Recorder, exception_values
+from vaportrail.telemetry.identity import task_span_id
+from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["Executor"]
 
@@ -52,6 +50,7 @@ class Executor:
 
     def __init__(self, recorder: Recorder, backend: Backend, progress: Progress) -> None:
         self._recorder = recorder
+        self._narrator = Narrator(recorder)
         self._backend = backend
         self._progress = progress
         self._graph = Graph()
@@ -90,7 +89,7 @@ class Executor:
             span_id=task_span_id(settings.identity.uid, task_id, settings.driver),
             submitted_unix_nano=self._recorder.clock(),
         )
-        self._write_submitted(call, arguments, find_edges(arguments, inputs, after))
+        self._narrator.submitted(call, arguments, find_edges(arguments, inputs, after))
         self._calls[task_id] = call
         self._inbox.put(lambda: self._add(call))
         return Handle(task_id, self)
@@ -238,7 +237,7 @@ class Executor:
     def _attempt_ended(self, call: TaskCall, attempt: int, end: AttemptEnd) -> list[Step]:
         call.last_end = end
         if not end.spoken:
-            self._write_resolved(call, attempt, end)
+            self._narrator.resolved(call, attempt, end)
         wanted = call.task.task_options.retry_on
         known = end.retryable and (end.error is None or isinstance(end.error, wanted))
         return self._graph.attempt_ended(call.task_id, end.outcome, retryable=known)
@@ -260,76 +259,13 @@ class Executor:
         call = self._calls[step.task_id]
         call.outcome = step.outcome
         end = self._recorder.clock()
-        self._write_ended(call, end, step.cause)
+        self._narrator.ended(call, end, step.cause)
         seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)
         call.ended.set()
         for tell in call.watchers:
             tell()
-
-    # What the record is told.
-
-    def _write_submitted(
-        self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]
-    ) -> None:
-        options = call.task.task_options
-        self._recorder.span_started(
-            call.task.name,
-            call.span_id,
-            self._recorder.run_span_id,
-            event=c.EVENT_TASK_SUBMITTED,
-            unix_nano=call.submitted_unix_nano,
-            values={
-                c.TASK_RUN_ID: call.task_id,
-                c.TASK_NAME: call.task.name,
-                c.TASK_KIND: call.task.kind,
-                c.TASK_UPSTREAM: call.upstream,
-                c.TASK_EDGES: json.dumps(edges),
-                c.TASK_ARGUMENTS: json.dumps(arguments),
-                c.TASK_OPTIONS: json.dumps(options.describe()),
-                c.TASK_ALLOW_FAILURE: options.allow_failure,
-            },
-        )
-
-    def _write_resolved(self, call: TaskCall, attempt: int, end: AttemptEnd) -> None:
-        settings = self._recorder.settings
-        span = attempt_span_id(settings.identity.uid, call.task_id, attempt, settings.driver)
-        failure = exception_values(end.failure) if end.failure is not None else {}
-        self._recorder.log(
-            event=c.EVENT_ATTEMPT_RESOLVED,
-            span_id=span,
-            attempt=AttemptScope(call.task_id, call.task.name, attempt, span),
-            severity=(17, "ERROR"),
-            values={c.OUTCOME: end.outcome.value, **failure},
-        )
-
-    def _write_ended(self, call: TaskCall, end: int, cause: str) -> None:
-        settings = self._recorder.settings
-        failure = None if call.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
-        values: dict[str, Any] = {
-            c.TASK_NAME: call.task.name,
-            c.TASK_RUN_ID: call.task_id,
-            c.TASK_RUN_RESULT: call.outcome.cicd_result,
-            c.TASK_RUN_URL: f"{settings.record_uri}#{call.task_id}",
-            c.OUTCOME: call.outcome.value,
-            c.TASK_ATTEMPTS: call.attempts,
-            c.TASK_CAUSE: cause or None,
-        }
-        if not call.outcome.ok:
-            values[c.ERROR_TYPE] = failure.type if failure is not None else call.outcome.value
-        self._recorder.span(
-            call.task.name,
-            call.span_id,
-            self._recorder.run_span_id,
-            call.submitted_unix_nano,
-            end,
-            ok=call.outcome.ok,
-            message=failure.message if failure is not None else cause,
-            values=values,
-            failure=failure,
-            links=[self._calls[task_id].span_id for task_id in call.upstream],
-        )
 
     # Small checks.
 

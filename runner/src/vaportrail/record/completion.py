@@ -15,7 +15,7 @@ from vaportrail.record.otlp import Record
 from vaportrail.record.plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import is_ray_mark, line_values, split_lines
-from vaportrail.telemetry.recorder import exception_event
+from vaportrail.telemetry.recorder import exception_event, read_failure
 from vaportrail.telemetry.values import attributes
 
 __all__ = ["Completion"]
@@ -120,7 +120,7 @@ class Completion:
         outcome = Outcome.RUNNER_LOST
         if resolved is not None:
             outcome = Outcome(resolved[1][c.OUTCOME])
-            failure = _failure(resolved[1])
+            failure = read_failure(resolved[1])
         engine = c.STDOUT_OFFSET in said or c.TASK_KIND in said or c.SCHEMA in said
         if engine:
             values[c.OUTCOME] = outcome.value
@@ -201,13 +201,3 @@ class Completion:
             c.WRITER_ROLE: "sealer",
         }
         return {"attributes": attributes(values)}
-
-
-def _failure(said: dict[str, Any]) -> Failure | None:
-    if c.EXCEPTION_TYPE not in said:
-        return None
-    return Failure(
-        type=said[c.EXCEPTION_TYPE],
-        message=said.get(c.EXCEPTION_MESSAGE, ""),
-        traceback=said.get(c.EXCEPTION_STACKTRACE, ""),
-    )

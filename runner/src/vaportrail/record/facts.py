@@ -33,6 +33,7 @@ from vaportrail.record.otlp import Record
 from vaportrail.record.times import rfc3339
 from vaportrail.storage.layout import artifact_path
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.recorder import read_failure
 from vaportrail.telemetry.spool import Kind
 from vaportrail.telemetry.values import from_any_value, read_attributes
 
@@ -214,9 +215,14 @@ class FactsBuilder:
             end, outcome, message = self._last, Outcome.UNFINISHED, "still running"
         begin = started[c.RUN_CREATED]
         return VerdictInfo(
-            outcome=outcome, message=message, started=rfc3339(begin), ended=rfc3339(end),
-            duration_seconds=round((end - begin) / 1e9, 3), tasks=dict(sorted(counts.items())), failure=self._run_failure,
-        )  # fmt: skip
+            outcome=outcome,
+            message=message,
+            started=rfc3339(begin),
+            ended=rfc3339(end),
+            duration_seconds=round((end - begin) / 1e9, 3),
+            tasks=dict(sorted(counts.items())),
+            failure=self._run_failure,
+        )
 
     def _task(self, task_id: str, submitted: tuple[int, str, Named], attempts: int) -> TaskInfo:
         time, span_id, said = submitted
@@ -250,7 +256,7 @@ class FactsBuilder:
             outcome, failure, end = Outcome(span.attributes[c.OUTCOME]), span.failure, span.end
         if resolved is not None:  # the driver's word: it saw what the process could not say
             end, said = resolved
-            outcome, failure = Outcome(said[c.OUTCOME]), _failure(said)
+            outcome, failure = Outcome(said[c.OUTCOME]), read_failure(said)
         resource = begun[1].resource_attributes if begun else {}
         said = begun[2] if begun else {}
         return AttemptInfo(
@@ -333,18 +339,8 @@ def _artifact(key: tuple[str, int, str], said: Named) -> ArtifactInfo:
     )  # fmt: skip
 
 
-def _failure(said: Named) -> Failure | None:
-    if c.EXCEPTION_TYPE not in said:
-        return None
-    return Failure(
-        type=said[c.EXCEPTION_TYPE],
-        message=said.get(c.EXCEPTION_MESSAGE, ""),
-        traceback=said.get(c.EXCEPTION_STACKTRACE, ""),
-    )
-
-
 def _span_failure(body: Mapping[str, Any]) -> Failure | None:
     for event in body.get("events", []):
         if event.get("name") == "exception":
-            return _failure(read_attributes(event.get("attributes", [])))
+            return read_failure(read_attributes(event.get("attributes", [])))
     return None

@@ -188,6 +188,17 @@ def exception_values(failure: Failure) -> dict[str, Any]:
     }
 
 
+def read_failure(values: Mapping[str, Any]) -> Failure | None:
+    """Return the exception that attributes tell of, or None; the inverse of `exception_values`."""
+    if c.EXCEPTION_TYPE not in values:
+        return None
+    return Failure(
+        type=values[c.EXCEPTION_TYPE],
+        message=values.get(c.EXCEPTION_MESSAGE, ""),
+        traceback=values.get(c.EXCEPTION_STACKTRACE, ""),
+    )
+
+
 def exception_event(failure: Failure, unix_nano: int) -> dict[str, Any]:
     """Return the span event that says which exception ended the span."""
     return {

@@ -1,0 +1,49 @@
+"""From how a run's tasks ended to how the run ended. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.execution.call import TaskCall
+
+__all__ = ["Verdict", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended: in a word, in a line, and what the pipeline's body raised if it did."""
+
+    outcome: Outcome
+    message: str
+    failure: Failure | None = None
+
+
+def judge(calls: list[TaskCall], body_failure: Failure | None, *, cancelled: bool) -> Verdict:
+    """Return the run's verdict from its tasks' ends. Pure."""
+    counts = Counter(call.outcome for call in calls)
+    summary = f"{counts[Outcome.SUCCEEDED]} of {len(calls)} tasks succeeded"
+    if cancelled:
+        return Verdict(Outcome.CANCELLED, f"cancelled; {summary}", body_failure)
+    bad = [call for call in calls if not call.outcome.ok and not _excused(call, calls)]
+    roots = [call for call in bad if call.outcome is not Outcome.SKIPPED]
+    if roots:
+        named = ", ".join(f"{call.task_id} {call.outcome.value}" for call in roots[:3])
+        more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
+        return Verdict(Outcome.FAILED, f"{named}{more}; {summary}", body_failure)
+    if body_failure is not None:
+        message = f"the pipeline's body raised {body_failure.type}: {body_failure.message}"
+        return Verdict(Outcome.FAILED, message, body_failure)
+    return Verdict(Outcome.SUCCEEDED, summary)
+
+
+def _excused(call: TaskCall, calls: list[TaskCall]) -> bool:
+    """Return whether a task's bad end leaves the verdict alone: it, or what skipped it, was allowed to."""
+    if call.task.task_options.allow_failure:
+        return True
+    if call.outcome is not Outcome.SKIPPED:
+        return False
+    by_id = {other.task_id: other for other in calls}
+    causes = [by_id[task_id] for task_id in call.upstream if not by_id[task_id].outcome.ok]
+    return all(_excused(cause, calls) for cause in causes)
