@@ -24,6 +24,8 @@ import pytest
 
 from vaportrail.record.read import Run, open_run
 
+collect_ignore_glob = ["pipelines/*", "typing/public_api.py"]
+
 REPOSITORY = Path(__file__).parent.parent
 PIPELINES = Path(__file__).parent / "pipelines"
 CLI = Path(sys.executable).parent / "vaportrail"

@@ -47,6 +47,7 @@ def to_onnx(model: Any) -> bytes:
         warnings.filterwarnings("ignore", r"Attribute `prob[AB]_` was deprecated", category=FutureWarning)
         converted = convert_sklearn(
             model,
+            name="digits",  # by default a random one, which would make each file another
             initial_types=[(INPUT, pixels)],
             # Without this the probabilities are a list of dicts, one an image, not a tensor.
             options={id(model): {"zipmap": False}},

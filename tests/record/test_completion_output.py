@@ -45,9 +45,7 @@ def line(seq: int, end: int) -> Record:
 @pytest.fixture
 def completion() -> Completion:
     settings = RunSettings(RunIdentity("uid", "p", "p", 1), "spool", "root", "runs/p/x")
-    return Completion(
-        SealPlan(settings=settings, sealed_at_unix_nano=9, writers=[], foreign=[], artifacts=[])
-    )
+    return Completion(SealPlan(settings=settings, sealed_at_unix_nano=9, writers=[], lost=[], artifacts=[]))
 
 
 def owner(completion: Completion, rest: bytes) -> list[tuple[str, str]]:

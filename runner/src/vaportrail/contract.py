@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Failure", "Outcome", "RunIdentity", "RunSettings", "exception_type"]
+__all__ = ["FORMAT_VERSION", "Failure", "Outcome", "RunIdentity", "RunSettings", "exception_type"]
 
 
 class Outcome(StrEnum):
@@ -77,6 +77,10 @@ def exception_type(error: BaseException) -> str:
     """
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+FORMAT_VERSION: Final = "1.0"
+"""Version of the record's format, `MAJOR.MINOR`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,18 @@ class Handle:
     def __getitem__(self, key: object) -> Any:
         self._refuse("indexed")
 
+    def __contains__(self, item: object) -> bool:
+        self._refuse("searched")
+
+    def __add__(self, other: object) -> Any:
+        self._refuse("calculated with")
+
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+    __lt__ = __le__ = __gt__ = __ge__ = __add__
+
+    def __format__(self, spec: str) -> str:
+        self._refuse("written into a text")
+
     def __call__(self, *args: object, **kwargs: object) -> Any:
         self._refuse("called")
 

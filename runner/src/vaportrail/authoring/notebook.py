@@ -67,6 +67,8 @@ def notebook(path: str, /, **options: Unpack[Options]) -> Task[..., dict[str, An
         raise UsageError(f"notebook {path!r}: its name must end in one of {', '.join(_SUFFIXES)}")
     try:
         source = place.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"notebook {path!r} at {place} is not UTF-8 text") from None
     except OSError as error:
         raise UsageError(
             f"notebook {path!r} cannot be read at {place}: {error.strerror}; the path is relative "

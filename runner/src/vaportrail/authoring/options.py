@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ def parse_duration(text: str | float, option: str = "duration") -> float:
                 'such as "90s" or "1h 30m"'
             )
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         raise OptionError(f"{option}={text!r} is not more than zero")
     return seconds
 
@@ -124,7 +125,7 @@ def parse_memory(text: str | int, option: str = "memory") -> int:
     2147483648
     """
     found = _MEMORY.fullmatch(str(text).strip())
-    if found is None or float(found[1]) <= 0:
+    if found is None or int(float(found[1]) * _BYTES[found[2]]) <= 0:
         raise OptionError(
             f"{option}={text!r} is not an amount of memory: write a number with Ki, Mi, Gi, Ti, "
             'k, M, G or T, such as "2Gi"'
@@ -155,7 +156,7 @@ def resolve_options(base: TaskOptions, given: Mapping[str, Any], where: str) -> 
 
 
 def _amount(value: Any, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise OptionError(f"{key}={value!r} is not a number of at least 0")
     return float(value)
 
@@ -210,7 +211,10 @@ _CHECKS: Final[Mapping[str, Any]] = {
     "cpus": _amount,
     "gpus": _amount,
     "memory": parse_memory,
-    "resources": _mapping((int, float), "numbers"),
+    "resources": lambda value, key: {
+        name: _amount(amount, f"{key}[{name!r}]")
+        for name, amount in _mapping((int, float), "numbers")(value, key).items()
+    },
     "timeout": parse_duration,
     "retries": _count,
     "backoff": parse_duration,

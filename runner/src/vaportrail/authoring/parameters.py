@@ -24,7 +24,13 @@ class Parameters:
     def __init__(self, pipeline: str, fn: Callable[..., Any]) -> None:
         self._pipeline = pipeline
         self._hidden = hidden_names(fn)
-        hints = get_type_hints(fn, include_extras=True)
+        try:
+            hints = get_type_hints(fn, include_extras=True)
+        except NameError as error:
+            raise ParameterError(
+                f"pipeline {pipeline!r}: an annotation cannot be resolved: {error}; import what it names "
+                "at run time, not only under TYPE_CHECKING"
+            ) from None
         self._adapters: dict[str, pydantic.TypeAdapter[Any]] = {}
         self._defaults: dict[str, Any] = {}
         self._open: set[str] = set()
@@ -102,11 +108,15 @@ class Parameters:
         return f"unknown parameter {name!r}; it takes {', '.join(known) if known else 'none'}"
 
     def _ill_typed(self, name: str, raw: Any, error: pydantic.ValidationError) -> str:
-        shown = (
-            HIDDEN_TEXT if name in self._hidden else repr(str(raw) if isinstance(raw, Assignment) else raw)
-        )
+        if name in self._hidden:
+            return f"parameter {name!r} does not take {HIDDEN_TEXT}: it is not what its annotation asks for"
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"[{step!r}]" for step in first["loc"])
+        # Inside something larger there may be secrets of its own: only what is plain is shown.
+        plain = isinstance(raw, str | int | float | bool | None)
+        shown = (
+            repr(str(raw) if isinstance(raw, Assignment) else raw) if plain else f"this {type(raw).__name__}"
+        )
         return f"parameter {name!r}{place} does not take {shown}: {first['msg']}"
 
 

@@ -58,7 +58,7 @@ def _import(target: str, entrypoint: str) -> ModuleType:
     except VaportrailError:
         raise
     except ModuleNotFoundError as error:
-        if error.name is not None and module.startswith(error.name):
+        if error.name is not None and f"{module}.".startswith(f"{error.name}."):
             raise EntrypointError(
                 f"{entrypoint!r}: no module {module!r} can be imported from {folder}; "
                 "give a file as FILE.py:PIPELINE, or start where the module is"

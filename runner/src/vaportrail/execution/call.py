@@ -48,30 +48,24 @@ def describe_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """Return a call's arguments by name as the record tells them, handles as ``{"$task": id}``."""
     hidden = hidden_names(task.fn)
     try:
-        bound = inspect.signature(task.fn).bind(*args, **kwargs)
-        named = dict(bound.arguments)
-        for parameter in bound.signature.parameters.values():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                named |= named.pop(parameter.name, {})
+        signature = inspect.signature(task.fn)
+        bound = signature.bind(*args, **kwargs)
     except (TypeError, ValueError):
+        # Whose they are is unknown, so where anything is hidden all of them are.
         named = {**{str(i): a for i, a in enumerate(args)}, **kwargs}
-    return {
-        name: HIDDEN_TEXT if name in hidden else _describe_argument(value) for name, value in named.items()
-    }
+        return {n: HIDDEN_TEXT if hidden else describe(v, known=_describe_handle) for n, v in named.items()}
+    described: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+            for key, item in value.items():
+                described[key] = HIDDEN_TEXT if name in hidden else describe(item, known=_describe_handle)
+        else:
+            described[name] = HIDDEN_TEXT if name in hidden else describe(value, known=_describe_handle)
+    return described
 
 
-def _describe_argument(value: Any) -> Any:
-    if isinstance(value, Handle):
-        return {"$task": value.task_id}
-    if isinstance(value, list | tuple):
-        return [_describe_argument(item) for item in value] if _holds_handle(value) else describe(value)
-    if isinstance(value, dict) and _holds_handle(value.values()):
-        return {str(k): _describe_argument(v) for k, v in value.items()}
-    return describe(value)
-
-
-def _holds_handle(values: Any) -> bool:
-    return any(isinstance(v, Handle | list | tuple | dict) for v in values)
+def _describe_handle(value: Any) -> Any:
+    return {"$task": value.task_id} if isinstance(value, Handle) else None
 
 
 def find_edges(arguments: dict[str, Any], inputs: list[str], after: list[str]) -> list[dict[str, str]]:

@@ -61,9 +61,12 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
     faulthandler.dump_traceback_later(seconds + GRACE_SECONDS, exit=True, file=fd)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        yield
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        # In a block of its own: an alarm may still land in the one above.
         faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGALRM, previous)
         os.close(fd)

@@ -68,6 +68,7 @@ class Executor:
     # What the pipeline's body asks, in the body's own thread.
 
     def submit(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
+        self._check()
         after = [self._own(handle).task_id for handle in task.task_options.after]
         payload, handles = dump_call(task.name, args, kwargs)
         inputs = [self._own(handle).task_id for handle in handles]
@@ -105,6 +106,7 @@ class Executor:
         return self._wait(handle, None).outcome
 
     def as_completed(self, handles: list[Handle]) -> Iterator[Handle]:
+        self._check()
         ended: queue.SimpleQueue[Handle] = queue.SimpleQueue()
         for handle in handles:
             call = self._call(handle)
@@ -279,6 +281,7 @@ class Executor:
 
     def _wait(self, handle: Handle, timeout: float | None) -> TaskCall:
         call = self._call(handle)
+        self._check()
         if not call.ended.wait(timeout):
             raise TimeoutError(f"task {call.task_id!r} has not ended within {timeout:g} s")
         self._check()

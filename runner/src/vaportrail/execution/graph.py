@@ -6,6 +6,7 @@ attempt to start, after which delay, which to stop, which tasks have ended and h
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,7 +27,7 @@ class RetryPolicy:
 
     def delay(self, failed_attempts: int) -> float:
         """Return the wait in seconds after so many failed attempts: doubled each time, at most 5 minutes."""
-        return min(self.backoff * 2.0 ** (failed_attempts - 1), _LONGEST_BACKOFF)
+        return min(self.backoff * 2.0 ** min(failed_attempts - 1, 64), _LONGEST_BACKOFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ class Graph:
         """Cancel every task, also those that are still to be added."""
         self._cancelled = True
         steps: list[Step] = []
-        # Waiting tasks first: what is cancelled is CANCELLED, not SKIPPED for an upstream one.
-        for task_id in sorted(self._nodes, key=lambda t: self._nodes[t].running):
+        # The last first: what is cancelled is CANCELLED, not SKIPPED for an upstream one.
+        last_first = list(reversed(self._nodes))
+        for task_id in sorted(last_first, key=lambda t: self._nodes[t].running):
             steps += self.cancel(task_id)
         return steps
 
@@ -162,17 +164,22 @@ class Graph:
         return [Start(task_id, node.attempts, delay)]
 
     def _finish(self, task_id: str, outcome: Outcome, cause: str = "") -> list[Step]:
-        node = self._nodes[task_id]
-        node.outcome = outcome
-        self.unfinished -= 1
-        steps: list[Step] = [Finish(task_id, outcome, node.attempts, cause)]
-        # What most others wait for goes first: the longest way through the graph gets shorter, and
-        # the worker that is warm from the upstream task goes on with it.
-        for other_id in sorted(node.downstream, key=lambda t: -len(self._nodes[t].downstream)):
-            other = self._nodes[other_id]
-            other.waiting_for.discard(task_id)
-            if outcome.ok:
-                steps += self._start_if_ready(other_id)
-            elif not other.outcome.ended:
-                steps += self._finish(other_id, Outcome.SKIPPED, task_id)
+        steps: list[Step] = []
+        ends = deque([(task_id, outcome, cause)])  # no recursion: chains can be long
+        while ends:
+            ended_id, how, why = ends.popleft()
+            node = self._nodes[ended_id]
+            if node.outcome.ended:
+                continue
+            node.outcome = how
+            self.unfinished -= 1
+            steps.append(Finish(ended_id, how, node.attempts, why))
+            # What most others wait for goes first: the longest way through the graph gets shorter,
+            # and the worker that is warm from the upstream task goes on with it.
+            for other_id in sorted(node.downstream, key=lambda t: -len(self._nodes[t].downstream)):
+                self._nodes[other_id].waiting_for.discard(ended_id)
+                if how.ok:
+                    steps += self._start_if_ready(other_id)
+                else:
+                    ends.append((other_id, Outcome.SKIPPED, ended_id))
         return steps

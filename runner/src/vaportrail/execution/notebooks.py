@@ -142,10 +142,15 @@ def _keep(recorder: Recorder, notebook: Any, title: str) -> None:
 
     from vaportrail.execution.notebook_html import notebook_html
 
-    text = nbformat.writes(notebook)
     if recorder.writer.redact is not None:
-        text = recorder.writer.redact(text)
-        notebook = nbformat.reads(text, as_version=4)
-    record_artifact(recorder, "notebook.ipynb", text.encode(), "application/x-ipynb+json", "notebook")
+        notebook = nbformat.from_dict(recorder.writer.redact.everywhere(notebook))
+    text = nbformat.writes(notebook)
+    record_artifact(
+        recorder,
+        "notebook.ipynb",
+        text.encode("utf-8", "backslashreplace"),
+        "application/x-ipynb+json",
+        "notebook",
+    )
     html = notebook_html(notebook, title).encode("utf-8", "backslashreplace")
     record_artifact(recorder, "notebook.html", html, "text/html", "notebook")

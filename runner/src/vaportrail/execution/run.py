@@ -29,7 +29,7 @@ from vaportrail.execution.verdict import Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, uninstall
+from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 
 if TYPE_CHECKING:
@@ -194,15 +194,8 @@ def _write_started(recorder: Recorder, prepared: Prepared) -> None:
         event=c.EVENT_RUN_STARTED,
         unix_nano=identity.created_unix_nano,
         values={
-            c.SCHEMA: "1.0",
-            c.PIPELINE_NAME: identity.pipeline,
-            c.RUN_NAME: identity.name,
-            c.RUN_CREATED: identity.created_unix_nano,
-            c.RUN_PARAMETERS: json.dumps(identity.parameters),
-            c.RUN_TAGS: json.dumps(identity.tags),
-            c.RUN_ENTRYPOINT: identity.entrypoint,
+            **run_values(identity, prepared.settings.driver),
             c.RUN_ENVIRONMENT: json.dumps(capture_environment(folder)),
-            c.DRIVER: prepared.settings.driver,
         },
     )
 

@@ -65,7 +65,7 @@ def gantt_chart(facts: Facts) -> str:
         if attempt.task != section:
             section = attempt.task
             # A colon ends a name in this kind of diagram, entity or not.
-            lines.append(f"  section {_text(label.get(section, section)).replace(':', ' ')}\n")
+            lines.append(f"  section {_text(label.get(section, section).replace(':', ' '))}\n")
         start, end = from_rfc3339(attempt.started) // 10**6, from_rfc3339(attempt.ended) // 10**6
         mark = "" if attempt.outcome.ok else "crit, "
         lines.append(f"  {attempt.outcome.value} {attempt.attempt} :{mark}{start}, {max(end, start + 1)}\n")

@@ -13,6 +13,8 @@ from vaportrail.storage.artifacts import Artifact
 __all__ = ["safe_path", "write_tree"]
 
 _PIPELINE_FOLDER = "pipeline"
+_LONGEST_NAME = 200
+"""Bytes; file systems take 255, and a number may be added."""
 
 
 def safe_path(folder: Path, name: str) -> Path:
@@ -23,8 +25,18 @@ def safe_path(folder: Path, name: str) -> Path:
     parts = []
     for part in PurePosixPath(name.replace("\\", "/")).parts:
         cleaned = re.sub(r"[\x00-\x1f/:]", "_", part)
-        parts.append("_" if cleaned in ("", ".", "..", "_") else cleaned[:200])
+        short = cleaned.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        parts.append("_" if short in ("", ".", "..", "_") else short)
     return folder.joinpath(*(parts or ["_"]))
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or its like with a number where that is taken: two names may be written alike."""
+    free, number = path, 1
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
 
 
 def write_tree(run: Run, target: Path) -> int:
@@ -68,8 +80,9 @@ def _write_log(run: Run, task: str, folder: Path) -> int:
 
 def _write_files(artifacts: Any, folder: Path) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
-    for name, artifact in stored.items():
-        path = safe_path(folder, name)
+    # Folders first, so that a file whose name is also a folder's is the one that steps aside.
+    for name in sorted(stored, key=lambda name: (-name.count("/"), name)):
+        path = _free(safe_path(folder, name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        artifact.download(path)
+        stored[name].download(path)
     return len(stored)

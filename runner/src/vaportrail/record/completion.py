@@ -15,8 +15,10 @@ from vaportrail.record.otlp import Record
 from vaportrail.record.plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import is_ray_mark, line_values, split_lines
-from vaportrail.telemetry.recorder import exception_event, read_failure
+from vaportrail.telemetry.identity import run_span_id, task_span_id, trace_id
+from vaportrail.telemetry.recorder import INTERNAL, SERVER, exception_event, read_failure, run_values
 from vaportrail.telemetry.values import attributes
+from vaportrail.version import __version__
 
 __all__ = ["Completion"]
 
@@ -42,6 +44,8 @@ class Completion:
     _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     _read: dict[tuple[str, str], int] = field(default_factory=dict)
     _last_attempt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    _begun: bool = False
     _last: int = 0
     _trace_id: str = ""
     _seq: int = 0
@@ -51,6 +55,7 @@ class Completion:
         body = record.body
         self._trace_id = self._trace_id or body.get("traceId", "")
         if record.kind == "T":
+            self._ended.add(body["spanId"])
             self._open.pop(body["spanId"], None)
             if self._last_attempt.get(record.identity[0], {}).get("spanId") == body["spanId"]:
                 del self._last_attempt[record.identity[0]]
@@ -61,9 +66,11 @@ class Completion:
         time = int(body["timeUnixNano"])
         self._last = max(self._last, time)
         named = record.attributes
-        if c.SPAN_NAME in named:
+        if c.SPAN_NAME in named and body["spanId"] not in self._ended:
             self._open[body["spanId"]] = _Open(time, body["spanId"], named)
-        if body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
+        if body.get("eventName") == c.EVENT_RUN_STARTED:
+            self._begun = True
+        elif body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
             writer = record.identity[0]
             self._last_attempt[writer] = {**named, "spanId": body["spanId"]}
             # All before it had been dealt with, although markers that are passed over leave no record.
@@ -99,14 +106,47 @@ class Completion:
                 span_id=attempt.get("spanId", ""),
             )
 
+    def start(self) -> Iterator[Record]:
+        """Yield the start of the run, from the settings, where the runner's own word of it is gone."""
+        if self._begun:
+            return
+        identity = self.plan.settings.identity
+        values = {
+            c.SPAN_NAME: f"RUN {identity.pipeline}",
+            c.SPAN_PARENT: "",
+            c.SPAN_KIND: SERVER,
+            **run_values(identity, self.plan.settings.driver),
+        }
+        time, span_id = identity.created_unix_nano, run_span_id(identity.uid)
+        self._trace_id = self._trace_id or trace_id(identity.uid)
+        record = self._log(None, c.SCOPE, values, event=c.EVENT_RUN_STARTED, time=time, span_id=span_id)
+        self.see(record)
+        yield record
+
     def spans(self) -> Iterator[Record]:
         """Yield ends for the spans that never ended; call it after every record was seen.
 
         A span still open at the seal ended with its process, at the latest when the last record of
         the run was written, or when the driver resolved the attempt.
         """
+        for span_id, (time, said) in self._resolved.items():
+            if span_id not in self._ended and span_id not in self._open:
+                self._open[span_id] = _Open(time, span_id, self._never_started(said))
         for span in sorted(self._open.values(), key=lambda s: (s.start, s.span_id)):
             yield self._span(span)
+
+    def _never_started(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Return what an attempt that died before its first word would have said of its span."""
+        settings = self.plan.settings
+        task = said[c.TASK_RUN_ID]
+        return {
+            c.SPAN_NAME: task.rpartition("-")[0],
+            c.SPAN_PARENT: task_span_id(settings.identity.uid, task, settings.driver),
+            c.SPAN_KIND: INTERNAL,
+            c.TASK_RUN_ID: task,
+            c.ATTEMPT: said[c.ATTEMPT],
+            c.STDOUT_OFFSET: 0,
+        }
 
     def _span(self, span: _Open) -> Record:
         resolved = self._resolved.get(span.span_id)
@@ -195,6 +235,7 @@ class Completion:
         identity = self.plan.settings.identity
         values = {
             c.SERVICE_NAME: "vaportrail",
+            c.SERVICE_VERSION: __version__,
             c.PIPELINE_NAME: identity.pipeline,
             c.PIPELINE_RUN_ID: identity.uid,
             c.WRITER_ID: "sealer",

@@ -42,6 +42,7 @@ __all__ = ["FactsBuilder", "build_facts"]
 SEALER = "sealer"
 _SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
 Named = dict[str, Any]
+_When = tuple[int, str, int]
 _Key = TypeVar("_Key", bound=tuple[Any, ...])
 
 
@@ -82,10 +83,10 @@ class FactsBuilder:
         self._starts: dict[tuple[str, int], tuple[int, Record, Named]] = {}
         self._attempt_spans: dict[tuple[str, int], _Ended] = {}
         self._resolved: dict[tuple[str, int], tuple[int, Named]] = {}
-        self._params: dict[tuple[str, str], tuple[int, Any]] = {}
-        self._tags: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._params: dict[tuple[str, str], tuple[_When, Any]] = {}
+        self._tags: dict[tuple[str, str], tuple[_When, Any]] = {}
         self._metrics: dict[tuple[str, str], _Series] = {}
-        self._artifacts: dict[tuple[str, int, str], tuple[int, Named]] = {}
+        self._artifacts: dict[tuple[str, int, str], tuple[_When, Named]] = {}
         self._milestones: set[tuple[int, str]] = set()
         self._recorded: Counter[tuple[str, Kind]] = Counter()
         self._ledgers: dict[str, Named] = {}
@@ -130,6 +131,8 @@ class FactsBuilder:
         task, attempt = attributes.get(c.TASK_RUN_ID, ""), attributes.get(c.ATTEMPT, 0)
         name = attributes.get(c.VALUE_NAME, "")
         body = from_any_value(record.body.get("body", {}))
+        # Two writers may share a nanosecond; the order of reading must not matter.
+        when = (time, writer, int(attributes.get(c.SEQ, 0)))
         match record.body.get("eventName", ""):
             case c.EVENT_RUN_STARTED:
                 self._run = (record, attributes)
@@ -142,14 +145,14 @@ class FactsBuilder:
             case c.EVENT_ATTEMPT_RESOLVED:
                 self._resolved[task, attempt] = (time, attributes)
             case c.EVENT_PARAM:
-                _keep_latest(self._params, (task, name), time, body)
+                _keep_latest(self._params, (task, name), when, body)
             case c.EVENT_TAG:
-                _keep_latest(self._tags, (task, name), time, body)
+                _keep_latest(self._tags, (task, name), when, body)
             case c.EVENT_METRIC:
                 point = (time, attributes[c.SEQ], float(body), attributes.get(c.METRIC_STEP))
                 self._metrics.setdefault((task, name), _Series()).points.append(point)
             case c.EVENT_ARTIFACT:
-                _keep_latest(self._artifacts, (task, attempt, name), time, attributes)
+                _keep_latest(self._artifacts, (task, attempt, name), when, attributes)
             case c.EVENT_MILESTONE:
                 self._milestones.add((time, str(body)))
             case c.EVENT_LEDGER:
@@ -279,8 +282,9 @@ class FactsBuilder:
             if writer == SEALER:
                 continue
             recorded[_SIGNAL_NAME[kind]] += count
-            unknown = unknown or self._ledgers.get(writer, {}).get(c.LEDGER_STATE) != "exact"
+            unknown = unknown or writer not in self._ledgers
         for ledger in self._ledgers.values():
+            unknown = unknown or ledger[c.LEDGER_STATE] != "exact"
             made["logs"] += ledger[c.LEDGER_MADE_LOGS]
             made["spans"] += ledger[c.LEDGER_MADE_SPANS]
             made["metrics"] += ledger[c.LEDGER_MADE_METRICS]
@@ -312,12 +316,12 @@ def build_facts(records: Iterable[Record]) -> Facts:
     return builder.build()
 
 
-def _keep_latest(into: dict[Any, tuple[int, Any]], key: Any, time: int, value: Any) -> None:
-    if key not in into or into[key][0] <= time:
-        into[key] = (time, value)
+def _keep_latest(into: dict[Any, tuple[_When, Any]], key: Any, when: _When, value: Any) -> None:
+    if key not in into or into[key][0] <= when:
+        into[key] = (when, value)
 
 
-def _value(key: tuple[str, str], found: tuple[int, Any]) -> ValueInfo:
+def _value(key: tuple[str, str], found: tuple[_When, Any]) -> ValueInfo:
     return ValueInfo(task=key[0], name=key[1], value=found[1])
 
 

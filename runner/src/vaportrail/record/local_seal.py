@@ -19,6 +19,10 @@ from vaportrail.storage.store import open_store
 __all__ = ["find_spool", "read_settings", "seal_spool", "spools"]
 
 
+_KEPT = "sealed"
+"""Marks a spool that was sealed and is kept all the same."""
+
+
 def seal_spool(
     folder: Path,
     *,
@@ -41,10 +45,16 @@ def seal_spool(
         spool = open_store(str(folder))
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
-        if not keep_spool:
+        if keep_spool:
+            (folder / _KEPT).touch()
+        else:
             shutil.rmtree(folder)
             _remove_if_empty(folder.parent)
     return result
+
+
+def _is_kept(folder: Path) -> bool:
+    return (folder / _KEPT).exists()
 
 
 def read_settings(folder: Path) -> RunSettings:
@@ -64,9 +74,9 @@ def read_settings(folder: Path) -> RunSettings:
 
 
 def spools(root: str) -> list[Path]:
-    """Return the spool folders below a local root, oldest first."""
+    """Return the folders of spools below a local root that wait for a seal, oldest first."""
     folder = Path(root) / layout.SPOOL
-    found = [path.parent for path in folder.glob(f"*/{layout.RUN_FILE}")]
+    found = [path.parent for path in folder.glob(f"*/{layout.RUN_FILE}") if not _is_kept(path.parent)]
     return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
@@ -76,7 +86,8 @@ def find_spool(root: str, uid: str) -> Path:
     Raises:
         RecordNotFound: there is none, or more than one.
     """
-    found = [path for path in spools(root) if path.name.startswith(uid)]
+    folder = Path(root) / layout.SPOOL
+    found = [path.parent for path in folder.glob(f"{uid}*/{layout.RUN_FILE}")]
     if len(found) == 1:
         return found[0]
     if found:

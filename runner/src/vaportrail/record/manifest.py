@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract import FORMAT_VERSION, Failure, Outcome
 from vaportrail.errors import RecordError, UnsupportedVersion
 from vaportrail.storage.layout import MANIFEST
 
@@ -34,7 +34,6 @@ __all__ = [
     "read_manifest",
 ]
 
-SCHEMA_VERSION: Final = "1.0"
 _MAJOR: Final = 1
 
 
@@ -43,6 +42,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", ser_json_inf_nan="strings", use_attribute_docstrings=True
     )
+
+
+Number = Annotated[
+    float,
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
+]
+"""A number; those that JSON has no form for are text."""
 
 
 class RunInfo(_Model):
@@ -144,10 +150,10 @@ class MetricInfo(_Model):
     task: str
     name: str
     count: int
-    last: float
+    last: Number
     last_step: int | None
-    min: float
-    max: float
+    min: Number
+    max: Number
 
 
 class ArtifactInfo(_Model):
@@ -207,7 +213,7 @@ class FileInfo(_Model):
 class Facts(_Model):
     """All of the manifest that follows from the record's OTLP files."""
 
-    schema_version: str = Field(default=SCHEMA_VERSION, alias="schema")
+    schema_version: str = Field(default=FORMAT_VERSION, alias="schema")
     """Version of the record's format, `MAJOR.MINOR`."""
     run: RunInfo
     verdict: VerdictInfo
@@ -275,6 +281,9 @@ def read_manifest(raw: bytes, where: str) -> Manifest:
 def manifest_schema() -> dict[str, Any]:
     """Return the manifest's JSON Schema (draft 2020-12)."""
     schema = Manifest.model_json_schema(mode="serialization")
+    schema["required"] = (
+        ["schema", *schema["required"]] if "schema" not in schema["required"] else schema["required"]
+    )
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["$id"] = "https://vaportrail.dev/schemas/manifest-1.json"
     schema["title"] = "Vaportrail record manifest, version 1"

@@ -71,8 +71,8 @@ class SealPlan(_Model):
     settings: RunSettings
     sealed_at_unix_nano: int
     writers: list[WriterPart]
-    foreign: list[str]
-    """Files of the spool that are no writer's; nothing of them can be sealed."""
+    lost: list[LedgerEntry]
+    """What writers counted whose records are gone or cannot be read."""
     artifacts: list[ArtifactEntry]
 
 
@@ -105,14 +105,12 @@ def make_plan(
 def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int) -> SealPlan:
     sizes = dict(spool.entries(prefix))
     writers: list[WriterPart] = []
-    foreign: list[str] = []
     for path in sizes:
         if not path.endswith(".spool"):
             continue
         stem = path.removesuffix(".spool")
         header = _header(spool, path)
         if header is None:
-            foreign.append(path)
             continue
         output = {
             stream: _part(spool, f"{stem}.{suffix}")
@@ -121,7 +119,7 @@ def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_u
         }
         # The ledger is read after the records: it goes up before each write, so it never says less.
         records = _part(spool, path)
-        ledger = _ledger(spool, f"{stem}.ledger", header, f"{stem}.ledger" in sizes)
+        ledger = _ledger(spool, f"{stem}.ledger", header.writer, sizes)
         writers.append(
             WriterPart(
                 writer=header.writer,
@@ -132,10 +130,13 @@ def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_u
                 ledger=ledger,
             )
         )
+    read = {part.records.path.removesuffix(".spool") for part in writers}
+    stems = {path.rpartition(".")[0] for path in sizes if path.endswith((".spool", ".ledger"))}
+    lost = [_ledger(spool, f"{stem}.ledger", stem.rpartition("/")[2], sizes) for stem in sorted(stems - read)]
     writers.sort(key=lambda part: (part.started_unix_nano, part.writer))
     artifacts = [ArtifactEntry(path=path, size=size) for path, size in record.entries(f"{ARTIFACTS}/")]
     return SealPlan(
-        settings=settings, sealed_at_unix_nano=now_unix_nano, writers=writers, foreign=foreign,
+        settings=settings, sealed_at_unix_nano=now_unix_nano, writers=writers, lost=lost,
         artifacts=artifacts,
     )  # fmt: skip
 
@@ -157,11 +158,10 @@ def _part(spool: Store, path: str) -> Part:
     return Part(path=path, size=size, sha256=digest.hexdigest())
 
 
-def _ledger(spool: Store, path: str, header: Header, present: bool) -> LedgerEntry:
-    ledger = read_ledger(spool.get(path)) if present else None
+def _ledger(spool: Store, path: str, writer: str, sizes: dict[str, int]) -> LedgerEntry:
+    ledger = read_ledger(spool.get(path)) if path in sizes else None
     if ledger is None:
-        return LedgerEntry(writer=header.writer, state="unknown")
+        return LedgerEntry(writer=writer, state="unknown")
     return LedgerEntry(
-        writer=header.writer, state="exact",
-        logs=ledger.logs, spans=ledger.spans, metrics=ledger.metrics,
-    )  # fmt: skip
+        writer=writer, state="exact", logs=ledger.logs, spans=ledger.spans, metrics=ledger.metrics
+    )

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -61,12 +62,14 @@ def carry_out(
             _check_part(spool, part)
     facts = FactsBuilder()
     files: list[FileInfo] = []
-    with tempfile.TemporaryDirectory(prefix="vaportrail-seal-") as folder:
-        segments = _Segments(Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="vaportrail-seal-") as folder,
+        closing(_Segments(Path(folder))) as segments,
+    ):
         for kind, line in write_lines(_told(_records(plan, spool), facts)):
             for path in segments.write(kind, line):
                 files.append(_publish(record, path, progress))
-        for path in segments.close():
+        for path in segments.finish():
             files.append(_publish(record, path, progress))
     for artifact in plan.artifacts:
         files.append(_artifact_file(record, artifact.path, artifact.size))
@@ -91,8 +94,9 @@ def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
             if done < part.size:
                 rest = b"".join(spool.chunks(part.path))[done : part.size]
                 yield from completion.output_lines(writer.writer, stream, rest)
+    yield from completion.start()
     yield from completion.spans()
-    yield from completion.ledgers([writer.ledger for writer in plan.writers])
+    yield from completion.ledgers([*(writer.ledger for writer in plan.writers), *plan.lost])
 
 
 def _told(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]:
@@ -119,10 +123,15 @@ class _Segments:
             self._end(kind)
             yield path
 
-    def close(self) -> Iterator[Path]:
-        """Close what is open; yield the files in the order of their names."""
+    def finish(self) -> Iterator[Path]:
+        """Finish what is open; yield the files in the order of their names."""
         for kind in sorted(self._open, key=lambda kind: BY_KIND[kind].file):
             yield self._end(kind)
+
+    def close(self) -> None:
+        """Close what is open; nothing more comes of it."""
+        for kind in list(self._open):
+            self._end(kind)
 
     def _begin(self, kind: Kind) -> tuple[Path, BinaryIO, gzip.GzipFile]:
         self._number[kind] = self._number.get(kind, 0) + 1

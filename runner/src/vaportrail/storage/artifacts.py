@@ -84,10 +84,10 @@ class Artifact:
 
 
 @lru_cache(maxsize=8)
-def _store(root: str) -> ObjectStore:
+def _store(root: str, *, create: bool = False) -> ObjectStore:
     from vaportrail.storage.store import open_store
 
-    return open_store(root, create=True)
+    return open_store(root, create=create)
 
 
 def guess_media_type(name: str) -> str:
@@ -113,11 +113,13 @@ def store_artifact(
         media_type: an IANA media type; by the name's ending where not given.
         kind: what it is to a reader.
     """
-    store = _store(record_root)
+    store = _store(record_root, create=True)
     with _as_file_or_bytes(source) as content:
+        if isinstance(content, Path) and content.stat().st_size <= _IN_ONE_PIECE:
+            content = content.read_bytes()  # read once: the file may change
         sha256, size = _measure(content)
         path = artifact_path(sha256)
-        if isinstance(content, bytes) or size <= _IN_ONE_PIECE:
+        if isinstance(content, bytes):
             store.create(path, content)
         elif store.size(path) != size:
             store.put_stream(path, content)
@@ -127,8 +129,8 @@ def store_artifact(
 
 @contextmanager
 def _as_file_or_bytes(source: str | PathLike[str] | bytes | BinaryIO) -> Iterator[bytes | Path]:
-    if isinstance(source, bytes):
-        yield source
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield bytes(source)
     elif isinstance(source, str | PathLike):
         yield Path(source)
     else:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
@@ -62,11 +62,19 @@ class Store(Protocol):
 
 
 class ObjectStore:
-    """A `Store` over any of obstore's stores."""
+    """A `Store` over any of obstore's stores.
 
-    def __init__(self, inner: Any, uri: str) -> None:
+    Args:
+        inner: obstore's store.
+        uri: the root, as it is called in messages.
+        folder: the root where it is a folder; it is then listed as it is, because obstore passes
+            over names that it might have made itself.
+    """
+
+    def __init__(self, inner: Any, uri: str, folder: Path | None = None) -> None:
         self._inner = inner
         self.uri = uri
+        self._folder = folder
 
     def create(self, path: str, content: bytes | Path) -> bool:
         raw = content if isinstance(content, bytes) else content.read_bytes()
@@ -91,6 +99,8 @@ class ObjectStore:
                 yield bytes(chunk)
 
     def entries(self, prefix: str) -> list[tuple[str, int]]:
+        if self._folder is not None:
+            return sorted(_files(self._folder, self._folder / prefix))
         with self._errors("list", prefix):
             found = [
                 (str(item["path"]), int(item["size"]))
@@ -120,6 +130,14 @@ class ObjectStore:
 
     def _errors(self, verb: str, path: str) -> _Translate:
         return _Translate(verb, f"{self.uri.rstrip('/')}/{path}")
+
+
+def _files(root: Path, below: Path) -> Iterator[tuple[str, int]]:
+    for folder, folders, names in os.walk(below):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in [*names, *links]:
+            path = Path(folder) / name
+            yield path.relative_to(root).as_posix(), path.lstat().st_size
 
 
 class _Translate:
@@ -156,12 +174,14 @@ def normalise_root(root: str | os.PathLike[str]) -> str:
     if "://" not in text:
         return str(Path(text).expanduser().absolute())
     parts = urlsplit(text)
-    if parts.scheme not in _SCHEMES or (parts.scheme != "file" and not parts.netloc):
+    if parts.scheme not in _SCHEMES or bool(parts.netloc) == (parts.scheme == "file"):
         raise UsageError(
             f"record root {text!r} is not a place that can hold records: "
             f"use a folder or one of {', '.join(s + '://…' for s in _SCHEMES)}"
         )
-    return parts.path if parts.scheme == "file" else text.rstrip("/")
+    if parts.scheme == "file":
+        return unquote(parts.path).rstrip("/") or "/"
+    return text.rstrip("/")
 
 
 def open_store(root: str, *, create: bool = False) -> ObjectStore:
@@ -180,7 +200,7 @@ def open_store(root: str, *, create: bool = False) -> ObjectStore:
             path.mkdir(parents=True, exist_ok=True)
         elif not path.is_dir():
             raise RecordNotFound(f"there is no folder {root}")
-        return ObjectStore(LocalStore(path), str(path))
+        return ObjectStore(LocalStore(path), str(path), path)
     options: dict[str, Any] = {}
     if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
         options["client_options"] = {"allow_http": True}
@@ -202,7 +222,9 @@ def probe(store: Store, prefix: str) -> None:
         second = store.create(path, b"vaportrail probe, written twice\n")
     finally:
         store.delete(path)
-    if not first or second:
+    if not first:
+        raise RecordError(f"something stands at {path} already, where a new run was to begin; try again")
+    if second:
         raise StoreUnsafe(
             "the record root accepts a second write under a name that exists (it ignores "
             "If-None-Match), so it could overwrite a sealed record: use a store that supports "

@@ -6,6 +6,7 @@ import atexit
 import csv
 import io
 import json as json_module
+import operator
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -62,8 +63,8 @@ class Log:
         number = _number(name, value)
         if step is not None:
             try:
-                step = int(step.__index__())
-            except AttributeError:
+                step = operator.index(step)
+            except TypeError:
                 raise UsageError(
                     f"metric {name!r}: step={step!r} is not an integer; give a whole number or None"
                 ) from None
@@ -103,7 +104,7 @@ class Log:
             name: the file's name.
             rows: a DataFrame, a mapping of column name to values, or an iterable of mappings.
         """
-        return self._store(name, _csv(name, rows).encode(), "text/csv", "table")
+        return self._store(name, _csv(name, rows).encode("utf-8", "backslashreplace"), "text/csv", "table")
 
     def figure(self, name: str, figure: Any) -> Artifact | None:
         """Store a Matplotlib figure as PNG, or a Plotly figure as its JSON.
@@ -206,7 +207,10 @@ def _recorder() -> Recorder | None:
 
 
 def _number(name: str, value: Any) -> float | int:
-    plain = value.item() if hasattr(value, "item") else value
+    try:
+        plain = value.item() if hasattr(value, "item") else value
+    except (TypeError, ValueError, RuntimeError):  # an array of several
+        plain = value
     if isinstance(plain, bool):
         return int(plain)
     if isinstance(plain, int | float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -12,13 +13,13 @@ from typing import Any, Literal
 
 from opentelemetry import trace
 
-from vaportrail.contract import Failure, RunSettings
+from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import Header, Writer
-from vaportrail.telemetry.values import attributes, to_any_value
+from vaportrail.telemetry.values import attributes, clean, to_any_value
 from vaportrail.version import __version__
 
 __all__ = ["Recorder", "Role", "active", "install"]
@@ -153,7 +154,7 @@ class Recorder:
             if parent:
                 record["parentSpanId"] = parent
             record |= {
-                "name": name,
+                "name": clean(name),
                 "kind": kind,
                 "startTimeUnixNano": str(start),
                 "endTimeUnixNano": str(end),
@@ -163,7 +164,7 @@ class Recorder:
                 record["events"] = [exception_event(failure, end)]
             if links:
                 record["links"] = [{"traceId": self.trace_id, "spanId": link} for link in links]
-            record["status"] = {"code": OK} if ok else {"code": ERROR, "message": message}
+            record["status"] = {"code": OK} if ok else {"code": ERROR, "message": clean(message)}
             return record
 
         self.writer.append("T", scope, make)
@@ -177,6 +178,20 @@ class Recorder:
         if current.is_valid:
             return trace.format_span_id(current.span_id)
         return owner.span_id if owner is not None else self.run_span_id
+
+
+def run_values(identity: RunIdentity, driver: int) -> dict[str, Any]:
+    """Return the attributes that say who a run is."""
+    return {
+        c.SCHEMA: FORMAT_VERSION,
+        c.PIPELINE_NAME: identity.pipeline,
+        c.RUN_NAME: identity.name,
+        c.RUN_CREATED: identity.created_unix_nano,
+        c.RUN_PARAMETERS: json.dumps(identity.parameters),
+        c.RUN_TAGS: json.dumps(identity.tags),
+        c.RUN_ENTRYPOINT: identity.entrypoint,
+        c.DRIVER: driver,
+    }
 
 
 def exception_values(failure: Failure) -> dict[str, Any]:

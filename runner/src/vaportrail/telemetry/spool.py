@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
+from vaportrail.telemetry.redact import Redactor
+
 __all__ = ["Header", "Kind", "Ledger", "SpoolLine", "Writer", "read_ledger", "read_spool"]
 
 Kind = Literal["L", "T", "M"]
@@ -76,14 +78,14 @@ class Writer:
     Args:
         directory: the run's spool folder; made if missing, mode 0700.
         header: which process this is; `header.writer` names the files.
-        redact: replaces secrets in a finished line, or None.
+        redact: replaces secrets, or None.
 
     Example:
         >>> writer = Writer(Path("spool"), header)          # doctest: +SKIP
-        >>> writer.append("L", "my.logger", lambda seq: {"body": {"stringValue": "hello"}})
+        >>> writer.append("L", "my.logger", make_record)    # doctest: +SKIP
     """
 
-    def __init__(self, directory: Path, header: Header, redact: Callable[[str], str] | None = None) -> None:
+    def __init__(self, directory: Path, header: Header, redact: Redactor | None = None) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.header = header
         self.directory = directory
@@ -109,9 +111,10 @@ class Writer:
             seq = self._seq
             self._made[kind] += 1
             _COUNTER.pack_into(self._ledger, _OFFSET[kind], self._made[kind])
-            body = compact(make(seq))
-            if self.redact is not None:
-                body = self.redact(body)
+            record = make(seq)
+            body = compact(record)
+            if self.redact is not None and self.redact.suspects(body):
+                body = compact(self.redact.record(record))
             raw = f"{seq} {kind} {quote(scope, safe='') or '-'} {body}".encode()
             line = b"%08x %b\n" % (zlib.crc32(raw), raw)
             written = os.write(self._fd, line)

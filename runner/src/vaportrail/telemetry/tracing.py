@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.recorder import Recorder, active
-from vaportrail.telemetry.values import attributes
+from vaportrail.telemetry.values import attributes, clean
 
 __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context"]
 
@@ -66,7 +66,7 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         "traceId": recorder.trace_id,
         "spanId": trace.format_span_id(ids.span_id),
         "parentSpanId": _parent(span, recorder),
-        "name": span.name,
+        "name": clean(span.name),
         "kind": span.kind.value + 1,
         "startTimeUnixNano": str(span.start_time),
         "endTimeUnixNano": str(span.end_time),
@@ -76,7 +76,7 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         record["events"] = [
             {
                 "timeUnixNano": str(event.timestamp),
-                "name": event.name,
+                "name": clean(event.name),
                 "attributes": attributes(event.attributes or {}),
             }
             for event in span.events
@@ -92,7 +92,7 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         ]
     status: dict[str, Any] = {"code": span.status.status_code.value}
     if span.status.description:
-        status["message"] = span.status.description
+        status["message"] = clean(span.status.description)
     record["status"] = status
     return record
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from os import PathLike, fspath
 from pathlib import PurePath
 from typing import Any
 
-__all__ = ["attributes", "describe", "from_any_value", "read_attributes", "to_any_value"]
+__all__ = ["attributes", "clean", "describe", "from_any_value", "read_attributes", "to_any_value"]
 
 _INT64 = 2**63
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -25,7 +25,7 @@ _ITEM_LIMIT = 100
 _DEPTH_LIMIT = 6
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return `text` with lone surrogates made visible, so that it can be UTF-8."""
     try:
         text.encode()
@@ -51,8 +51,10 @@ def to_any_value(value: Any) -> dict[str, Any]:
     {'arrayValue': {'values': [{'intValue': '1'}, {'doubleValue': 2.5}, {}]}}
     """
     value = _scalar(value)
+    if isinstance(value, Enum):
+        value = value.value
     if isinstance(value, str):
-        return {"stringValue": _clean(str(value))}
+        return {"stringValue": clean(str(value))}
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
@@ -66,13 +68,13 @@ def to_any_value(value: Any) -> dict[str, Any]:
     if isinstance(value, bytes | bytearray | memoryview):
         return {"bytesValue": base64.b64encode(bytes(value)).decode()}
     if isinstance(value, Mapping):
-        pairs = [{"key": _clean(str(k)), "value": to_any_value(v)} for k, v in value.items()]
+        pairs = [{"key": clean(str(k)), "value": to_any_value(v)} for k, v in value.items()]
         return {"kvlistValue": {"values": pairs}}
     if isinstance(value, Set):
         return to_any_value(sorted(value, key=repr))
     if isinstance(value, Sequence):
         return {"arrayValue": {"values": [to_any_value(item) for item in value]}}
-    return {"stringValue": _clean(str(value))}
+    return {"stringValue": clean(str(value))}
 
 
 def _float_json(value: float) -> float | str:
@@ -112,24 +114,32 @@ def read_attributes(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {pair["key"]: from_any_value(pair.get("value", {})) for pair in pairs}
 
 
-def describe(value: Any, depth: int = 0) -> Any:
+def describe(value: Any, depth: int = 0, *, known: Callable[[Any], Any] = lambda _value: None) -> Any:
     """Return what a record may say of an argument: JSON by a table of known types.
 
     Small plain values are themselves; long text and bytes are cut and named by their SHA-256;
     arrays and tables are named by shape, type and SHA-256; whatever else there is, only by its
     type, because a `repr` can leak a secret for good.
+
+    Args:
+        value: what to describe.
+        depth: how deep within the argument it is.
+        known: says of types of its own what they are described as, of all others None.
     """
+    told = known(value)
+    if told is not None:
+        return told
     value = _scalar(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Enum):
-        return describe(value.value, depth)
+        return describe(value.value, depth, known=known)
     if isinstance(value, int):
         return value if -_INT64 <= value < _INT64 else str(value)
     if isinstance(value, float):
         return _float_json(value)
     if isinstance(value, str):
-        return _describe_text(_clean(str(value)))
+        return _describe_text(clean(str(value)))
     if isinstance(value, bytes | bytearray | memoryview):
         raw = bytes(value)
         return {"$type": "bytes", "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
@@ -138,16 +148,21 @@ def describe(value: Any, depth: int = 0) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, PurePath | PathLike):
-        return _describe_text(_clean(str(fspath(value))))
+        return _describe_text(clean(str(fspath(value))))
     if depth < _DEPTH_LIMIT:
         if isinstance(value, Mapping):
-            described = {_clean(str(k)): describe(v, depth + 1) for k, v in list(value.items())[:_ITEM_LIMIT]}
+            described = {
+                clean(str(k)): describe(v, depth + 1, known=known)
+                for k, v in list(value.items())[:_ITEM_LIMIT]
+            }
             if len(value) > _ITEM_LIMIT:
                 described["$more"] = len(value) - _ITEM_LIMIT
             return described
         if isinstance(value, list | tuple):
-            items = [describe(item, depth + 1) for item in value[:_ITEM_LIMIT]]
-            return items if len(value) <= _ITEM_LIMIT else [*items, {"$more": len(value) - _ITEM_LIMIT}]
+            items = [describe(item, depth + 1, known=known) for item in value[:_ITEM_LIMIT]]
+            if len(value) > _ITEM_LIMIT:
+                items.append({"$more": len(value) - _ITEM_LIMIT})
+            return items
     return _describe_type(value)
 
 

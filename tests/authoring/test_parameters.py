@@ -1,0 +1,256 @@
+"""Pipeline parameters: checked and coerced by the signature before anything starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from vaportrail import Hidden
+from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names, is_hidden
+from vaportrail.authoring.parameters import Parameters, parse_assignments, read_parameter_file
+from vaportrail.errors import ParameterError
+
+
+class Model(BaseModel):
+    depth: int
+    name: str = "m"
+
+
+class Account(BaseModel):
+    user: str
+    password: SecretStr
+
+
+MODEL = Model(depth=1)
+
+
+def takes(  # type: ignore[no-untyped-def]
+    i: int = 0,
+    f: float = 0.0,
+    b: bool = False,
+    s: str = "",
+    li: list[int] = [],
+    d: dict[str, float] = {},
+    o: int | None = None,
+    lit: Literal["a", "b", 3] = "a",
+    m: Model = MODEL,
+    day: date = date(2020, 1, 1),
+    path: Path = Path(),
+    free=None,
+) -> None: ...
+
+
+def from_text(fn: Callable[..., Any], *assignments: str) -> dict[str, Any]:
+    return Parameters("p", fn).validate(parse_assignments(assignments))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("i=3", 3),
+        ("i=-3", -3),
+        ("f=1e-3", 0.001),
+        ("f=2", 2.0),
+        ("f=inf", float("inf")),
+        ("b=true", True),
+        ("b=no", False),
+        ("b=0", False),
+        ("s=3", "3"),
+        ("s=null", "null"),
+        ("s=a=b", "a=b"),
+        ("s=", ""),
+        ("li=[1, 2]", [1, 2]),
+        ('li=["1", "2"]', [1, 2]),
+        ("li=[]", []),
+        ('d={"x": 1.5}', {"x": 1.5}),
+        ("d={x: 1.5}", {"x": 1.5}),
+        ("o=4", 4),
+        ("o=null", None),
+        ("lit=b", "b"),
+        ("lit=3", 3),
+        ("m={depth: 4}", Model(depth=4)),
+        ("day=2024-02-29", date(2024, 2, 29)),
+        ("path=/tmp/x", Path("/tmp/x")),
+        ("free=3", 3),
+        ("free=[1, a]", [1, "a"]),
+        ("free=word", "word"),
+        ("free={", "{"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_text_becomes_what_the_annotation_says(text: str, value: object) -> None:
+    name = text.partition("=")[0]
+    found = from_text(takes, text)[name]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [({"li": ["1"]}, [1]), ({"m": {"depth": 2}}, Model(depth=2)), ({"f": 1}, 1.0)]
+)
+def test_values_from_python_are_coerced_too(given: dict[str, Any], value: object) -> None:
+    assert Parameters("p", takes).validate(given)[next(iter(given))] == value
+
+
+def test_defaults_are_filled_in() -> None:
+    def fn(a: int, b: str = "x") -> None: ...
+
+    assert from_text(fn, "a=1") == {"a": 1, "b": "x"}
+
+
+def test_every_problem_is_named_at_once() -> None:
+    def fn(size: int, rate: float, name: str) -> None: ...
+
+    with pytest.raises(ParameterError) as caught:
+        from_text(fn, "size=big", "raet=1", "name=x")
+    message = str(caught.value)
+    assert message.startswith("pipeline 'p': ")
+    assert "unknown parameter 'raet'; did you mean 'rate'?" in message
+    assert "parameter 'size' does not take 'big'" in message
+    assert "parameter 'rate' is missing: give it with -p rate=VALUE" in message
+    assert "'name'" not in message
+
+
+def test_an_unknown_parameter_like_no_other_lists_what_there_is() -> None:
+    def fn(alpha: int = 1, beta: int = 2) -> None: ...
+
+    with pytest.raises(ParameterError, match="unknown parameter 'zzz'; it takes alpha, beta"):
+        from_text(fn, "zzz=1")
+
+
+def test_a_pipeline_without_parameters_says_so() -> None:
+    def fn() -> None: ...
+
+    with pytest.raises(ParameterError, match="it takes none"):
+        from_text(fn, "x=1")
+
+
+def test_the_place_inside_a_value_is_named() -> None:
+    with pytest.raises(ParameterError, match=r"parameter 'li'\[1\] does not take"):
+        Parameters("p", takes).validate({"li": [1, "x"]})
+
+
+def test_an_unknown_literal_says_what_is_taken() -> None:
+    with pytest.raises(ParameterError, match="'a', 'b' or 3"):
+        from_text(takes, "lit=c")
+
+
+def star_args(*values: int) -> None: ...
+def star_kwargs(**values: int) -> None: ...
+def positional(value: int, /) -> None: ...
+
+
+@pytest.mark.parametrize("fn", [star_args, star_kwargs, positional])
+def test_a_parameter_that_has_no_name_to_give_it_by_is_refused(fn: Callable[..., Any]) -> None:
+    with pytest.raises(ParameterError, match=r"'values?' cannot be given by name"):
+        Parameters("p", fn)
+
+
+# Hidden values.
+
+SECRET = "hunter2-the-secret"
+
+NO_KEY = SecretStr("d")
+
+
+def hides(
+    token: Annotated[str, Hidden] = "d",
+    pin: Annotated[int, Hidden()] = 0,
+    key: SecretStr = NO_KEY,
+    open_: str = "seen",
+) -> None: ...
+
+
+def test_hidden_parameters_are_found_by_mark_and_by_type() -> None:
+    assert hidden_names(hides) == {"token", "pin", "key"}
+
+
+@pytest.mark.parametrize("annotation", [str, Annotated[str, "a note"], list[str], None, Any], ids=repr)
+def test_other_annotations_hide_nothing(annotation: Any) -> None:
+    assert not is_hidden(annotation)
+
+
+def test_hidden_values_reach_the_pipeline_and_not_the_description() -> None:
+    parameters = Parameters("p", hides)
+    values = parameters.validate(parse_assignments((f"token={SECRET}", f"key={SECRET}", "pin=7")))
+    assert values["token"] == SECRET
+    assert values["key"].get_secret_value() == SECRET
+    described = parameters.describe(values)
+    assert described == {"token": HIDDEN_TEXT, "pin": HIDDEN_TEXT, "key": HIDDEN_TEXT, "open_": "seen"}
+
+
+@pytest.mark.parametrize("raw", [SECRET, [SECRET], {"x": SECRET}], ids=["text", "list", "mapping"])
+def test_an_ill_typed_hidden_value_is_not_told(raw: Any) -> None:
+    with pytest.raises(ParameterError) as caught:
+        Parameters("p", hides).validate({"pin": raw})
+    assert "parameter 'pin' does not take <hidden>" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_secret_inside_a_model_is_not_described() -> None:
+    def fn(account: Account) -> None: ...
+
+    fn.__annotations__["account"] = Account
+    parameters = Parameters("p", fn)
+    values = parameters.validate({"account": {"user": "u", "password": SECRET}})
+    assert SECRET not in json.dumps(parameters.describe(values))
+
+
+def test_validated_values_are_described_as_json() -> None:
+    parameters = Parameters("p", takes)
+    described = parameters.describe(parameters.validate({"day": "2024-01-02", "m": {"depth": 3}}))
+    assert json.loads(json.dumps(described)) == described
+    assert (described["day"], described["m"]) == ("2024-01-02", {"depth": 3, "name": "m"})
+
+
+# -p and -P.
+
+
+@pytest.mark.parametrize("text", ["size", "=3", ""], ids=repr)
+def test_an_assignment_without_name_or_equals_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ParameterError, match=r"is not NAME=VALUE, such as -p epochs=3"):
+        parse_assignments((text,))
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    with pytest.raises(ParameterError, match="'a' is given twice"):
+        parse_assignments(("a=1", "a=2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("p.yaml", "li: [1, 2]\nf: 0.5\n"), ("p.json", '{"li": [1, 2], "f": 0.5}')],
+    ids=["yaml", "json"],
+)
+def test_a_file_holds_parameters_in_yaml_or_json(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert read_parameter_file(path) == {"li": [1, 2], "f": 0.5}
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"gone\.yaml' cannot be read: No such file"):
+        read_parameter_file(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe\x00", b"a: !!python/object:os.system x"], ids=repr)
+def test_a_file_that_is_neither_yaml_nor_json_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ParameterError, match=r"broken\.yaml' is neither YAML nor JSON"):
+        read_parameter_file(path)
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "word", "1: 2"], ids=repr)
+def test_a_file_without_a_mapping_of_names_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match="does not hold a mapping of names to values"):
+        read_parameter_file(path)

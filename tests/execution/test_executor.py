@@ -1,0 +1,554 @@
+"""The driver's loop, with attempts that run in threads of this process instead of on Ray."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+
+from vaportrail import Hidden, as_completed, cancel, outcome, result, task
+from vaportrail.authoring import session
+from vaportrail.authoring.handle import Handle
+from vaportrail.authoring.options import TaskOptions
+from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
+from vaportrail.errors import HandleError, OptionError, TaskFailed, UsageError
+from vaportrail.execution import executor as executor_module
+from vaportrail.execution.attempt import AttemptSpec, describe_failure
+from vaportrail.execution.backend import AttemptEnd, Running
+from vaportrail.execution.executor import Executor
+from vaportrail.execution.payload import load_call, load_function
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
+from vaportrail.telemetry.recorder import Recorder
+from vaportrail.telemetry.spool import SpoolLine, read_spool
+from vaportrail.telemetry.values import read_attributes
+
+UID = "7d2ab5c0-0000-4000-8000-000000000001"
+PATIENCE = 30
+
+gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+tries: defaultdict[str, int] = defaultdict(int)
+
+
+class InThreads:
+    """A backend that runs each attempt in a thread; it is told of a stop and ends the attempt."""
+
+    def __init__(self) -> None:
+        self.specs: list[AttemptSpec] = []
+        self.stops: list[tuple[str, bool]] = []
+        self.deaf = False
+        self.dies: AttemptEnd | None = None
+        self._ends: dict[tuple[str, int], Callable[[AttemptEnd], None]] = {}
+
+    def start(
+        self,
+        spec: AttemptSpec,
+        options: TaskOptions,
+        payload: bytes,
+        inputs: list[Any],
+        on_end: Callable[[AttemptEnd], None],
+    ) -> Running:
+        self.specs.append(spec)
+        value: Future[Any] = Future()
+        ended = threading.Lock()
+
+        def end_once(end: AttemptEnd) -> None:
+            if ended.acquire(blocking=False):
+                on_end(end)
+
+        def body() -> None:
+            if self.dies is not None:
+                end_once(self.dies)
+                return
+            try:
+                args, kwargs = load_call(payload, [each.result(PATIENCE) for each in inputs])
+                value.set_result(load_function(spec.function)(*args, **kwargs))
+            except BaseException as error:
+                end_once(AttemptEnd(Outcome.FAILED, describe_failure(error), error))
+            else:
+                end_once(AttemptEnd(Outcome.SUCCEEDED))
+
+        self._ends[spec.task_id, spec.attempt] = end_once
+        threading.Thread(target=body, daemon=True).start()
+        return Running(spec, None, value)
+
+    def stop(self, running: Running, *, force: bool) -> None:
+        self.stops.append((running.spec.task_id, force))
+        if force or not self.deaf:
+            self._ends[running.spec.task_id, running.spec.attempt](AttemptEnd(Outcome.CANCELLED))
+
+    def fetch(self, running: Running) -> Any:
+        return running.value.result(PATIENCE)
+
+
+class Watching:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+
+    def milestone(self, name: str) -> None:
+        raise AssertionError("the executor has no milestones")
+
+    def task_submitted(self, task_id: str, label: str) -> None:
+        self.events.append(("submitted", task_id, label))
+
+    def attempt_started(self, task_id: str, attempt: int) -> None:
+        self.events.append(("started", task_id, attempt))
+
+    def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
+        self.events.append(("retried", task_id, attempt, delay, failure.type if failure else None))
+
+    def task_ended(
+        self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
+    ) -> None:
+        self.events.append(("ended", task_id, outcome.value, cause))
+
+    def order(self, kind: str) -> list[str]:
+        return [event[1] for event in self.events if event[0] == kind]
+
+
+@dataclass
+class Body:
+    """A pipeline's body that is being run, and what is seen of it."""
+
+    executor: Executor
+    backend: InThreads
+    progress: Watching
+    recorder: Recorder
+
+    def lines(self) -> list[SpoolLine]:
+        path = self.recorder.writer.directory / f"{self.recorder.writer.header.writer}.spool"
+        return list(read_spool(iter(path.read_bytes().splitlines(keepends=True)[1:])))
+
+    def submitted(self, task_id: str) -> dict[str, Any]:
+        return self._one("eventName", c.EVENT_TASK_SUBMITTED, task_id)
+
+    def span(self, task_id: str) -> dict[str, Any]:
+        return self._one("name", task_id.rpartition("-")[0], task_id)
+
+    def _one(self, key: str, value: str, task_id: str) -> dict[str, Any]:
+        [named] = [
+            {**line.record, "named": named}
+            for line in self.lines()
+            if line.record.get(key) == value
+            and (named := read_attributes(line.record["attributes"]))[c.TASK_RUN_ID] == task_id
+        ]
+        return named
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> Iterator[Body]:
+    gates.clear()
+    tries.clear()
+    identity = RunIdentity(UID, "p", "n", 0)
+    recorder = Recorder(RunSettings(identity, str(tmp_path / "spool"), str(tmp_path), "runs/p/n"), "runner")
+    backend, progress = InThreads(), Watching()
+    executor = Executor(recorder, backend, progress)
+    with session.entered(executor):
+        yield Body(executor, backend, progress, recorder)
+    for gate in gates.values():
+        gate.set()
+    executor.cancel_all()
+    executor.drain()
+    executor.close()
+    recorder.writer.close()
+
+
+@task
+def add(a: int, b: int = 0) -> int:
+    return a + b
+
+
+@task
+def at_gate(name: str, value: int = 0) -> int:
+    assert gates[name].wait(PATIENCE)
+    return value
+
+
+@task
+def fail(message: str = "no") -> int:
+    raise ValueError(message)
+
+
+@task(retries=2, backoff="1ms")
+def third_time(name: str) -> int:
+    tries[name] += 1
+    if tries[name] < 3:
+        raise ConnectionError(f"try {tries[name]}")
+    return tries[name]
+
+
+@task
+def gather(*values: Any, **named: Any) -> Any:
+    return values, named
+
+
+@task
+def with_token(token: Annotated[str, Hidden], n: int) -> int:
+    return n
+
+
+def test_a_value_comes_back(body: Body) -> None:
+    assert result(add(1, b=2)) == 3
+
+
+def test_a_value_goes_from_task_to_task(body: Body) -> None:
+    assert result(add(add(add(1, 1), 1), 1)) == 4
+
+
+def test_values_arrive_wherever_their_handles_were(body: Body) -> None:
+    one, two = add(1), add(2)
+    assert result(gather([one], {"k": (two,)}, x=one)) == (([1], {"k": (2,)}), {"x": 1})
+
+
+def test_a_task_starts_after_what_it_needs_has_ended(body: Body) -> None:
+    first = at_gate("g", 1)
+    second = add(first)
+    third = add(5)
+    assert result(third) == 5
+    assert "add-1" not in body.progress.order("started")
+    gates["g"].set()
+    assert result(second) == 1
+
+
+def test_a_task_waits_for_what_it_is_said_to_come_after(body: Body) -> None:
+    first = at_gate("g")
+    second = add.options(after=[first])(1)
+    assert result(add(2)) == 2
+    assert body.progress.order("started") == ["at_gate-1", "add-2"]
+    gates["g"].set()
+    assert result(second) == 1
+
+
+def test_tasks_are_counted_by_their_names(body: Body) -> None:
+    handles: list[Any] = [add(1), add.options(name="plus")(1), add(1), fail()]
+    assert [handle.task_id for handle in handles] == ["add-1", "plus-1", "add-2", "fail-1"]
+
+
+def test_a_failed_tasks_value_raises_with_its_cause(body: Body) -> None:
+    with pytest.raises(TaskFailed, match=r"task 'fail-1' ended FAILED: ValueError: broken") as caught:
+        result(fail("broken"))
+    error = caught.value
+    assert (error.task, error.outcome) == ("fail-1", Outcome.FAILED)
+    assert error.failure is not None
+    assert "ValueError: broken" in error.failure.traceback
+    assert isinstance(error.__cause__, ValueError)
+
+
+def test_what_needs_a_failed_task_is_skipped(body: Body) -> None:
+    last = add(add(fail()))
+    assert outcome(last) is Outcome.SKIPPED
+    with pytest.raises(TaskFailed, match="task 'add-2' ended SKIPPED"):
+        result(last)
+    assert body.progress.order("started") == ["fail-1"]
+
+
+def test_a_task_called_after_the_failure_is_skipped_too(body: Body) -> None:
+    failed = fail()
+    assert outcome(failed) is Outcome.FAILED
+    assert outcome(add(failed)) is Outcome.SKIPPED
+
+
+def test_a_failure_stops_nothing_else(body: Body) -> None:
+    failed, other = fail(), at_gate("g", 7)
+    assert outcome(failed) is Outcome.FAILED
+    gates["g"].set()
+    assert result(other) == 7
+
+
+def test_a_failure_that_is_allowed_is_a_failure_all_the_same(body: Body) -> None:
+    failed = fail.options(allow_failure=True)()
+    assert outcome(failed) is Outcome.FAILED
+    assert outcome(add(failed)) is Outcome.SKIPPED
+    assert body.submitted("fail-1")["named"][c.TASK_ALLOW_FAILURE] is True
+
+
+def test_a_task_that_fails_twice_may_succeed_the_third_time(body: Body) -> None:
+    assert result(third_time("t")) == 3
+    assert [event for event in body.progress.events if event[0] == "retried"] == [
+        ("retried", "third_time-1", 2, 0.001, "ConnectionError"),
+        ("retried", "third_time-1", 3, 0.002, "ConnectionError"),
+    ]
+    assert [spec.attempt for spec in body.backend.specs] == [1, 2, 3]
+
+
+def test_a_task_is_not_retried_more_often_than_it_may(body: Body) -> None:
+    assert outcome(third_time.options(retries=1)("t")) is Outcome.FAILED
+    assert tries["t"] == 2
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "count"),
+    [((ConnectionError,), 3), ((OSError,), 3), ((KeyError, ConnectionError), 3), ((KeyError,), 1)],
+    ids=["itself", "its base", "one of many", "another"],
+)
+def test_only_exceptions_that_are_worth_it_are_retried(
+    body: Body, retry_on: tuple[type[BaseException], ...], count: int
+) -> None:
+    outcome(third_time.options(retry_on=retry_on)("t"))
+    assert tries["t"] == count
+
+
+@pytest.mark.parametrize(
+    "lost", [Outcome.WORKER_LOST, Outcome.TIMED_OUT, Outcome.OOM_KILLED, Outcome.NODE_LOST]
+)
+def test_a_lost_worker_is_retried_whatever_exceptions_are_worth_it(body: Body, lost: Outcome) -> None:
+    body.backend.dies = AttemptEnd(lost, Failure("x.Lost", "gone"), spoken=False)
+    assert outcome(add.options(retries=2, backoff="1ms", retry_on=(KeyError,))(1)) is lost
+    assert len(body.backend.specs) == 3
+
+
+def test_what_an_attempt_could_not_say_is_written_down(body: Body) -> None:
+    body.backend.dies = AttemptEnd(Outcome.WORKER_LOST, Failure("x.Lost", "gone"), spoken=False)
+    assert outcome(add(1)) is Outcome.WORKER_LOST
+    [resolved] = [line for line in body.lines() if line.record.get("eventName") == c.EVENT_ATTEMPT_RESOLVED]
+    assert resolved.record["spanId"] == attempt_span_id(UID, "add-1", 1)
+    named = read_attributes(resolved.record["attributes"])
+    assert (named[c.OUTCOME], named[c.EXCEPTION_MESSAGE], named[c.ATTEMPT]) == ("WORKER_LOST", "gone", 1)
+
+
+def test_tasks_come_as_they_end(body: Body) -> None:
+    handles = [at_gate(name, n) for n, name in enumerate("abc")]
+    ended = as_completed(handles)
+    found = []
+    for name in "bca":
+        gates[name].set()
+        found.append(result(next(ended)))
+    assert found == [1, 2, 0]
+    assert list(ended) == []
+
+
+def test_tasks_that_ended_before_and_failed_ones_come_too(body: Body) -> None:
+    done, failed = add(1), fail()
+    assert (outcome(done), outcome(failed)) == (Outcome.SUCCEEDED, Outcome.FAILED)
+    assert sorted(outcome(each) for each in as_completed([done, failed, add(failed)])) == [
+        Outcome.FAILED,
+        Outcome.SKIPPED,
+        Outcome.SUCCEEDED,
+    ]
+
+
+def test_a_running_task_is_cancelled(body: Body) -> None:
+    running = at_gate("g")
+    needs = add(running)
+    cancel(running)
+    assert (outcome(running), outcome(needs)) == (Outcome.CANCELLED, Outcome.SKIPPED)
+    assert body.backend.stops == [("at_gate-1", False)]
+
+
+def test_a_waiting_task_is_cancelled_and_the_one_before_goes_on(body: Body) -> None:
+    first = at_gate("g", 1)
+    waiting = add(first)
+    cancel(waiting)
+    assert outcome(waiting) is Outcome.CANCELLED
+    gates["g"].set()
+    assert result(first) == 1
+    assert body.backend.stops == []
+
+
+def test_a_task_that_does_not_hear_the_cancel_is_ended(body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.01)
+    body.backend.deaf = True
+    running = at_gate("g")
+    cancel(running)
+    assert outcome(running) is Outcome.CANCELLED
+    assert body.backend.stops == [("at_gate-1", False), ("at_gate-1", True)]
+
+
+def test_cancelling_all_ends_every_task_and_those_still_to_come(body: Body) -> None:
+    running = at_gate("g")
+    waiting = add(running)
+    body.executor.cancel_all()
+    late = add(1)
+    assert [outcome(h) for h in (running, waiting, late)] == [Outcome.CANCELLED] * 3
+
+
+def test_the_wait_for_a_value_has_an_end(body: Body) -> None:
+    running = at_gate("g", 3)
+    with pytest.raises(TimeoutError, match=r"task 'at_gate-1' has not ended within 0\.01 s"):
+        result(running, timeout="10ms")
+    gates["g"].set()
+    assert result(running) == 3
+
+
+def test_draining_waits_for_every_task(body: Body) -> None:
+    for n in range(5):
+        add(at_gate("g"), n)
+    gates["g"].set()
+    body.executor.drain()
+    assert len(body.progress.order("ended")) == 10
+    assert [call.outcome for call in body.executor.calls] == [Outcome.SUCCEEDED] * 10
+
+
+def test_draining_nothing_returns(body: Body) -> None:
+    body.executor.drain()
+    assert body.executor.calls == []
+
+
+# What is refused.
+
+
+@pytest.fixture
+def foreign() -> Any:
+    other: Any = object()
+    return Handle("other-1", other)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda body, h: add(h),
+        lambda body, h: gather([{"deep": h}]),
+        lambda body, h: add.options(after=[h])(1),
+        lambda body, h: body.executor.result(h, None),
+        lambda body, h: body.executor.outcome(h),
+        lambda body, h: body.executor.cancel(h),
+        lambda body, h: list(body.executor.as_completed([h])),
+    ],
+    ids=["argument", "inside", "after", "result", "outcome", "cancel", "as_completed"],
+)
+def test_a_handle_of_another_run_is_refused(body: Body, foreign: Handle, use: Callable[..., Any]) -> None:
+    with pytest.raises(HandleError, match="'other-1'> is not what a task of this run returned"):
+        use(body, foreign)
+
+
+def test_after_takes_only_what_tasks_returned(body: Body) -> None:
+    with pytest.raises(HandleError, match="'add-1' is not what a task"):
+        add.options(after=["add-1"])(1)
+
+
+def test_one_handle_alone_is_no_list_to_come_after(body: Body) -> None:
+    one: Any = add(1)
+    with pytest.raises(OptionError, match="list of what tasks returned"):
+        add.options(after=one)
+
+
+def test_an_argument_that_cannot_be_sent_leaves_no_task_behind(body: Body) -> None:
+    with pytest.raises(UsageError, match="an argument of task 'add' cannot be sent"):
+        add(threading.Lock())  # type: ignore[arg-type]
+    assert result(add(1)) == 1
+    assert [call.task_id for call in body.executor.calls] == ["add-1"]
+
+
+# What is written down.
+
+
+def test_a_call_is_written_with_its_arguments_and_edges(body: Body) -> None:
+    one, two = add(1), add(2)
+    last = gather.options(after=[two, one])(one, 5, key=[one, "x"])
+    assert result(last) == ((1, 5), {"key": [1, "x"]})
+    record = body.submitted("gather-1")
+    named = record["named"]
+    assert json.loads(named[c.TASK_ARGUMENTS]) == {
+        "values": [{"$task": "add-1"}, 5],
+        "key": [{"$task": "add-1"}, "x"],
+    }
+    assert json.loads(named[c.TASK_EDGES]) == [
+        {"task": "add-1", "kind": "value", "argument": "values"},
+        {"task": "add-2", "kind": "order", "argument": ""},
+    ]
+    assert named[c.TASK_UPSTREAM] == ["add-1", "add-2"]
+    assert (record["spanId"], named[c.SPAN_PARENT]) == (task_span_id(UID, "gather-1"), run_span_id(UID))
+
+
+def test_a_handle_deep_in_an_object_is_an_edge_without_an_argument(body: Body) -> None:
+    assert result(gather(frozenset([add(1)]))) == ((frozenset([1]),), {})
+    [edge] = json.loads(body.submitted("gather-1")["named"][c.TASK_EDGES])
+    assert edge == {"task": "add-1", "kind": "value", "argument": ""}
+
+
+def test_a_hidden_argument_reaches_the_task_and_not_the_record(body: Body) -> None:
+    assert result(with_token("hunter2-the-secret", 3)) == 3
+    assert json.loads(body.submitted("with_token-1")["named"][c.TASK_ARGUMENTS]) == {
+        "token": "<hidden>",
+        "n": 3,
+    }
+    assert all("hunter2" not in json.dumps(dict(line.record)) for line in body.lines())
+
+
+def test_options_are_written_as_they_were_set(body: Body) -> None:
+    result(add.options(cpus=2, timeout="1m")(1))
+    options = json.loads(body.submitted("add-1")["named"][c.TASK_OPTIONS])
+    assert options == {"cpus": 2.0, "timeout": 60.0}
+    assert body.backend.specs[0].timeout == 60.0
+
+
+def test_an_ended_task_is_written_with_links_to_what_it_needed(body: Body) -> None:
+    result(add(add(1)))
+    span = body.span("add-2")
+    assert [link["spanId"] for link in span["links"]] == [task_span_id(UID, "add-1")]
+    assert (span["spanId"], span["parentSpanId"]) == (task_span_id(UID, "add-2"), run_span_id(UID))
+    assert span["status"] == {"code": 1}
+    assert (
+        span["named"].items()
+        >= {c.OUTCOME: "SUCCEEDED", c.TASK_RUN_RESULT: "success", c.TASK_ATTEMPTS: 1}.items()
+    )
+
+
+def test_a_failed_task_is_written_with_its_exception(body: Body) -> None:
+    outcome(fail("broken"))
+    span = body.span("fail-1")
+    assert span["status"] == {"code": 2, "message": "broken"}
+    assert span["named"][c.ERROR_TYPE] == "ValueError"
+    assert read_attributes(span["events"][0]["attributes"])[c.EXCEPTION_MESSAGE] == "broken"
+
+
+def test_a_skipped_task_is_written_with_its_cause_and_no_attempt(body: Body) -> None:
+    outcome(add(fail()))
+    span = body.span("add-1")
+    assert span["named"].items() >= {c.OUTCOME: "SKIPPED", c.TASK_CAUSE: "fail-1", c.TASK_ATTEMPTS: 0}.items()
+    assert "events" not in span
+
+
+def test_every_task_is_written_once_at_its_call_and_once_at_its_end(body: Body) -> None:
+    for n in range(4):
+        add(add(n)) if n % 2 else add(fail())
+    body.executor.drain()
+    submitted = [line for line in body.lines() if line.record.get("eventName") == c.EVENT_TASK_SUBMITTED]
+    ended = [line for line in body.lines() if line.kind == "T"]
+    ids = sorted(call.span_id for call in body.executor.calls)
+    assert sorted(line.record["spanId"] for line in submitted) == ids
+    assert sorted(line.record["spanId"] for line in ended) == ids
+
+
+def test_progress_hears_the_call_as_a_person_would_write_it(body: Body) -> None:
+    result(add(add(1), b=2))
+    assert [event[2] for event in body.progress.events if event[0] == "submitted"] == ["add(a=1)", "add(b=2)"]
+
+
+@pytest.mark.parametrize("kind", ["submitted", "started", "ended"])
+def test_progress_hears_of_each_task_in_order(body: Body, kind: str) -> None:
+    result(add(add(add(1))))
+    assert body.progress.order(kind) == ["add-1", "add-2", "add-3"]
+
+
+def test_a_backend_that_refuses_an_attempt_fails_it_without_a_retry(body: Body) -> None:
+    def refuse(*args: object) -> Running:
+        raise OptionError("it asks for 9 of GPU")
+
+    body.backend.start = refuse  # type: ignore[method-assign, assignment]
+    refused = add.options(retries=3)(1)
+    with pytest.raises(TaskFailed, match=r"task 'add-1' ended FAILED: .*it asks for 9 of GPU"):
+        result(refused)
+    assert body.progress.order("started") == ["add-1"]
+
+
+def test_a_fault_in_the_loop_is_said_and_not_waited_for(body: Body) -> None:
+    class Faulty(Watching):
+        def task_submitted(self, task_id: str, label: str) -> None:
+            raise MemoryError("the loop broke")
+
+    executor = Executor(body.recorder, body.backend, Faulty())
+    handle = executor.submit(add, (1,), {})
+    with pytest.raises(RuntimeError, match="the executor broke") as caught:
+        executor.result(handle, None)
+    assert isinstance(caught.value.__cause__, MemoryError)
+    executor.close()

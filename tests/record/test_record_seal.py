@@ -1,0 +1,232 @@
+"""Sealing is repeatable: the same plan gives the same bytes, and never something else in their place."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vaportrail.errors import RecordError, RecordNotFound, RunActive, SealConflict
+from vaportrail.record.local_seal import find_spool, read_settings, seal_spool, spools
+from vaportrail.record.plan import SealPlan, make_plan
+from vaportrail.record.seal import SealResult, carry_out
+from vaportrail.record.verify import verify
+from vaportrail.storage.store import open_store
+
+if TYPE_CHECKING:
+    from tests.conftest import Sealed
+    from tests.record.conftest import Unseal, Unsealed
+
+SEALED_AT = 1_900_000_000_000_000_000
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def reseal(made: Sealed, into: Path) -> SealResult:
+    """Carry out the plan of a kept spool again, into another folder."""
+    plan = SealPlan.model_validate_json((made.spool / "seal-plan.json").read_bytes())
+    shutil.copytree(made.folder / "artifacts", into / "artifacts")
+    return carry_out(plan, open_store(str(made.spool)), open_store(str(into)))
+
+
+def is_whole(folder: Path) -> bool:
+    return verify(open_store(str(folder)), str(folder)).ok
+
+
+def test_the_same_spool_sealed_into_another_root_gives_the_same_bytes(made: Sealed, tmp_path: Path) -> None:
+    reseal(made, tmp_path / "again")
+
+    assert contents(tmp_path / "again") == contents(made.folder)
+
+
+def test_the_same_spool_sealed_into_another_root_has_the_same_hash(made: Sealed, tmp_path: Path) -> None:
+    assert reseal(made, tmp_path / "again").sha256 == made.sha256
+
+
+def test_the_same_spool_sealed_from_another_place_gives_the_same_bytes(
+    small: Sealed, planned: Unsealed
+) -> None:
+    planned.seal()
+
+    assert planned.contents() == contents(small.folder)
+
+
+def test_sealing_again_into_the_same_place_changes_no_file(planned: Unsealed) -> None:
+    planned.seal()
+    before = {path: path.stat().st_mtime_ns for path in planned.record.rglob("*")}
+
+    planned.seal()
+
+    assert {path: path.stat().st_mtime_ns for path in planned.record.rglob("*")} == before
+
+
+def test_sealing_again_gives_the_same_hash_also_at_another_time(unsealed: Unsealed) -> None:
+    first = unsealed.seal(now=SEALED_AT)
+    second = unsealed.seal(now=SEALED_AT + 10**9)
+
+    assert first.sha256 == second.sha256
+
+
+def test_a_spool_without_a_plan_sealed_at_the_same_time_gives_the_same_bytes(
+    small: Sealed, unseal: Unseal
+) -> None:
+    first, second = unseal(small), unseal(small)
+    first.seal(now=SEALED_AT)
+    second.seal(now=SEALED_AT)
+
+    assert first.contents() == second.contents()
+
+
+def test_the_time_of_the_seal_is_in_the_record(small: Sealed, unsealed: Unsealed) -> None:
+    assert unsealed.seal(now=SEALED_AT).manifest.sealed == "2030-03-17T17:46:40.000000000Z"
+
+
+def test_the_spool_is_gone_after_a_seal_unless_it_is_kept(unsealed: Unsealed) -> None:
+    seal_spool(unsealed.spool)
+
+    assert not unsealed.spool.parent.exists()
+
+
+def test_a_seal_that_was_cut_short_is_finished(small: Sealed, planned: Unsealed) -> None:
+    planned.seal()
+    whole = planned.contents()
+    (planned.record / "manifest.json").unlink()
+    (planned.record / "traces-0001.jsonl.gz").unlink()
+
+    planned.seal()
+
+    assert planned.contents() == whole
+
+
+@pytest.mark.parametrize("sealers", [2, 6])
+def test_sealers_at_the_same_time_make_one_whole_record(
+    small: Sealed, unsealed: Unsealed, sealers: int
+) -> None:
+    settings = read_settings(unsealed.spool)
+    start = Barrier(sealers)
+
+    def seal(number: int) -> str:
+        spool, record = open_store(str(unsealed.spool)), open_store(str(unsealed.record))
+        start.wait()
+        plan = make_plan(settings, spool, "", record, SEALED_AT + number)
+        return carry_out(plan, spool, record).sha256
+
+    with ThreadPoolExecutor(sealers) as pool:
+        hashes = list(pool.map(seal, range(sealers)))
+
+    assert len(set(hashes)) == 1
+    assert is_whole(unsealed.record)
+
+
+@pytest.mark.parametrize("name", ["traces-0001.jsonl.gz", "manifest.json", "manifest.sha256"])
+def test_nothing_different_is_overwritten(planned: Unsealed, name: str) -> None:
+    (planned.record / name).write_bytes(b"something else")
+
+    with pytest.raises(SealConflict, match=rf"^{name} of this record exists and is different"):
+        planned.seal()
+
+    assert (planned.record / name).read_bytes() == b"something else"
+
+
+def test_a_conflict_leaves_the_spool(planned: Unsealed) -> None:
+    (planned.record / "manifest.json").write_bytes(b"something else")
+
+    with pytest.raises(SealConflict):
+        seal_spool(planned.spool)
+
+    assert (planned.spool / "seal-plan.json").exists()
+
+
+def test_a_damaged_artifact_is_refused(planned: Unsealed) -> None:
+    damaged = min((planned.record / "artifacts").iterdir())
+    damaged.write_bytes(damaged.read_bytes()[::-1] + b"!")
+
+    with pytest.raises(RecordError, match=f"artifacts/{damaged.name} is not what its name says"):
+        planned.seal()
+
+
+def test_no_manifest_is_written_over_a_damaged_artifact(planned: Unsealed) -> None:
+    min((planned.record / "artifacts").iterdir()).write_bytes(b"damaged")
+
+    with pytest.raises(RecordError):
+        planned.seal()
+
+    assert not (planned.record / "manifest.json").exists()
+
+
+def test_an_artifact_that_went_after_the_plan_is_missed(planned: Unsealed) -> None:
+    gone = min((planned.record / "artifacts").iterdir())
+    gone.unlink()
+
+    with pytest.raises(RecordError, match=gone.name):
+        planned.seal()
+
+
+def test_what_is_written_to_the_spool_after_the_plan_is_not_sealed(small: Sealed, planned: Unsealed) -> None:
+    with planned.file("worker").open("ab") as file:
+        file.write(b"a late line\n")
+
+    assert planned.seal().sha256 == small.sha256
+
+
+def test_a_spool_that_was_changed_after_the_plan_is_refused(planned: Unsealed) -> None:
+    lines = planned.lines("worker")
+    planned.write("worker", [lines[0], *reversed(lines[1:])])
+
+    with pytest.raises(RecordError, match=r"is no longer what the seal plan fixed"):
+        planned.seal()
+
+
+def test_a_plan_that_cannot_be_read_is_told(planned: Unsealed) -> None:
+    (planned.spool / "seal-plan.json").write_text("{}")
+
+    with pytest.raises(RecordError, match=r"the seal plan at seal-plan\.json cannot be read"):
+        planned.seal()
+
+
+def test_a_run_that_is_alive_is_not_sealed_from_outside(unsealed: Unsealed) -> None:
+    import fcntl
+
+    with (unsealed.spool / "runner.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RunActive, match="is still alive"):
+            unsealed.seal()
+
+    assert not (unsealed.record / "manifest.json").exists()
+
+
+def test_a_folder_that_is_no_spool_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordNotFound, match=r"is not the spool of a run"):
+        seal_spool(tmp_path)
+
+
+def test_a_damaged_run_file_is_told(unsealed: Unsealed) -> None:
+    (unsealed.spool / "run.json").write_text("{}")
+
+    with pytest.raises(RecordError, match=r"run\.json is damaged"):
+        unsealed.seal()
+
+
+def test_a_spool_is_found_by_the_start_of_the_runs_id(unsealed: Unsealed) -> None:
+    root = str(unsealed.spool.parents[1])
+
+    assert find_spool(root, unsealed.spool.name[:6]) == unsealed.spool
+
+
+def test_a_start_that_fits_two_spools_is_refused(unsealed: Unsealed) -> None:
+    uid = unsealed.spool.name
+    shutil.copytree(unsealed.spool, unsealed.spool.with_name(uid[:-1] + "x"))
+
+    with pytest.raises(RecordNotFound, match="is the start of 2 runs"):
+        find_spool(str(unsealed.spool.parents[1]), uid[:8])
+
+
+def test_a_root_without_spools_has_none(tmp_path: Path) -> None:
+    assert spools(str(tmp_path)) == []

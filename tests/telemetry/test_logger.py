@@ -1,0 +1,296 @@
+"""`log` outside a run: arguments are checked, one warning says that nothing is recorded.
+
+Inside a run it is tested with a recorder of its own, without Ray.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vaportrail import Artifact, log
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.errors import UsageError
+from vaportrail.telemetry.recorder import install, uninstall
+from vaportrail.telemetry.spool import read_spool
+from vaportrail.telemetry.values import from_any_value, read_attributes
+
+CALLS: dict[str, Callable[[str], Any]] = {
+    "param": lambda name: log.param(name, 1),
+    "params": lambda name: log.params({name: 1}),
+    "metric": lambda name: log.metric(name, 1),
+    "metrics": lambda name: log.metrics({name: 1}),
+    "tag": lambda name: log.tag(name, "v"),
+    "text": lambda name: log.text(name, "v"),
+    "json": lambda name: log.json(name, {}),
+    "table": lambda name: log.table(name, [{"a": 1}]),
+    "image": lambda name: log.image(name, b"\x89PNG"),
+    "artifact": lambda name: log.artifact(name, b"v"),
+}
+
+
+class Settings:
+    """A run's settings, and what its spool says."""
+
+    def __init__(self, root: Path) -> None:
+        identity = RunIdentity("uid-1", "p", "n", 0)
+        self.settings = RunSettings(identity, str(root / "spool"), str(root), "runs/p/n")
+
+    def events(self) -> list[tuple[str, Any, dict[str, Any]]]:
+        found = []
+        for path in Path(self.settings.spool).glob("*.spool"):
+            for line in read_spool(iter(path.read_bytes().splitlines(keepends=True)[1:])):
+                body = from_any_value(line.record.get("body", {}))
+                found.append(
+                    (line.record.get("eventName", ""), body, read_attributes(line.record["attributes"]))
+                )
+        return found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Settings]:
+    made = Settings(tmp_path)
+    install(made.settings, "worker")
+    yield made
+    uninstall()
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_outside_a_run_a_call_says_that_nothing_is_recorded(method: str) -> None:
+    with pytest.warns(UserWarning, match="outside a run: nothing is recorded"):
+        CALLS[method]("name")
+
+
+def test_a_call_in_a_loop_outside_a_run_warns_once() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for step in range(5):
+            log.metric("loss", 1.0, step=step)
+    assert len(caught) == 1
+
+
+def test_the_warning_points_at_the_line_that_called() -> None:
+    with pytest.warns(UserWarning, match="outside a run") as caught:
+        log.metric("loss", 1.0)
+    assert caught[0].filename == __file__
+
+
+def test_outside_a_run_an_artifact_can_be_read_all_the_same() -> None:
+    with pytest.warns(UserWarning, match="outside a run"):
+        stored = log.artifact("a.bin", b"content")
+    assert stored.read() == b"content"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/abs", "a//b", "a/../b", ".", "a/", "a\\b", "new\nline", "x" * 251, 3, None], ids=repr
+)
+@pytest.mark.parametrize("method", CALLS)
+def test_a_bad_name_is_refused_in_and_outside_a_run(method: str, name: Any) -> None:
+    with pytest.raises(UsageError, match="logged value"):
+        CALLS[method](name)
+
+
+@pytest.mark.parametrize("value", ["3", None, [1.0], {}, object(), 1j], ids=repr)
+def test_a_metric_that_is_no_number_is_refused_with_its_type(value: Any) -> None:
+    with pytest.raises(UsageError, match=rf"metric 'm': {type(value).__name__} is not a number"):
+        log.metric("m", value)
+
+
+@pytest.mark.parametrize("step", [1.0, "1", 1.5], ids=repr)
+def test_a_step_that_is_no_integer_is_refused(step: Any) -> None:
+    with pytest.raises(UsageError, match=rf"metric 'm': step={step!r} is not an integer"):
+        log.metric("m", 1.0, step=step)
+
+
+def test_a_tag_that_is_no_text_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"tag 't': 3 is not a str; give str\(value\)"):
+        log.tag("t", 3)  # type: ignore[arg-type]
+
+
+def test_json_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"json 'j': object has no JSON form; convert"):
+        log.json("j", [object()])
+
+
+def test_json_in_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(UsageError, match="json 'j': Circular reference"):
+        log.json("j", loop)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (3, "int is not a DataFrame"),
+        ([1, 2], "every row is a mapping"),
+        ({"a": [1], "b": [1, 2]}, "different lengths"),
+    ],
+    ids=["number", "list", "columns"],
+)
+def test_a_table_that_is_none_is_refused(rows: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=f"table 't': .*{words}"):
+        log.table("t", rows)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"), [(log.figure, "neither a Matplotlib"), (log.image, "is not bytes, a path")]
+)
+def test_a_picture_that_is_none_is_refused(call: Callable[..., Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        call("p", 3)
+
+
+def test_the_logger_is_the_same_one_after_a_pickle() -> None:
+    assert pickle.loads(pickle.dumps(log)) is log
+
+
+@pytest.mark.parametrize(
+    ("value", "recorded"),
+    [
+        (1, 1),
+        (0.5, 0.5),
+        (True, 1),
+        (np.float32(0.25), 0.25),
+        (np.int64(3), 3),
+        (np.array([2.0]), 2.0),
+        (float("inf"), float("inf")),
+    ],
+    ids=repr,
+)
+def test_a_metric_is_recorded_with_its_step(run: Settings, value: Any, recorded: float) -> None:
+    log.metric("m", value, step=np.int64(7))  # type: ignore[arg-type]
+    event, body, named = run.events()[0]
+    assert (event, body) == ("vaportrail.metric", recorded)
+    assert (named["vaportrail.value.name"], named["vaportrail.metric.step"]) == ("m", 7)
+
+
+def test_a_metric_without_a_step_has_none(run: Settings) -> None:
+    log.metric("m", 1)
+    assert "vaportrail.metric.step" not in run.events()[0][2]
+
+
+def test_many_metrics_and_parameters_are_recorded_one_by_one(run: Settings) -> None:
+    log.metrics({"a": 1, "b": 2}, step=3)
+    log.params({"c": 3, "d": None})
+    log.tag("e", "word")
+    assert [
+        (event.rpartition(".")[2], named["vaportrail.value.name"], body)
+        for event, body, named in run.events()
+    ] == [
+        ("metric", "a", 1),
+        ("metric", "b", 2),
+        ("param", "c", 3),
+        ("param", "d", None),
+        ("tag", "e", "word"),
+    ]
+
+
+def test_a_parameter_of_an_unknown_type_is_described_by_its_type(run: Settings) -> None:
+    log.param("p", object())
+    assert run.events()[0][1] == {"$type": "builtins.object"}
+
+
+def stored(artifact: Artifact | None) -> bytes:
+    assert artifact is not None
+    return artifact.read()
+
+
+def test_a_file_is_stored_and_its_event_names_it(run: Settings) -> None:
+    artifact = log.artifact("folder/a.csv", b"a,b\n")
+    assert artifact.read() == b"a,b\n"
+    event, _, named = run.events()[0]
+    assert event == "vaportrail.artifact"
+    assert (
+        named.items()
+        >= {
+            "vaportrail.value.name": "folder/a.csv",
+            "vaportrail.artifact.kind": "file",
+            "vaportrail.artifact.sha256": artifact.sha256,
+            "vaportrail.artifact.size": 4,
+            "vaportrail.artifact.media_type": "text/csv",
+        }.items()
+    )
+
+
+def test_text_is_stored_as_utf_8_even_with_lone_surrogates(run: Settings) -> None:
+    assert stored(log.text("t.txt", "é \udcff")) == "é \\udcff".encode()
+
+
+def test_json_takes_arrays_and_scalars_of_numpy(run: Settings) -> None:
+    assert json.loads(stored(log.json("j", {"a": np.arange(2), "b": np.float64(0.5)}))) == {
+        "a": [0, 1],
+        "b": 0.5,
+    }
+
+
+class Frame:
+    """Like a DataFrame."""
+
+    def to_csv(self, *, index: bool) -> str:
+        assert not index
+        return "a\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"a": 1, "b": 2}, {"b": 3, "c": 4}], [["a", "b", "c"], ["1", "2", ""], ["", "3", "4"]]),
+        ({"a": [1, 2], "b": "xy"}, [["a", "b"], ["1", "x"], ["2", "y"]]),
+        (({"a": i} for i in range(2)), [["a"], ["0"], ["1"]]),
+        ([{"a": 'quoted "x", y\nz'}], [["a"], ['quoted "x", y\nz']]),
+        (Frame(), [["a"], ["1"]]),
+    ],
+    ids=["rows", "columns", "generator", "quoting", "frame"],
+)
+def test_a_table_is_stored_as_csv(run: Settings, rows: Any, expected: list[list[str]]) -> None:
+    assert list(csv.reader(io.StringIO(stored(log.table("t", rows)).decode()))) == expected
+
+
+class Plotly:
+    def to_plotly_json(self) -> dict[str, Any]:
+        raise AssertionError("to_json is enough")
+
+    def to_json(self) -> str:
+        return '{"data": []}'
+
+
+class Matplotlib:
+    def savefig(self, file: io.BytesIO, *, format: str, facecolor: str, transparent: bool) -> None:
+        assert format == "png"
+        file.write(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("figure", "media_type"),
+    [(Plotly(), "application/vnd.plotly.v1+json"), (Matplotlib(), "image/png")],
+    ids=["plotly", "matplotlib"],
+)
+def test_a_figure_is_stored_with_its_media_type(run: Settings, figure: Any, media_type: str) -> None:
+    artifact = log.figure("f", figure)
+    assert artifact is not None
+    assert (artifact.kind, artifact.media_type) == ("figure", media_type)
+
+
+def test_an_image_may_be_an_image_of_pillow(run: Settings) -> None:
+    class Picture:
+        def save(self, file: io.BytesIO, *, format: str) -> None:
+            file.write(b"\x89PNG " + format.encode())
+
+    assert stored(log.image("i.png", Picture())) == b"\x89PNG PNG"
+
+
+def test_an_image_may_be_a_path(run: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "i.jpg"
+    path.write_bytes(b"jpeg")
+    artifact = log.image("i.jpg", path)
+    assert (stored(artifact), artifact and artifact.media_type) == (b"jpeg", "image/jpeg")

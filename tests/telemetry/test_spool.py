@@ -1,0 +1,192 @@
+"""The spool: every whole line comes back, every damaged one is left out, the ledger counts all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.spool import (
+    Header,
+    Kind,
+    Ledger,
+    SpoolLine,
+    Writer,
+    read_header,
+    read_ledger,
+    read_spool,
+)
+
+HEADER = Header("worker-1", "worker", 7, {"attributes": [{"key": "a", "value": {"intValue": "1"}}]})
+KINDS: tuple[Kind, ...] = ("L", "T", "M")
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SCOPE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[Writer]:
+    made = Writer(tmp_path / "spool", HEADER)
+    yield made
+    made.close()
+
+
+def spool_file(folder: Path) -> Path:
+    return folder / "worker-1.spool"
+
+
+def read(folder: Path) -> list[SpoolLine]:
+    lines = spool_file(folder).read_bytes().splitlines(keepends=True)
+    return list(read_spool(iter(lines[1:])))
+
+
+def ledger(folder: Path) -> Ledger | None:
+    return read_ledger((folder / "worker-1.ledger").read_bytes())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.sampled_from(KINDS), SCOPE, TEXT), max_size=8), min_size=2, max_size=4))
+def test_all_records_of_all_threads_are_read_back_once_and_counted(
+    batches: list[list[tuple[Kind, str, str]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = Writer(folder, HEADER)
+        together = threading.Barrier(len(batches))
+
+        def append(batch: list[tuple[Kind, str, str]]) -> None:
+            together.wait()
+            for kind, scope, text in batch:
+                writer.append(kind, scope, lambda seq, text=text: {"text": text, "seq": seq})  # type: ignore[misc]
+
+        threads = [threading.Thread(target=append, args=(batch,)) for batch in batches]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        writer.close()
+        lines = read(folder)
+        given_records = [record for batch in batches for record in batch]
+        assert [line.seq for line in lines] == list(range(1, len(given_records) + 1))
+        assert [line.record["seq"] for line in lines] == [line.seq for line in lines]
+        found = sorted((line.kind, line.scope, line.record["text"]) for line in lines)
+        assert found == sorted(given_records)
+        made = {kind: sum(1 for record in given_records if record[0] == kind) for kind in KINDS}
+        assert ledger(folder) == Ledger(made["L"], made["T"], made["M"])
+
+
+@given(st.data())
+def test_a_torn_last_line_loses_only_itself(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = Writer(folder, HEADER)
+        for text in ("first", "second", "third"):
+            writer.append("L", "s", lambda seq, text=text: {"text": text})  # type: ignore[misc]
+        writer.close()
+        raw = spool_file(folder).read_bytes()
+        start = raw[:-1].rindex(b"\n") + 1
+        # The last byte is the line's end, without which the line is whole still.
+        cut = data.draw(st.integers(start, len(raw) - 2))
+        spool_file(folder).write_bytes(raw[:cut])
+        assert [line.record["text"] for line in read(folder)] == ["first", "second"]
+        assert ledger(folder) == Ledger(3, 0, 0)
+
+
+@given(st.data())
+def test_a_flipped_bit_loses_only_its_line(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = Writer(folder, HEADER)
+        for text in ("first", "second", "third"):
+            writer.append("L", "s", lambda seq, text=text: {"text": text})  # type: ignore[misc]
+        writer.close()
+        raw = bytearray(spool_file(folder).read_bytes())
+        ends = [at for at, byte in enumerate(raw) if byte == ord("\n")]
+        # A checksum's letters may change their case without changing its value.
+        at = data.draw(st.integers(ends[1] + 1 + 8, ends[2] - 1))
+        flipped = raw[at] ^ data.draw(st.sampled_from([1, 2, 4, 8, 16, 64, 128]))
+        raw[at] = flipped if flipped != ord("\n") else raw[at] ^ 32
+        spool_file(folder).write_bytes(raw)
+        assert [line.record["text"] for line in read(folder)] == ["first", "third"]
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"\n", b"zz 1 L s {}\n", b"\xff\xfe\n", b"00000000 1 L s {}\n"], ids=repr
+)
+def test_a_line_that_is_none_is_left_out(line: bytes) -> None:
+    assert list(read_spool(iter([line]))) == []
+
+
+def test_a_record_has_the_number_it_was_made_with(writer: Writer) -> None:
+    seen: list[int] = []
+
+    def make(seq: int) -> dict[str, Any]:
+        seen.append(seq)
+        return {}
+
+    assert [writer.append("L", "s", make), writer.append("T", "s", make)] == seen == [1, 2]
+
+
+@pytest.mark.parametrize("scope", ["my.logger", "with space", "a/b%c", "ünï", "new\nline"], ids=repr)
+def test_a_scope_comes_back_as_it_was(writer: Writer, scope: str) -> None:
+    writer.append("M", scope, lambda seq: {})
+    assert read(writer.directory)[0].scope == scope
+
+
+def test_a_record_that_cannot_be_made_is_counted_as_made(writer: Writer) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        writer.append("L", "s", lambda seq: {"bad": float("nan")})
+    writer.append("L", "s", lambda seq: {})
+    assert ledger(writer.directory) == Ledger(2, 0, 0)
+    assert [line.seq for line in read(writer.directory)] == [2]
+
+
+def test_secrets_are_replaced_before_the_line_is_written(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, HEADER, redactor({"DB_PASSWORD": "a-secret-value"}))
+    writer.append("L", "s", lambda seq: {"body": {"stringValue": "a-secret-value!"}})
+    writer.close()
+    assert read(tmp_path)[0].record == {"body": {"stringValue": "[redacted:DB_PASSWORD]!"}}
+    assert b"a-secret-value" not in spool_file(tmp_path).read_bytes()
+
+
+def test_what_is_appended_is_there_at_once(writer: Writer) -> None:
+    writer.append("L", "s", lambda seq: {})
+    assert len(read(writer.directory)) == 1
+    assert ledger(writer.directory) == Ledger(1, 0, 0)
+
+
+def test_the_header_is_the_first_line(writer: Writer) -> None:
+    first = spool_file(writer.directory).read_bytes().splitlines()[0]
+    assert read_header(first) == HEADER
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{}", b"[]", b"{", b'{"vaportrail.spool": 2}', b'{"vaportrail.spool": 1}', b"\xff"],
+    ids=repr,
+)
+def test_a_foreign_first_line_is_no_header(line: bytes) -> None:
+    assert read_header(line) is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"x" * 31, b"x" * 32, b"VTLEDG1\n" + b"\0" * 25], ids=repr)
+def test_other_bytes_are_no_ledger(raw: bytes) -> None:
+    assert read_ledger(raw) is None
+
+
+def test_a_writers_name_is_taken_once(writer: Writer) -> None:
+    with pytest.raises(FileExistsError):
+        Writer(writer.directory, HEADER)
+
+
+def test_nobody_else_may_read_a_spool(writer: Writer) -> None:
+    modes = [writer.directory, *sorted(writer.directory.iterdir())]
+    assert [stat.S_IMODE(os.stat(path).st_mode) for path in modes] == [0o700, 0o600, 0o600]

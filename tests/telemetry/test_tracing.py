@@ -1,0 +1,153 @@
+"""The user's own OpenTelemetry spans join the run's trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.identity import run_span_id, trace_id
+from vaportrail.telemetry.recorder import Recorder, install, uninstall
+from vaportrail.telemetry.spool import SpoolLine, read_spool
+from vaportrail.telemetry.tracing import SpoolSpanProcessor, parent_context
+from vaportrail.telemetry.values import read_attributes
+
+UID = "7d2ab5c0-0000-4000-8000-000000000001"
+SPAN = "00000000000000aa"
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    settings = RunSettings(RunIdentity(UID, "p", "n", 0), str(tmp_path / "spool"), str(tmp_path), "runs/p/n")
+    yield install(settings, "worker")
+    uninstall()
+
+
+@pytest.fixture
+def tracer() -> Tracer:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SpoolSpanProcessor())
+    return provider.get_tracer("my.tracer")
+
+
+def lines(recorder: Recorder, kind: str) -> list[SpoolLine]:
+    path = recorder.writer.directory / f"{recorder.writer.header.writer}.spool"
+    raw = path.read_bytes().splitlines(keepends=True)[1:]
+    return [line for line in read_spool(iter(raw)) if line.kind == kind]
+
+
+def only_span(recorder: Recorder) -> dict[str, Any]:
+    [line] = lines(recorder, "T")
+    return dict(line.record)
+
+
+def test_a_span_is_written_under_its_tracers_name_into_the_runs_trace(
+    recorder: Recorder, tracer: Tracer
+) -> None:
+    with tracer.start_as_current_span("work", attributes={"a": 1}):
+        pass
+    [line] = lines(recorder, "T")
+    assert line.scope == "my.tracer"
+    assert (line.record["name"], line.record["traceId"]) == ("work", trace_id(UID))
+    assert read_attributes(line.record["attributes"]) == {"a": 1, c.SEQ: 2}
+    assert int(line.record["startTimeUnixNano"]) <= int(line.record["endTimeUnixNano"])
+
+
+def test_an_opened_span_is_known_before_its_end(recorder: Recorder, tracer: Tracer) -> None:
+    with tracer.start_as_current_span("work"):
+        [opened] = lines(recorder, "L")
+        assert lines(recorder, "T") == []
+    assert opened.record["eventName"] == c.EVENT_SPAN_STARTED
+    assert opened.record["spanId"] == only_span(recorder)["spanId"]
+    assert read_attributes(opened.record["attributes"])[c.SPAN_NAME] == "work"
+
+
+def test_a_span_without_a_parent_belongs_to_the_run(recorder: Recorder, tracer: Tracer) -> None:
+    tracer.start_span("work").end()
+    assert only_span(recorder)["parentSpanId"] == run_span_id(UID)
+
+
+def test_a_span_of_an_attempts_thread_belongs_to_the_attempt(recorder: Recorder, tracer: Tracer) -> None:
+    set_attempt_scope(AttemptScope("t-1", "t", 2, SPAN))
+    try:
+        tracer.start_span("work").end()
+    finally:
+        set_attempt_scope(None)
+    span = only_span(recorder)
+    assert span["parentSpanId"] == SPAN
+    assert read_attributes(span["attributes"]).items() >= {c.TASK_RUN_ID: "t-1", c.ATTEMPT: 2}.items()
+
+
+def test_a_span_within_a_given_one_is_its_child(recorder: Recorder, tracer: Tracer) -> None:
+    tracer.start_span("work", context=parent_context(trace_id(UID), SPAN)).end()
+    assert only_span(recorder)["parentSpanId"] == SPAN
+
+
+def test_a_span_within_a_span_is_its_child(recorder: Recorder, tracer: Tracer) -> None:
+    with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner"):
+        pass
+    inner, outer = lines(recorder, "T")
+    assert (inner.record["name"], inner.record["parentSpanId"]) == ("inner", outer.record["spanId"])
+
+
+def test_what_is_logged_within_a_span_belongs_to_it(recorder: Recorder, tracer: Tracer) -> None:
+    with tracer.start_as_current_span("work"):
+        recorder.log("inside")
+    _, logged = lines(recorder, "L")
+    assert logged.record["spanId"] == only_span(recorder)["spanId"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "otlp"),
+    [
+        (SpanKind.INTERNAL, 1),
+        (SpanKind.SERVER, 2),
+        (SpanKind.CLIENT, 3),
+        (SpanKind.PRODUCER, 4),
+        (SpanKind.CONSUMER, 5),
+    ],
+)
+def test_a_spans_kind_is_otlps(recorder: Recorder, tracer: Tracer, kind: SpanKind, otlp: int) -> None:
+    tracer.start_span("work", kind=kind).end()
+    [opened] = lines(recorder, "L")
+    assert read_attributes(opened.record["attributes"])[c.SPAN_KIND] == otlp
+    assert only_span(recorder)["kind"] == otlp
+
+
+def test_an_exception_is_an_event_and_the_status(recorder: Recorder, tracer: Tracer) -> None:
+    with pytest.raises(ValueError, match="no"), tracer.start_as_current_span("work"):
+        raise ValueError("no")
+    span = only_span(recorder)
+    assert span["status"] == {"code": 2, "message": "ValueError: no"}
+    [event] = span["events"]
+    assert event["name"] == "exception"
+    assert read_attributes(event["attributes"])["exception.message"] == "no"
+
+
+def test_a_status_without_words_has_only_its_code(recorder: Recorder, tracer: Tracer) -> None:
+    span = tracer.start_span("work")
+    span.set_status(Status(StatusCode.OK))
+    span.end()
+    assert only_span(recorder)["status"] == {"code": 1}
+
+
+def test_links_keep_their_ids(recorder: Recorder, tracer: Tracer) -> None:
+    other = tracer.start_span("other", context=parent_context(trace_id(UID), SPAN))
+    tracer.start_span(
+        "work", context=set_span_in_context(other), links=[Link(other.get_span_context(), {"a": 1})]
+    ).end()
+    [link] = only_span(recorder)["links"]
+    assert (link["traceId"], read_attributes(link["attributes"])) == (trace_id(UID), {"a": 1})
+    assert int(link["spanId"], 16) == other.get_span_context().span_id
+
+
+def test_outside_a_run_a_span_is_nobodys(tracer: Tracer) -> None:
+    with tracer.start_as_current_span("work"):
+        pass
