@@ -74,14 +74,3 @@ def test_two_spools_cannot_be_sealed_into_one_record(small: Sealed, unseal: Unse
         second.seal()
 
     assert verify(open_store(str(first.record)), "record").ok
-
-
-def test_every_log_record_that_names_a_span_names_one_of_the_record(failures: Sealed) -> None:
-    from vaportrail.record.verify import sealed_records
-
-    manifest = failures.run.manifest
-    assert manifest is not None
-    found = list(sealed_records(open_store(failures.uri), manifest))
-    spans = {record.body["spanId"] for record in found if record.kind == "T"}
-
-    assert {r.body["spanId"] for r in found if r.kind == "L" and r.body.get("spanId")} - spans == set()

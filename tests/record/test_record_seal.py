@@ -125,7 +125,9 @@ def test_sealers_at_the_same_time_make_one_whole_record(
     assert is_whole(unsealed.record)
 
 
-@pytest.mark.parametrize("name", ["traces-0001.jsonl.gz", "manifest.json", "manifest.sha256"])
+@pytest.mark.parametrize(
+    "name", ["logs-0001.jsonl.gz", "traces-0001.jsonl.gz", "manifest.json", "manifest.sha256"]
+)
 def test_nothing_different_is_overwritten(planned: Unsealed, name: str) -> None:
     (planned.record / name).write_bytes(b"something else")
 
