@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
@@ -143,6 +144,9 @@ def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
     recorder = install(settings, "worker")
     writer = recorder.writer.header.writer
     if writer not in _captures:
+        # Where Ray ends a lost worker's children it also ignores SIGCHLD, and then a program that
+        # fails looks to `subprocess` as if it had succeeded.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _captures[writer] = Capture(recorder)
         install_handler()
         install_provider()

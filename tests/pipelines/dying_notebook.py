@@ -1,0 +1,7 @@
+# %%
+print("before the kernel dies")
+
+# %%
+import os
+
+os._exit(1)
