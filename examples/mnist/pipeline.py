@@ -9,6 +9,7 @@ at the pipeline (its tasks, its parameters, `--help`) takes none of that time.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from digits import Digits, Split, load, stratified
@@ -55,6 +56,7 @@ def train_model(n: int, split: Split) -> Artifact:
 
     chosen = stratified(split.train, n, seed=123).train
     log.param("nr_train_images", len(chosen))
+    logging.getLogger(__name__).info("training on %d images", len(chosen))
     model = fit(chosen)
     log.metric("nr_max_prob_neq_label", max_prob_differs(model, chosen))
     return log.artifact("model.onnx", to_onnx(model))

@@ -79,6 +79,23 @@ def test_a_cancelled_run_cleans_up_seals_and_says_so(tmp_path: Path, number: sig
     assert out.startswith(("CANCELLED", "\n")) or "CANCELLED" in out
 
 
+def test_a_run_that_is_cancelled_before_ray_is_up_is_sealed_all_the_same(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    command = [str(CLI), "run", f"{PIPELINES / 'endless.py'}:endless", "-p", f"signs={tmp_path}"]
+    process = subprocess.Popen(
+        [*command, "--record", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: list(root.glob("spool/*/run.json")), process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=DEADLINE)
+
+    (run,) = list_runs(str(root))
+    assert process.returncode == 130, err
+    assert run.sealed
+    assert run.outcome is Outcome.CANCELLED
+    assert "Traceback" not in err
+
+
 def test_a_second_ctrl_c_stops_at_once_and_what_there_is_can_be_sealed(tmp_path: Path, cli: Cli) -> None:
     with endless_run(tmp_path) as process:
         process.send_signal(signal.SIGINT)

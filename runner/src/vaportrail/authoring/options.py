@@ -48,7 +48,7 @@ class Options(TypedDict, total=False):
     gpus: float
     memory: str
     resources: Mapping[str, float]
-    timeout: str
+    timeout: str | None
     retries: int
     backoff: str
     retry_on: tuple[type[BaseException], ...]
@@ -141,13 +141,16 @@ def resolve_options(base: TaskOptions, given: Mapping[str, Any], where: str) -> 
     """
     from dataclasses import replace
 
-    known = Options.__annotations__
+    known, plain = Options.__annotations__, TaskOptions()
     checked: dict[str, Any] = {}
     for key, value in given.items():
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
             raise OptionError(f"{where}: unknown option {key!r}; {hint}")
+        if value is None:  # as if it had not been given
+            checked[key] = getattr(plain, key)
+            continue
         try:
             checked[key] = _CHECKS[key](value, key)
         except OptionError as error:

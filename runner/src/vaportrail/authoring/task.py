@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
@@ -66,6 +68,12 @@ class Task(Generic[P, R]):
         where = f"options of task {self.name!r}"
         return type(self)(self.fn, resolve_options(self.task_options, options, where))
 
+    def __get__(self, instance: object, owner: type | None = None) -> Task[..., R]:
+        """Bind a method's task to its object, which then travels with each call."""
+        if instance is None:
+            return self
+        return type(self)(types.MethodType(self.fn, instance), self.task_options)
+
     def __repr__(self) -> str:
         return f"<Task {self.name!r}>"
 
@@ -96,6 +104,15 @@ def task(fn: Callable[P, R] | None = None, /, **options: Unpack[Options]) -> Any
         if not callable(fn):
             raise OptionError(f"@task decorates a function, not {type(fn).__name__}: {fn!r}")
         where = f"task {getattr(fn, '__name__', fn)!r}"
+        if (
+            inspect.iscoroutinefunction(fn)
+            or inspect.isgeneratorfunction(fn)
+            or inspect.isasyncgenfunction(fn)
+        ):
+            raise OptionError(
+                f"{where} is a coroutine or generator function, whose result cannot leave its worker: "
+                "use a plain function (asyncio.run(...) or list(...) inside it)"
+            )
         return Task(fn, resolve_options(TaskOptions(), options, where))
 
     return decorate if fn is None else decorate(fn)

@@ -65,4 +65,5 @@ def locate(text: str, root: str) -> Run:
 
 
 def _means(text: str, run: Run) -> bool:
+    text = text.removeprefix(f"{run.facts.run.pipeline}/")
     return text in (run.name, run.uri.rpartition("/")[2]) or run.facts.run.uid.startswith(text)

@@ -28,10 +28,14 @@ def command(run: str, root: str, task_id: str | None, as_json: bool) -> None:
     ids = [task.id for task in found.tasks]
     if task_id is not None and task_id not in ids:
         raise UsageError(f"--task {task_id!r} is no task of this run; it has {', '.join(ids)}")
+    count = 0
     for line in found.logs(task=task_id):
+        count += 1
         if as_json:
             click.echo(json.dumps(asdict(line)))
             continue
         owner = f"{line.task}" + (f"#{line.attempt}" if line.attempt > 1 else "")
         source = click.style(line.source, dim=True)
         click.echo(f"{words.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")
+    if not count:
+        click.echo("no log lines and no output", err=True)

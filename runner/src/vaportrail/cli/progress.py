@@ -43,13 +43,13 @@ class PlainProgress:
         self._say(f"{task_id} handed to Ray: {self._labels[task_id]}{again}")
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
-        why = f" after {failure.type}: {failure.message}" if failure is not None else ""
+        why = f" after {failure.type}: {words.brief(failure.message)}" if failure is not None else ""
         self._say(f"{task_id} attempt {attempt} in {words.duration(delay)}{why}")
 
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
     ) -> None:
-        why = f": {failure.type}: {failure.message}" if failure is not None else ""
+        why = f": {failure.type}: {words.brief(failure.message)}" if failure is not None else ""
         because = f": {cause} did not succeed" if cause else ""
         self._say(f"{task_id} {outcome.value} {words.duration(seconds)}{why}{because}")
 
@@ -99,7 +99,7 @@ class LiveProgress:
         with self._lock:
             self._rows[task_id] |= {"state": outcome.value, "seconds": seconds, "ended": outcome}
         if failure is not None:
-            text = f"{task_id} {outcome.value}: {failure.type}: {failure.message}"
+            text = f"{task_id} {outcome.value}: {failure.type}: {words.brief(failure.message)}"
             self._console.print(text, style="red", markup=False, highlight=False)
 
     def _draw(self) -> Any:

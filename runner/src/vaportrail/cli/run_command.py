@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vaportrail.cli.entrypoint import load_pipeline
 from vaportrail.cli.locate import root_option
 from vaportrail.errors import UsageError, VaportrailError
+
+if TYPE_CHECKING:
+    from vaportrail.execution.run import Cancellation
 
 __all__ = ["command"]
 
@@ -62,8 +65,8 @@ def command(
     )
     from vaportrail.cli.progress import make_progress
 
-    with make_progress(plain=plain) as progress, _cancelling():
-        execute(prepared, progress, cpus=cpus)
+    with make_progress(plain=plain) as progress, _cancelling() as cancellation:
+        execute(prepared, progress, cancellation=cancellation, cpus=cpus)
         progress.milestone("sealing the record")
     return _seal_and_report(
         prepared.settings.spool, prepared.settings.record_uri, keep_spool=keep_spool, as_json=as_json
@@ -72,7 +75,7 @@ def command(
 
 def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -> int:
     from vaportrail.cli.ls_command import summary
-    from vaportrail.cli.show_command import body_failure_lines, failure_lines, verdict_line
+    from vaportrail.cli.show_command import attempt_failure_lines, body_failure_lines, verdict_line
     from vaportrail.contract import Outcome
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
@@ -89,12 +92,8 @@ def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -
     if as_json:
         click.echo(json.dumps({**summary(run), "sha256": sealed.sha256}))
     else:
-        for attempt in run.facts.attempts:
-            if attempt.failure is not None and attempt.outcome is not Outcome.SUCCEEDED:
-                for line in failure_lines(attempt):
-                    click.echo(line)
-                click.echo()
-        for line in body_failure_lines(run):
+        failures = [*body_failure_lines(run), *attempt_failure_lines(run)]
+        for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
             click.echo(line)
         click.echo(verdict_line(run))
         click.echo(f"record      {uri}\nsha256      {sealed.sha256}")
@@ -125,11 +124,11 @@ def _require_run_extra() -> None:
 
 
 @contextmanager
-def _cancelling() -> Iterator[None]:
+def _cancelling() -> Iterator[Cancellation]:
     """Cancel the run at the first SIGINT or SIGTERM, end the process at the second."""
-    from vaportrail.execution.run import RunCancelled
+    from vaportrail.execution.run import Cancellation
 
-    heard = 0
+    cancellation, heard = Cancellation(), 0
 
     def hear(signum: int, _frame: FrameType | None) -> None:
         nonlocal heard
@@ -138,11 +137,11 @@ def _cancelling() -> Iterator[None]:
             os.write(2, b"stopped at once; what there is can be sealed with: vaportrail seal\n")
             os._exit(130)
         os.write(2, b"cancelling the run; once more stops at once\n")
-        raise RunCancelled(signal.Signals(signum).name)
+        cancellation.request(signal.Signals(signum).name)
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield cancellation
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -14,7 +14,12 @@ from vaportrail.record.manifest import AttemptInfo, TaskInfo
 from vaportrail.record.read import Run
 from vaportrail.record.times import from_rfc3339
 
-__all__ = ["command", "verdict_line"]
+__all__ = ["attempt_failure_lines", "body_failure_lines", "command", "verdict_line"]
+
+
+_TRACEBACK_LINES = 100
+_LINE_LENGTH = 1000
+"""What is longer is whole in the record; here it would bury everything else."""
 
 
 @click.command("show")
@@ -97,10 +102,7 @@ def _running_seconds(run: Run, task: TaskInfo) -> float | None:
 
 def _failures(run: Run) -> Iterator[str]:
     yield from body_failure_lines(run)
-    for attempt in run.facts.attempts:
-        if attempt.failure is not None and attempt.outcome is not Outcome.SUCCEEDED:
-            yield ""
-            yield from failure_lines(attempt)
+    yield from attempt_failure_lines(run)
 
 
 def body_failure_lines(run: Run) -> Iterator[str]:
@@ -108,13 +110,32 @@ def body_failure_lines(run: Run) -> Iterator[str]:
     failure = run.facts.verdict.failure
     if failure is not None and failure.type != "vaportrail.errors.TaskFailed":
         yield ""
-        yield f"{words.outcome(Outcome.FAILED)} the pipeline's body: {failure.type}: {failure.message}"
+        head = f"{words.outcome(Outcome.FAILED)} the pipeline's body"
+        yield f"{head}: {failure.type}: {words.brief(failure.message)}"
         yield from _indented(failure.traceback)
 
 
 def _indented(traceback: str) -> Iterator[str]:
-    for line in traceback.rstrip().splitlines():
-        yield f"    {line}"
+    lines = traceback.rstrip().splitlines()
+    for line in [*lines[:_TRACEBACK_LINES], *(["…"] if len(lines) > _TRACEBACK_LINES else [])]:
+        yield f"    {line[:_LINE_LENGTH]}{'…' if len(line) > _LINE_LENGTH else ''}"
+
+
+def attempt_failure_lines(run: Run) -> Iterator[str]:
+    """Yield every failed attempt's failure; of those that did no harm without their tracebacks."""
+    tasks = {task.id: task for task in run.facts.tasks}
+    for attempt in run.facts.attempts:
+        if attempt.failure is None or attempt.outcome.ok:
+            continue
+        task = tasks.get(attempt.task)
+        harmless = task is not None and (task.outcome.ok or task.allow_failure)
+        head, *rest = failure_lines(attempt)
+        yield ""
+        if harmless and task is not None:
+            yield f"{head} ({'retried' if task.outcome.ok else 'allowed'})"
+        else:
+            yield head
+            yield from rest
 
 
 def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
@@ -122,7 +143,7 @@ def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
     failure = attempt.failure
     assert failure is not None
     head = f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}"
-    yield f"{head}: {failure.type}: {failure.message}"
+    yield f"{head}: {failure.type}: {words.brief(failure.message)}"
     yield from _indented(failure.traceback)
 
 

@@ -6,7 +6,7 @@ import click
 
 from vaportrail.contract import Outcome
 
-__all__ = ["duration", "outcome", "short_time", "size"]
+__all__ = ["brief", "duration", "outcome", "short_time", "size"]
 
 _COLOUR = {
     Outcome.SUCCEEDED: "green",
@@ -51,3 +51,13 @@ def size(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     raise AssertionError("unreachable")
+
+
+def brief(text: str, limit: int = 300) -> str:
+    """Return a message on one line, cut where it is long.
+
+    >>> brief("one\\ntwo", 20)
+    'one …'
+    """
+    first, _, rest = text.strip().partition("\n")
+    return first if len(first) <= limit and not rest else f"{first[:limit]} …"

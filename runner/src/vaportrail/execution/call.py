@@ -12,10 +12,11 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Failure, Outcome
+from vaportrail.errors import UsageError
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.telemetry.values import describe
 
-__all__ = ["TaskCall", "describe_call", "find_edges"]
+__all__ = ["TaskCall", "check_fits", "describe_call", "find_edges"]
 
 
 @dataclass(slots=True)
@@ -42,6 +43,24 @@ class TaskCall:
     @property
     def failure(self) -> Failure | None:
         return self.last_end.failure if self.last_end is not None else None
+
+
+def check_fits(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse arguments that the task's function does not take, at the call and not in the worker.
+
+    Raises:
+        UsageError: names the task and what does not fit.
+    """
+    try:
+        signature = inspect.signature(task.fn)
+    except (TypeError, ValueError):  # some of Python's own functions have none
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise UsageError(
+            f"task {task.name!r} cannot be called like this: {error}; it takes {signature}"
+        ) from None
 
 
 def describe_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

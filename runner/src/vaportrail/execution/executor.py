@@ -22,7 +22,7 @@ from vaportrail.contract import Outcome
 from vaportrail.errors import HandleError, TaskFailed
 from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
-from vaportrail.execution.call import TaskCall, describe_call, find_edges
+from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.payload import dump_call, dump_function
@@ -70,6 +70,7 @@ class Executor:
     def submit(self, task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
         self._check()
         after = [self._own(handle).task_id for handle in task.task_options.after]
+        check_fits(task, args, kwargs)
         payload, handles = dump_call(task.name, args, kwargs)
         inputs = [self._own(handle).task_id for handle in handles]
         function = self._functions.get(id(task.fn))

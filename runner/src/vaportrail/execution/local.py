@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from vaportrail.execution.attempt import SCRATCH_VARIABLE
@@ -73,7 +74,7 @@ def _remove_if_dead(lock: Path) -> None:
 def _started(folder: Path, cpus: int | None) -> Iterator[None]:
     settings = {
         **_ENVIRONMENT,
-        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_AUTH_TOKEN": _token(),
         "PYTHONPATH": _search_path(),
         SCRATCH_VARIABLE: str(folder / "scratch"),
     }
@@ -96,6 +97,12 @@ def _started(folder: Path, cpus: int | None) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@lru_cache(maxsize=1)
+def _token() -> str:
+    """Return this process's token: Ray reads it once, so a second run must go on with it."""
+    return secrets.token_hex(32)
 
 
 def _search_path() -> str:

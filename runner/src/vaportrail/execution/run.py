@@ -29,17 +29,46 @@ from vaportrail.execution.verdict import Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 
 if TYPE_CHECKING:
     from vaportrail.record.read import Run
 
-__all__ = ["Prepared", "RunCancelled", "execute", "prepare", "run_pipeline"]
+__all__ = ["Cancellation", "Prepared", "RunCancelled", "execute", "prepare", "run_pipeline"]
 
 
 class RunCancelled(BaseException):
     """Raised in the pipeline's body when the run is cancelled from outside."""
+
+
+class Cancellation:
+    """Carries a cancellation into the run: at once where it can be heard, else as soon as it can.
+
+    Before Ray starts and after it has stopped the run writes what its record cannot do without.
+    """
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._requested = ""
+
+    def request(self, reason: str) -> None:
+        """Cancel the run; called in the main thread, as by a signal's handler."""
+        self._requested = reason
+        if self._armed:
+            raise RunCancelled(reason)
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Hear cancellations within this block, and the one that came before it."""
+        self._armed = True
+        try:
+            if self._requested:
+                raise RunCancelled(self._requested)
+            yield
+        finally:
+            self._armed = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +97,11 @@ def prepare(
         UsageError: a parameter, a name or the record root is not right.
         RecordError: the record root cannot be written, or is not safe to write to.
     """
+    if session.current() is not None or attempt_scope() is not None:
+        raise UsageError(
+            f"pipeline {pipeline.name!r} cannot be run from within another run; call it as a function, "
+            "and its tasks become tasks of that run"
+        )
     checked = Parameters(pipeline.name, pipeline.fn)
     arguments = checked.validate(parameters)
     record_root = normalise_root(root or os.environ.get("VAPORTRAIL_RECORD") or layout.DEFAULT_ROOT)
@@ -86,6 +120,7 @@ def prepare(
     )
     local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)
     spool = local_root.absolute() / layout.SPOOL / uid
+    _check_writable(local_root)
     if is_remote(record_root):
         probe(open_store(record_root), f"{layout.SPOOL}/{uid}")
     settings = RunSettings(
@@ -94,18 +129,32 @@ def prepare(
     return Prepared(settings, pipeline, arguments)
 
 
+def _check_writable(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK | os.X_OK):
+            raise PermissionError(13, "it is not writable")
+    except OSError as error:
+        raise UsageError(
+            f"record root {str(root)!r} cannot be written: {error.strerror}; give another with --record"
+        ) from None
+
+
 def execute(
     prepared: Prepared,
     progress: Progress,
     *,
+    cancellation: Cancellation | None = None,
     cpus: int | None = None,
 ) -> Verdict:
     """Run a prepared pipeline on an embedded Ray; its spool holds everything when this returns.
 
     Args:
+        cancellation: lets a signal's handler cancel the run.
         cpus: how many CPUs Ray may hand out; all unless given.
     """
     settings = prepared.settings
+    cancellation = cancellation or Cancellation()
     with ExitStack() as stack:
         stack.enter_context(_alive(settings))
         recorder = install(settings, "runner")
@@ -115,7 +164,7 @@ def execute(
         verdict = Verdict(Outcome.RUNNER_LOST, "")
         try:
             progress.milestone("starting Ray")
-            with embedded_ray(cpus=cpus):
+            with cancellation.armed(), embedded_ray(cpus=cpus):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
                 verdict = _run_body(prepared, recorder, progress)

@@ -136,7 +136,14 @@ class Log:
                 from PIL import Image
             except ImportError:
                 raise UsageError(f"image {name!r}: an array needs Pillow: pip install pillow") from None
-            Image.fromarray(image).save(buffer, format="PNG")
+            try:
+                Image.fromarray(_pixels(image)).save(buffer, format="PNG")
+            except (TypeError, ValueError) as error:
+                shape = getattr(image, "shape", "?")
+                raise UsageError(
+                    f"image {name!r}: an array of shape {shape} is no image: {error}; "
+                    "give (H, W), (H, W, 3) or (H, W, 4), as uint8 or as floats from 0 to 1"
+                ) from None
         else:
             raise UsageError(
                 f"image {name!r}: {type(image).__name__} is not bytes, a path, an image or an array"
@@ -163,6 +170,13 @@ class Log:
         Raises:
             RecordError: the store refused it.
         """
+        if not isinstance(source, str | PathLike | bytes | bytearray | memoryview) and not hasattr(
+            source, "read"
+        ):
+            raise UsageError(
+                f"artifact {name!r}: {type(source).__name__} is not a path, bytes or a binary stream; "
+                "save it to a file first, or use log.json, log.table or log.image"
+            )
         stored = self._store(name, source, media_type, "file")
         if stored is not None:
             return stored
@@ -213,6 +227,8 @@ def _number(name: str, value: Any) -> float | int:
         plain = value
     if isinstance(plain, bool):
         return int(plain)
+    if isinstance(plain, int) and abs(plain) >= 2**1023:
+        raise UsageError(f"metric {name!r}: the number is too large for a metric; use log.param")
     if isinstance(plain, int | float):
         return plain
     try:
@@ -221,6 +237,16 @@ def _number(name: str, value: Any) -> float | int:
         raise UsageError(
             f"metric {name!r}: {type(value).__name__} is not a number; use log.param or log.json"
         ) from None
+
+
+def _pixels(image: Any) -> Any:
+    """Return an array as 8-bit pixels; floats go from 0 to 1, as images of models mostly do."""
+    import numpy as np
+
+    array = np.asarray(image)
+    if array.dtype.kind == "f":
+        return (np.nan_to_num(array).clip(0.0, 1.0) * 255).round().astype(np.uint8)
+    return array
 
 
 def _json_default(value: Any) -> Any:
@@ -235,6 +261,8 @@ def _csv(name: str, rows: Any) -> str:
     if hasattr(rows, "to_csv"):
         return str(rows.to_csv(index=False))
     if isinstance(rows, Mapping):
+        if not all(isinstance(column, Iterable) and not isinstance(column, str) for column in rows.values()):
+            raise UsageError(f"table {name!r}: every column is a list of values")
         columns = {str(key): list(column) for key, column in rows.items()}
         if len({len(column) for column in columns.values()}) > 1:
             raise UsageError(f"table {name!r}: its columns have different lengths")

@@ -60,7 +60,7 @@ def to_any_value(value: Any) -> dict[str, Any]:
     if isinstance(value, int):
         if -_INT64 <= value < _INT64:
             return {"intValue": str(int(value))}
-        return {"stringValue": str(value)}
+        return {"stringValue": _large(value)}
     if isinstance(value, float):
         return {"doubleValue": _float_json(value)}
     if value is None:
@@ -75,6 +75,11 @@ def to_any_value(value: Any) -> dict[str, Any]:
     if isinstance(value, Sequence):
         return {"arrayValue": {"values": [to_any_value(item) for item in value]}}
     return {"stringValue": clean(str(value))}
+
+
+def _large(value: int) -> str:
+    """Return an integer beyond 64 bits as text; Python refuses decimals of very large ones."""
+    return str(value) if value.bit_length() <= 1024 else hex(value)
 
 
 def _float_json(value: float) -> float | str:
@@ -135,7 +140,7 @@ def describe(value: Any, depth: int = 0, *, known: Callable[[Any], Any] = lambda
     if isinstance(value, Enum):
         return describe(value.value, depth, known=known)
     if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else str(value)
+        return value if -_INT64 <= value < _INT64 else _large(value)
     if isinstance(value, float):
         return _float_json(value)
     if isinstance(value, str):
