@@ -82,6 +82,8 @@ def test_a_notebook_logs_with_no_set_up(run: Run) -> None:
     assert {(line.source, line.text) for line in run.task("report-1").logs()} == {
         ("stdout", "the title is Report"),
         ("report", "from a notebook"),
+        ("stdout", "a program says hello"),
+        ("stdout", "exit code 1"),
     }
 
 
@@ -127,7 +129,7 @@ def test_each_cell_is_a_span_and_what_it_does_is_below_it(
     (attempt,) = run.task("report-1").attempts
     cells = [name for name in spans if name.startswith("cell ")]
 
-    assert len(cells) == 5  # parameters, injected, and three more; Markdown cells run nothing
+    assert len(cells) == 6  # parameters, injected, and four more; Markdown cells run nothing
     assert all(spans[cell]["parentSpanId"] == attempt.span_id for cell in cells)
     assert spans["in a cell"]["parentSpanId"] in {spans[cell]["spanId"] for cell in cells}
 

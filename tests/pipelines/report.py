@@ -21,3 +21,7 @@ with trace.get_tracer("report").start_as_current_span("in a cell"):
 
 # %%
 output(count=len(numbers.values))
+
+# %%
+# !echo a program says hello && false
+print("exit code", get_ipython().user_ns["_exit_code"])  # noqa: F821

@@ -261,7 +261,7 @@ def _csv(name: str, rows: Any) -> str:
     if hasattr(rows, "to_csv"):
         return str(rows.to_csv(index=False))
     if isinstance(rows, Mapping):
-        if not all(isinstance(column, Iterable) and not isinstance(column, str) for column in rows.values()):
+        if not all(isinstance(column, Iterable) for column in rows.values()):
             raise UsageError(f"table {name!r}: every column is a list of values")
         columns = {str(key): list(column) for key, column in rows.items()}
         if len({len(column) for column in columns.values()}) > 1:
