@@ -325,7 +325,7 @@ def test_logs_of_all_tasks_hold_those_of_each(command: Command, small: Sealed) -
 def test_logs_as_json_is_an_object_a_line(command: Command, small: Sealed) -> None:
     keys = {"time", "task", "attempt", "source", "severity", "text"}
 
-    assert [set(json.loads(line)) for line in command("logs", small.folder, "--json").lines] == [keys] * 5
+    assert [set(json.loads(line)) for line in command("logs", small.folder, "--json").lines] == [keys] * 7
 
 
 def test_logs_keep_what_a_killed_process_said(command: Command, failures: Sealed) -> None:
