@@ -17,10 +17,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from vaportrail.record.read import Run, open_run
 
@@ -187,12 +190,8 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _make_bucket(env: dict[str, str], name: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Create a bucket as soon as the server can: it answers before its volumes are there."""
-    import obstore
-    from obstore.store import S3Store
-
-    store = S3Store(
+def _bucket(env: dict[str, str], name: str) -> S3Store:
+    return S3Store(
         name,
         endpoint=env["AWS_ENDPOINT_URL"],
         region=env["AWS_REGION"],
@@ -201,12 +200,20 @@ def _make_bucket(env: dict[str, str], name: str, server: subprocess.Popen[bytes]
         client_options={"allow_http": True},
         retry_config={"max_retries": 0},
     )
+
+
+def _make_bucket(env: dict[str, str], name: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Create a bucket as soon as the server can: it answers before its volumes are there."""
+    store = _bucket(env, name)
     deadline = time.monotonic() + 60
     while True:
         if server.poll() is not None:
             raise RuntimeError(f"SeaweedFS ended: {log.read_text()[-2000:]}")
         try:
-            _create_bucket(env, name)
+            # The bucket's own URL is the empty key of its store: signing it makes a valid PUT.
+            url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
+            request = urllib.request.Request(url, method="PUT")
+            urllib.request.urlopen(request, timeout=5).close()
             obstore.put(store, "ready", b"ready")
             obstore.delete(store, "ready")
             return
@@ -214,24 +221,3 @@ def _make_bucket(env: dict[str, str], name: str, server: subprocess.Popen[bytes]
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-
-
-def _create_bucket(env: dict[str, str], name: str) -> None:
-    """PUT the bucket, with a request that obstore signs."""
-    from datetime import timedelta
-
-    import obstore
-    from obstore.store import S3Store
-
-    # The bucket's own URL is the empty key of a store over the endpoint: signing it makes a valid PUT.
-    signer = S3Store(
-        name,
-        endpoint=env["AWS_ENDPOINT_URL"],
-        region=env["AWS_REGION"],
-        access_key_id=env["AWS_ACCESS_KEY_ID"],
-        secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        client_options={"allow_http": True},
-    )
-    url = obstore.sign(signer, "PUT", "", timedelta(minutes=1))
-    request = urllib.request.Request(url, method="PUT")
-    urllib.request.urlopen(request, timeout=5).close()

@@ -11,7 +11,7 @@ from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.errors import RecordError, UsageError
 from vaportrail.record.verify import Problem, Verification, rebuild_facts, verify
-from vaportrail.storage.store import normalise_root, open_store
+from vaportrail.storage.store import Store, normalise_root, open_store
 
 __all__ = ["command"]
 
@@ -63,9 +63,9 @@ def _place(run: str, root: str) -> str:
         raise
 
 
-def _compare(found: Verification, store: object) -> list[Problem]:
+def _compare(found: Verification, store: Store) -> list[Problem]:
     assert found.manifest is not None
-    rebuilt = rebuild_facts(store, found.manifest)  # type: ignore[arg-type]
+    rebuilt = rebuild_facts(store, found.manifest)
     # As JSON: there NaN equals itself.
     said = json.loads(found.manifest.facts.model_dump_json())
     now = json.loads(rebuilt.model_dump_json())
