@@ -33,30 +33,9 @@ def main() -> int:
         make_venv()
     print(f"installing {lock} into .venv", flush=True)
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-setup.txt")
-    run(
-        str(PYTHON),
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--compile-bytecode",
-        "-r",
-        lock,
-    )
-    run(
-        str(PYTHON),
-        "-m",
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--editable",
-        "runner",
-    )
+    install = (str(PYTHON), "-m", "uv", "pip", "install", "--quiet")
+    run(*install, "--require-hashes", "--compile-bytecode", "-r", lock)
+    run(*install, "--no-deps", "--no-build-isolation", "--editable", "runner")
     STAMP.write_text("\n".join([fingerprint(lock)]) + "\n")
     return 0
 

@@ -12,6 +12,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -33,6 +35,17 @@ def cancel_marker(spool: str, task_id: str, attempt: int) -> Path:
     return Path(spool) / f"{task_id}.{attempt}.cancel"
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """The attempt that is running, and whether it was told."""
+
+    marker: Path
+    told: bool = False
+
+
+_current: _Attempt | None = None
+
+
 @contextmanager
 def cancellable(marker: Path) -> Iterator[None]:
     """Raise `AttemptCancelled` in a block of the main thread, once, when it is cancelled.
@@ -40,57 +53,41 @@ def cancellable(marker: Path) -> Iterator[None]:
     Args:
         marker: the file that says so.
     """
+    global _current
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    told = False
-
-    def hear(_signum: int, _frame: FrameType | None) -> None:
-        nonlocal told
-        if not told:  # the marker and Ray may both say it; the clean-up is not to be disturbed
-            told = True
-            raise AttemptCancelled("the task was cancelled")
-
+    _watch()
     # Ray's way arrives as a SIGINT that was never sent.
-    before = {number: signal.signal(number, hear) for number in (_SIGNAL, signal.SIGINT)}
+    before = signal.signal(signal.SIGINT, _hear)
+    _current = _Attempt(marker)
     try:
-        with _watch.over(marker):
-            yield
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _current = None
+        signal.signal(signal.SIGINT, before)
 
 
-class _Watch:
-    """One thread a process that looks for the marker of the attempt that is running."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._marker: Path | None = None
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def over(self, marker: Path) -> Iterator[None]:
-        with self._lock:
-            self._marker = marker
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._look, name="vaportrail-cancel", daemon=True)
-            self._thread.start()
-        try:
-            yield
-        finally:
-            # Not `with`: the signal itself must not leave the lock taken.
-            self._marker = None
-            self._lock.acquire()
-            self._lock.release()
-
-    def _look(self) -> None:
-        tick = threading.Event()
-        while not tick.wait(_PERIOD):
-            with self._lock:
-                if self._marker is not None and self._marker.exists():
-                    self._marker = None
-                    signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
+def _hear(signum: int, _frame: FrameType | None) -> None:
+    attempt = _current
+    # One of ours may come late, when its attempt is over: only the marker says whom it is meant for.
+    if attempt is None or attempt.told or (signum == _SIGNAL and not attempt.marker.exists()):
+        return
+    attempt.told = True  # the marker and Ray may both say it; the clean-up is not to be disturbed
+    raise AttemptCancelled("the task was cancelled")
 
 
-_watch = _Watch()
+@lru_cache(maxsize=1)
+def _watch() -> None:
+    """Look for markers from now on, in one thread for the process's life."""
+    # Never taken back: by default this signal would end the process.
+    signal.signal(_SIGNAL, _hear)
+    threading.Thread(target=_look, name="vaportrail-cancel", daemon=True).start()
+
+
+def _look() -> None:
+    main, tick = threading.main_thread().ident, threading.Event()
+    while not tick.wait(_PERIOD):
+        attempt = _current
+        if attempt is not None and not attempt.told and attempt.marker.exists():
+            signal.pthread_kill(main or 0, _SIGNAL)
