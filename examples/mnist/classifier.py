@@ -52,4 +52,6 @@ def to_onnx(model: Any) -> bytes:
             # Without this the probabilities are a list of dicts, one an image, not a tensor.
             options={id(model): {"zipmap": False}},
         )
+    # They come in the order of a set of strings, which is another one in about every 40th process.
+    converted.opset_import.sort(key=lambda opset: opset.domain)
     return bytes(converted.SerializeToString())
