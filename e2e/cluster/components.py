@@ -1,0 +1,296 @@
+"""The cluster's components: what each is called, what it is started with, how one sees that it is ready.
+
+Pure: from a layout and the programs' paths to command lines and configuration files. YAML's subset JSON is
+written, which every one of them reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster.layout import API_PORT, CLUSTER_DOMAIN, NODE, Layout
+
+__all__ = ["Component", "Probe", "components", "configuration_files"]
+
+_ETCD = 2379
+_STAGES = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-ready.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+_CNI_PLUGINS = "/usr/lib/cni"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An address that answers 200 once a component is ready.
+
+    Attributes:
+        url: asked without a proxy, and without looking at its certificate.
+    """
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process of the cluster.
+
+    Attributes:
+        name: of its log and its process file.
+        command: the program and its arguments.
+        probe: when it is ready; None where what comes after it tells.
+        env: what its environment has beside this process's.
+        stage: 0 starts at once, 1 when the API server is ready, 2 when the manifests are applied.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    probe: Probe | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    stage: int = 1
+
+
+def components(layout: Layout, program: Callable[[str], Path]) -> list[Component]:
+    """Return the components in the order they are started in.
+
+    Args:
+        layout: the cluster's names and addresses.
+        program: gives the path of a program that was built.
+    """
+    control_plane = [
+        _etcd(layout, program("etcd")),
+        _api_server(layout, program("kube-apiserver")),
+        _controller_manager(layout, program("kube-controller-manager")),
+        _scheduler(layout, program("kube-scheduler")),
+    ]
+    if layout.control_plane:
+        fakes = [_kuberay(layout, program("kuberay-operator")), _kwok(layout, program("kwok"))]
+        return control_plane + fakes
+    node = [
+        _containerd(layout),
+        _kubelet(layout, program("kubelet")),
+        _proxy(layout, program("kube-proxy")),
+    ]
+    return node[:1] + control_plane + node[1:]
+
+
+def configuration_files(layout: Layout) -> dict[str, Any]:
+    """Return the configuration files by name; what is no text is to be written as JSON."""
+    if layout.control_plane:
+        return {}
+    return {
+        "containerd.toml": _containerd_toml(layout),
+        "cni/10-e2e.conflist": _network(layout),
+        "kubelet.yaml": _kubelet_configuration(layout),
+        "kube-proxy.yaml": _proxy_configuration(layout),
+    }
+
+
+def _etcd(layout: Layout, path: Path) -> Component:
+    client, peer = f"http://127.0.0.1:{_ETCD}", f"http://127.0.0.1:{_ETCD + 1}"
+    command = (
+        str(path),
+        f"--data-dir={layout.state / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        f"--listen-metrics-urls=http://{layout.node_address}:{_ETCD + 2}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    )
+    # The API server finds out by itself when etcd is there.
+    return Component("etcd", command, Probe(f"http://{layout.node_address}:{_ETCD + 2}/health"), stage=0)
+
+
+def _api_server(layout: Layout, path: Path) -> Component:
+    keys = layout.credentials
+    command = (
+        str(path),
+        f"--etcd-servers=http://127.0.0.1:{_ETCD}",
+        f"--cert-dir={keys}",
+        f"--secure-port={API_PORT}",
+        "--bind-address=0.0.0.0",
+        f"--advertise-address={layout.node_address}",
+        f"--service-cluster-ip-range={layout.services}",
+        f"--service-account-issuer=https://kubernetes.default.svc.{CLUSTER_DOMAIN}",
+        f"--service-account-key-file={keys / 'service-accounts.pub'}",
+        f"--service-account-signing-key-file={keys / 'service-accounts.key'}",
+        f"--token-auth-file={keys / 'tokens.csv'}",
+        "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--enable-admission-plugins=NodeRestriction",
+    )
+    return Component("kube-apiserver", command, Probe(f"{layout.server}/readyz"), stage=0)
+
+
+def _controller_manager(layout: Layout, path: Path) -> Component:
+    command = (
+        str(path),
+        *_authenticated(layout),
+        f"--service-account-private-key-file={layout.credentials / 'service-accounts.key'}",
+        f"--root-ca-file={layout.credentials / 'apiserver.crt'}",
+        f"--cluster-cidr={layout.pods}",
+        "--allocate-node-cidrs=false",
+        "--use-service-account-credentials=true",
+    )
+    probe = Probe(f"https://{layout.node_address}:10257/healthz")
+    return Component("kube-controller-manager", command, probe)
+
+
+def _scheduler(layout: Layout, path: Path) -> Component:
+    probe = Probe(f"https://{layout.node_address}:10259/healthz")
+    return Component("kube-scheduler", (str(path), *_authenticated(layout)), probe)
+
+
+def _authenticated(layout: Layout) -> tuple[str, ...]:
+    config = layout.kubeconfig
+    return (
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        "--leader-elect=false",
+    )
+
+
+def _containerd(layout: Layout) -> Component:
+    return Component("containerd", ("containerd", "--config", str(layout.configuration / "containerd.toml")), stage=0)
+
+
+def _kubelet(layout: Layout, path: Path) -> Component:
+    command = (
+        str(path),
+        f"--config={layout.configuration / 'kubelet.yaml'}",
+        f"--kubeconfig={layout.kubeconfig}",
+        f"--hostname-override={NODE}",
+        f"--node-ip={layout.node_address}",
+        f"--root-dir={layout.state / 'kubelet'}",
+        f"--cert-dir={layout.state / 'kubelet' / 'pki'}",
+    )
+    return Component("kubelet", command)
+
+
+def _proxy(layout: Layout, path: Path) -> Component:
+    command = (str(path), f"--config={layout.configuration / 'kube-proxy.yaml'}")
+    return Component("kube-proxy", command)
+
+
+def _kuberay(layout: Layout, path: Path) -> Component:
+    command = (
+        str(path),
+        "--enable-leader-election=false",
+        "--use-kubernetes-proxy",
+        "--metrics-addr=0.0.0.0:8080",
+        "--health-probe-bind-address=0.0.0.0:8082",
+    )
+    probe = Probe(f"http://{layout.node_address}:8082/healthz")
+    env = {"KUBECONFIG": str(layout.kubeconfig)}
+    return Component("kuberay-operator", command, probe, env, stage=2)
+
+
+def _kwok(layout: Layout, path: Path) -> Component:
+    command = (
+        str(path),
+        f"--kubeconfig={layout.kubeconfig}",
+        "--manage-all-nodes=false",
+        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+        f"--cidr={layout.pods}",
+        f"--node-ip={layout.node_address}",
+        "--node-lease-duration-seconds=40",
+        *(f"--config={path.parent / 'kustomize' / 'stage' / stage}" for stage in _STAGES),
+        "--server-address=0.0.0.0:10247",
+    )
+    probe = Probe(f"http://{layout.node_address}:10247/healthz")
+    return Component("kwok", command, probe)
+
+
+def _containerd_toml(layout: Layout) -> str:
+    # Many containers and virtual machines have no CAP_SYS_RESOURCE, without which nobody may lower an
+    # oom_score_adj: hence restrict_oom_score_adj.
+    return f"""version = 2
+root = "{layout.images}"
+state = "{layout.state / "containerd"}"
+[grpc]
+address = "{layout.containerd_socket}"
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "localhost/vaportrail/e2e-pause:dev"
+restrict_oom_score_adj = true
+netns_mounts_under_state_dir = true
+disable_tcp_service = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "{_CNI_PLUGINS}"
+conf_dir = "{layout.configuration / "cni"}"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = false
+"""
+
+
+def _network(layout: Layout) -> dict[str, Any]:
+    # A link of its own for each pod, not a bridge: all traffic is routed, so Services work on every kernel.
+    return {
+        "cniVersion": "0.4.0",
+        "name": layout.name,
+        "plugins": [
+            {
+                "type": "ptp",
+                "ipam": {
+                    "type": "host-local",
+                    "dataDir": str(layout.state / "addresses"),
+                    "ranges": [[{"subnet": str(layout.pods)}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            }
+        ],
+    }
+
+
+def _kubelet_configuration(layout: Layout) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        # Its port is reached from inside the network namespace only.
+        "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
+        "authorization": {"mode": "AlwaysAllow"},
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{layout.name}",
+        "clusterDNS": [layout.dns_address],
+        "clusterDomain": CLUSTER_DOMAIN,
+        "containerRuntimeEndpoint": f"unix://{layout.containerd_socket}",
+        "evictionHard": {
+            "memory.available": "100Mi",
+            "nodefs.available": "1%",
+            "imagefs.available": "1%",
+            "nodefs.inodesFree": "1%",
+        },
+        "failSwapOn": False,
+        "imageGCHighThresholdPercent": 100,
+        "maxPods": 200,
+        "oomScoreAdj": 0,
+        "resolvConf": "/etc/resolv.conf",
+        "serializeImagePulls": False,
+        "shutdownGracePeriod": "0s",
+        "syncFrequency": "10s",
+    }
+
+
+def _proxy_configuration(layout: Layout) -> dict[str, Any]:
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",
+        "clusterCIDR": str(layout.pods),
+        "hostnameOverride": NODE,
+        "oomScoreAdj": 0,
+        "clientConnection": {"kubeconfig": str(layout.kubeconfig)},
+        "conntrack": {"maxPerCore": 0},
+    }
