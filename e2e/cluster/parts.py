@@ -12,7 +12,7 @@ from e2e.cluster.progress import command, step
 
 __all__ = ["KUBERNETES", "PARTS", "Part", "build", "path_of"]
 
-SOURCES = Path(__file__).parent / "build"
+SOURCES = Path(__file__).parent / "modules"
 KUBERNETES = "1.34.4"
 
 
@@ -21,7 +21,7 @@ class Part:
     """One program, or several of one module.
 
     Attributes:
-        name: the folder with its `go.mod`, under `build/`.
+        name: the folder with its `go.mod`, under `modules/`.
         packages: the import path of each program, by the name it is called here.
         defines: variables that the linker sets, by their full name.
         files: what is kept of a module beside the programs: the module's path, and the folder in it.
