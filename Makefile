@@ -4,7 +4,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo test check format bench lock wheels generate clean
+.PHONY: help setup setup-dev demo test check format bench lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: setup-dev ## Measure imports, help and fan-out side by side with bare Ray
 
 wheels: setup-dev ## Build the wheels into dist/
 	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist runner
+
+images: ## Build the container images with docker, podman or buildah; print their sizes
+	@python3 -m e2e.cluster.images
 
 lock: setup-dev ## Compile the locked requirements anew
 	$(PY) scripts/lock.py

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["building", "cache_root", "key_of", "kept"]
+__all__ = ["building", "cache_root", "kept", "key_of"]
 
 _IGNORED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 

@@ -162,7 +162,9 @@ def _authenticated(layout: Layout) -> tuple[str, ...]:
 
 
 def _containerd(layout: Layout) -> Component:
-    return Component("containerd", ("containerd", "--config", str(layout.configuration / "containerd.toml")), stage=0)
+    return Component(
+        "containerd", ("containerd", "--config", str(layout.configuration / "containerd.toml")), stage=0
+    )
 
 
 def _kubelet(layout: Layout, path: Path) -> Component:

@@ -1,4 +1,4 @@
-"""The cluster's control groups: every process of it is in them, whoever started it, so that all can be ended."""
+"""The cluster's control groups: every process is in them, whoever started it, so that all can be ended."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _hierarchies() -> list[Path]:
 
 
 def _inherit_cpus(group: Path) -> None:
-    """Give a group of the cpuset hierarchy (version 1) its parent's processors, without which it takes nobody."""
+    """Give a group of version 1's cpuset hierarchy its parent's processors: without any it takes nobody."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         if (group / name).exists() and not _unified() and not (group / name).read_text().strip():
             (group / name).write_text((group.parent / name).read_text())

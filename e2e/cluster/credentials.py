@@ -40,8 +40,6 @@ def _kubeconfig(layout: Layout, token: str) -> dict[str, object]:
             {"name": layout.name, "cluster": {"server": layout.server, "certificate-authority": authority}}
         ],
         "users": [{"name": "administrator", "user": {"token": token}}],
-        "contexts": [
-            {"name": layout.name, "context": {"cluster": layout.name, "user": "administrator"}}
-        ],
+        "contexts": [{"name": layout.name, "context": {"cluster": layout.name, "user": "administrator"}}],
         "current-context": layout.name,
     }

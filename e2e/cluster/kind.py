@@ -1,4 +1,4 @@
-"""The same cluster in Docker, by kind (https://kind.sigs.k8s.io), for machines that have both. Not run by our CI."""
+"""The same cluster in Docker, by kind (https://kind.sigs.k8s.io), where both are. Not run by our CI."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class KindCluster:
 
     def log(self, component: str) -> str:
         """Return what a program of the node has printed."""
-        return command("docker", "exec", f"{_NAME}-control-plane", "journalctl", "--no-pager", "--unit", component)
+        return command(
+            "docker", "exec", f"{_NAME}-control-plane", "journalctl", "--no-pager", "--unit", component
+        )
 
     def _kind(self, *words: str) -> str:
         return command("kind", *words, f"--name={_NAME}")

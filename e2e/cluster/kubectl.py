@@ -14,7 +14,7 @@ __all__ = ["Kubectl"]
 
 
 class Kubectl:
-    """Runs kubectl against the cluster of a kubeconfig; what fails raises `Failed` with kubectl's own words."""
+    """Runs kubectl with a kubeconfig; what fails raises `Failed` with kubectl's own words."""
 
     def __init__(self, kubeconfig: Path, *, namespace: str | None = None) -> None:
         self.kubeconfig = kubeconfig
@@ -35,7 +35,12 @@ class Kubectl:
 
     def create(self, *objects: dict[str, Any]) -> None:
         """Create objects, all in one call."""
-        self("create", "--filename", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        self(
+            "create",
+            "--filename",
+            "-",
+            text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        )
 
     def wait(self, target: str, condition: str, *, timeout: float = 120) -> None:
         """Wait until an object has a condition, as `kubectl wait --for` takes it."""

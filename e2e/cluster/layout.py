@@ -1,4 +1,4 @@
-"""Where a cluster lives: its folder, its network, its control groups; names and addresses, nothing is done here."""
+"""Where a cluster lives: its folder, its network, its control groups. Names and addresses only."""
 
 from __future__ import annotations
 
@@ -97,10 +97,14 @@ def layout(*, control_plane: bool = False) -> Layout:
     The two can be up at the same time. `$E2E_STATE` moves the folder that both live under.
     """
     folder = Path(os.environ.get("E2E_STATE", "/var/lib/vaportrail-e2e")).resolve()
-    images = cache_root() / "containerd"
     if control_plane:
-        networks = ("10.245.1.0/30", "10.243.0.0/16", "10.97.0.0/16")
-        state = folder / "control-plane"
-        return Layout("vt-e2e-cp", state, *map(IPv4Network, networks), images, control_plane=True)
-    networks = ("10.245.0.0/30", "10.244.0.0/24", "10.96.0.0/16")
-    return Layout("vt-e2e", folder / "cluster", *map(IPv4Network, networks), images, control_plane=False)
+        name, below, networks = (
+            "vt-e2e-cp",
+            "control-plane",
+            ("10.245.1.0/30", "10.243.0.0/16", "10.97.0.0/16"),
+        )
+    else:
+        name, below, networks = "vt-e2e", "cluster", ("10.245.0.0/30", "10.244.0.0/24", "10.96.0.0/16")
+    link, pods, services = (IPv4Network(network) for network in networks)
+    images = cache_root() / "containerd"
+    return Layout(name, folder / below, link, pods, services, images, control_plane)

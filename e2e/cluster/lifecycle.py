@@ -98,7 +98,13 @@ class NativeCluster:
     def _prepare(self) -> None:
         layout = self.layout
         shutil.rmtree(layout.logs, ignore_errors=True)
-        for folder in (layout.credentials, layout.configuration, layout.logs, layout.processes, layout.images):
+        for folder in (
+            layout.credentials,
+            layout.configuration,
+            layout.logs,
+            layout.processes,
+            layout.images,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
         layout.credentials.chmod(0o700)
         self._groups.create()

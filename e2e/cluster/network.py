@@ -65,6 +65,6 @@ def _refuse_taken(network: IPv4Network) -> None:
             continue
         if IPv4Network(route["dst"], strict=False).overlaps(network):
             raise Failed(
-                f"this machine has a route to {route['dst']} ({route.get('dev', 'no device')}), and the cluster "
-                f"needs {network}: take down what uses it"
+                f"this machine has a route to {route['dst']} ({route.get('dev', 'no device')}), and "
+                f"the cluster needs {network}: take down what uses it"
             )

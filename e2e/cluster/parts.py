@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from e2e.cluster.cache import building, cache_root, key_of, kept
+from e2e.cluster.cache import building, cache_root, kept, key_of
 from e2e.cluster.golang import environment, go
 from e2e.cluster.progress import command, step
 
@@ -84,7 +84,6 @@ def path_of(program: str) -> Path:
 
 
 def _key(part: Part) -> str:
-    # The toolchain's version is fixed by its go.mod; its exact patch release changes no behaviour tested here.
     told = f"{part.packages}{part.defines}{part.files}"
     return key_of([SOURCES / part.name], extra=told)
 

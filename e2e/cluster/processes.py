@@ -1,4 +1,4 @@
-"""The cluster's processes: started in its network namespace and control group, known by pid and start time."""
+"""The cluster's processes: in its network namespace and control group, known by pid and start time."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from e2e.cluster.progress import Failed
 __all__ = ["Processes", "Started", "start_time"]
 
 _TAIL = 15
+# No child of this process: it outlives it, and who waits for it does not matter.
+_DETACHED = 'setsid "$@" >>"$0" 2>&1 </dev/null & echo $!'
 
 
 @dataclass(frozen=True)
@@ -40,29 +42,31 @@ class Processes:
         self._layout = layout
         self._groups = ControlGroups(layout.name)
 
-    def start(self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Started:
+    def start(
+        self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None
+    ) -> Started:
         """Start a component; its output is appended to its log.
 
         It is in the cluster's control group before it runs, so that whatever it starts is in it too.
         """
         layout = self._layout
-        # Not `ip netns exec`, which gives each its own mounts: kubelet and container runtime must share theirs.
-        enter = ["nsenter", f"--net=/run/netns/{layout.name}"]
         log = layout.logs / f"{name}.log"
-        with log.open("ab") as output:
-            output.write(f"$ {' '.join(map(str, command))}\n".encode())
-            output.flush()
-            process = subprocess.Popen(
-                [*enter, *map(str, command)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env={**os.environ, **(env or {})},
-                preexec_fn=self._groups.enter,
-                start_new_session=True,
-                cwd=layout.state,
-            )
-        started = Started(name, process.pid, start_time(process.pid))
+        with log.open("a") as output:
+            output.write(f"$ {' '.join(map(str, command))}\n")
+        # Not `ip netns exec`: it gives each its own mounts, and kubelet and container runtime share theirs.
+        enter = ("nsenter", f"--net=/run/netns/{layout.name}")
+        told = subprocess.run(
+            ["sh", "-c", _DETACHED, log, *enter, *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={**os.environ, **(env or {})},
+            preexec_fn=self._groups.enter,
+            cwd=layout.state,
+        )
+        pid = int(told.stdout)
+        started = Started(name, pid, start_time(pid))
         (layout.processes / name).write_text(f"{started.pid} {started.began}\n")
         return started
 

@@ -25,7 +25,9 @@ def answers(probe: Probe) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with build_opener(HTTPSHandler(context=context), ProxyHandler({})).open(probe.url, timeout=_TIMEOUT) as reply:
+        with build_opener(HTTPSHandler(context=context), ProxyHandler({})).open(
+            probe.url, timeout=_TIMEOUT
+        ) as reply:
             return int(reply.status) == 200
     except (URLError, OSError):
         return False

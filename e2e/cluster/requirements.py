@@ -1,4 +1,4 @@
-"""What this machine must have: told at once and with the fix, before anything is made; Debian's packages are installed."""
+"""What this machine must have: told at once, before anything is made; Debian's packages are installed."""
 
 from __future__ import annotations
 

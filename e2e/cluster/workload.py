@@ -1,4 +1,4 @@
-"""What runs in the cluster itself before a scenario begins: DNS, KubeRay and the object store, or kwok's nodes."""
+"""What a scenario finds in the cluster: DNS, KubeRay and the object store, or kwok's nodes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from e2e.cluster.images import IMAGES, archive, binary_image
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.progress import Failed
 from e2e.cluster.parts import PARTS, build, path_of
+from e2e.cluster.progress import Failed
 
 __all__ = ["Workload", "workload"]
 

@@ -31,7 +31,12 @@ def kubectl(request: pytest.FixtureRequest, administrator: Kubectl) -> Iterator[
     """kubectl in a namespace of its own that enforces PodSecurity `restricted`; removed with all it holds."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     name = f"{words[:40].strip('-')}-{uuid.uuid4().hex[:5]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
-    administrator.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    labels = {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/warn": "restricted",
+    }
+    administrator.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    )
     yield Kubectl(administrator.kubeconfig, namespace=name)
     administrator("delete", "namespace", name, "--wait=false")

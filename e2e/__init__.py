@@ -1,0 +1,1 @@
+"""The end-to-end suite: a real Kubernetes, and the scenarios that run on it."""

@@ -1,0 +1,1 @@
+"""What must hold on a real Kubernetes; `make e2e`."""
