@@ -4,10 +4,10 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo test check format bench lock wheels images generate clean
+.PHONY: help setup setup-dev demo test e2e e2e-smoke check format bench lock wheels images generate clean
 
 help: ## Print this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: ## Make .venv with what running pipelines needs
 	@python3 scripts/setup_environment.py requirements.txt
@@ -20,6 +20,12 @@ demo: ## Run the MNIST pipeline on this machine and show its record
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
 	$(PY) -m pytest
+
+e2e: setup-dev ## Run the scenarios on a real Kubernetes of this machine's own processes (root)
+	PYTHONPATH=scripts $(PY) -m e2e.suite
+
+e2e-smoke: setup-dev ## Run the shortest of them
+	PYTHONPATH=scripts $(PY) -m e2e.suite --smoke
 
 check: setup-dev ## Format, lint, types, generated files up to date
 	$(PY) -m ruff format --check .

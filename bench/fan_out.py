@@ -18,7 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from figures import record_figure  # noqa: E402
+from figure_log import record_figure  # noqa: E402
+
 from vaportrail import pipeline, task  # noqa: E402
 from vaportrail.authoring import session  # noqa: E402
 from vaportrail.execution.backend import RayBackend  # noqa: E402

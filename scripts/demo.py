@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from figures import record_figure  # noqa: E402
+from figure_log import record_figure  # noqa: E402
 
 CLI = ROOT / ".venv" / "bin" / "vaportrail"
 PIPELINE = "examples/mnist/pipeline.py:mnist"

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from e2e.cluster import requirements
 from e2e.cluster.cache import building, cache_root
-from e2e.cluster.progress import Failed, command, step
+from e2e.cluster.progress import command, step
 
 __all__ = ["MINIMUM", "TOOLCHAIN", "environment", "go"]
 
@@ -25,15 +26,15 @@ def go() -> Path:
     same checksum database as every other module, so that an old `go`, such as Debian's, is enough to get one.
 
     Raises:
-        Failed: there is no Go at all.
+        Failed: there is no Go at all, and it can't be installed.
     """
-    found = [shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go"]
-    installed = [Path(name) for name in found if name and Path(name).exists()]
+    installed = _installed()
     for candidate in installed:
         if _version(candidate) >= MINIMUM:
             return candidate
     if not installed:
-        raise Failed("Go is needed to build the cluster's parts; on Debian: apt-get install golang-go")
+        requirements.install({"go": "golang-go"})
+        installed = _installed()
     target = cache_root() / "go" / TOOLCHAIN
     with building(target) as folder:
         if folder:
@@ -49,6 +50,11 @@ def environment() -> dict[str, str]:
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     }
+
+
+def _installed() -> list[Path]:
+    found = [shutil.which("go"), "/usr/local/go/bin/go"]
+    return [Path(name) for name in found if name and Path(name).exists()]
 
 
 def _version(binary: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class Processes:
         """Say whether a component runs."""
         return any(started.alive for started in self.all() if started.name == name)
 
-    def check(self, names: Iterable[str]) -> None:
+    def check(self, names: Collection[str]) -> None:
         """Raise Failed if a component has ended, with the end of what it printed."""
         for name in names:
             if not self.alive(name):

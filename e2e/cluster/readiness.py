@@ -5,17 +5,27 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Collection
+from typing import Protocol
 from urllib.error import URLError
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from e2e.cluster.components import Probe
-from e2e.cluster.processes import Processes
 from e2e.cluster.progress import Failed
 
-__all__ = ["answers", "await_true"]
+__all__ = ["Watched", "answers", "await_true"]
 
 _INTERVAL = 0.1
 _TIMEOUT = 2.0
+
+
+class Watched(Protocol):
+    """The components of a cluster, as far as waiting needs them."""
+
+    def check(self, names: Collection[str]) -> None:
+        """Raise Failed if one of them has ended."""
+
+    def tail(self, name: str) -> str:
+        """Return the last lines of a component's log."""
 
 
 def answers(probe: Probe) -> bool:
@@ -34,7 +44,7 @@ def answers(probe: Probe) -> bool:
 
 
 def await_true(
-    what: str, holds: Callable[[], bool], processes: Processes, watched: Collection[str], *, deadline: float
+    what: str, holds: Callable[[], bool], processes: Watched, watched: Collection[str], *, deadline: float
 ) -> None:
     """Return as soon as `holds()` does.
 

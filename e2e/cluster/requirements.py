@@ -9,9 +9,9 @@ from pathlib import Path
 
 from e2e.cluster.progress import Failed, command, step
 
-__all__ = ["BUILD", "CONTROL_PLANE", "NODE", "install", "missing_capabilities"]
+__all__ = ["CONTROL_PLANE", "NODE", "install", "missing_capabilities"]
 
-CONTROL_PLANE = {"ip": "iproute2", "openssl": "openssl", "sysctl": "procps"}
+CONTROL_PLANE = {"ip": "iproute2", "nsenter": "util-linux", "openssl": "openssl", "sysctl": "procps"}
 """The programs that the control plane needs, with Debian's package of each."""
 
 NODE = {
@@ -22,11 +22,10 @@ NODE = {
     "conntrack": "conntrack",
     "/usr/lib/cni/ptp": "containernetworking-plugins",
     "mount": "mount",
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
 }
-"""The programs that a node needs, with Debian's package of each."""
-
-BUILD = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
-"""The programs that the images are built with, with Debian's package of each."""
+"""The programs that a node and the building of its images need, with Debian's package of each."""
 
 _CAPABILITIES = {12: "NET_ADMIN", 21: "SYS_ADMIN", 18: "SYS_CHROOT", 19: "SYS_PTRACE"}
 

@@ -6,20 +6,17 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from figure_log import record_figure
 
 from e2e.cluster.image_archive import configuration, entries, unpack, unpacked_size
-from e2e.cluster.images import IMAGES, ROOT, archive
+from e2e.cluster.images import IMAGES, archive
 from e2e.cluster.oci_runtime import run_container
-
-sys.path.insert(0, str(ROOT / "scripts"))
-from figures import record_figure
 
 LIMITS_MB = {"runner": 700, "operator": 380}
 COMPILERS = re.compile(r"(.*-)?(gcc|cc|g\+\+|c\+\+|cpp|clang|make|ld|as|rustc|go)(-[0-9.]+)?")

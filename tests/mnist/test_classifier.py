@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist"
-SEEDS = ("0", "59")  # of Python's string hashes: with these two, a set of ONNX's domains is ordered differently
+# Of Python's string hashes: with these two, a set of the ONNX domains is ordered differently.
+SEEDS = ("0", "59")
 CONVERT = """
 import sys
 from classifier import fit, to_onnx

@@ -1,0 +1,1 @@
+"""That the cluster itself comes up and goes down, whatever happens to it; run when no scenario is."""
