@@ -11,6 +11,7 @@ import pytest
 
 from e2e.cluster.components import Component, components, configuration_files
 from e2e.cluster.layout import Layout, layout
+from e2e.cluster.workload import MANIFESTS
 
 BOTH = pytest.mark.parametrize("control_plane", [False, True], ids=["cluster", "control plane"])
 
@@ -80,7 +81,7 @@ def test_the_api_server_hands_out_the_addresses_that_the_layout_tells(control_pl
 
 
 def test_the_dns_service_of_the_manifest_is_the_one_that_the_kubelet_tells() -> None:
-    manifest = Path("e2e/cluster/manifests/dns.yaml").read_text()
+    manifest = (MANIFESTS / "dns.yaml").read_text()
     address = re.search(r"clusterIP: (\S+)", manifest)
 
     assert address
@@ -88,7 +89,7 @@ def test_the_dns_service_of_the_manifest_is_the_one_that_the_kubelet_tells() -> 
 
 
 def test_every_fixed_service_address_is_one_of_the_cluster() -> None:
-    manifests = Path("e2e/cluster/manifests").glob("*.yaml")
+    manifests = MANIFESTS.glob("*.yaml")
     addresses = [found for file in manifests for found in re.findall(r"clusterIP: (\S+)", file.read_text())]
 
     assert len(addresses) == 2
@@ -99,9 +100,8 @@ def test_configuration_can_be_written() -> None:
     files = configuration_files(layout())
 
     assert set(files) == {"containerd.toml", "cni/10-e2e.conflist", "kubelet.yaml", "kube-proxy.yaml"}
-    assert all(
-        isinstance(content, str) or json.loads(json.dumps(content)) == content for content in files.values()
-    )
+    for content in files.values():
+        assert isinstance(content, str) or json.loads(json.dumps(content)) == content
 
 
 def test_pods_are_below_the_cluster_s_own_control_group() -> None:
