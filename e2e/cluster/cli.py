@@ -10,7 +10,6 @@ from typing import Protocol
 
 import click
 
-from e2e.cluster.images import ImageError
 from e2e.cluster.kind import KindCluster
 from e2e.cluster.layout import layout
 from e2e.cluster.lifecycle import NativeCluster
@@ -126,6 +125,6 @@ def main() -> None:
     """Run the program; what fails is told in words, with exit code 1."""
     try:
         program()
-    except (Failed, ImageError) as error:
+    except Failed as error:
         click.echo(str(error), err=True)
         sys.exit(1)

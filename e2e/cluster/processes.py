@@ -32,7 +32,7 @@ class Started:
     @property
     def alive(self) -> bool:
         """Whether it is still there, and not only waiting to be collected."""
-        return start_time(self.pid) == self.began
+        return bool(self.began) and start_time(self.pid) == self.began
 
 
 class Processes:

@@ -162,3 +162,11 @@ def test_an_old_go_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(golang, "_installed", lambda: [old])
 
     assert golang.go() == cached / "bin" / "go"
+
+
+def test_kind_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("E2E_CLUSTER", "kind")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(Failed, match="E2E_CLUSTER=kind needs `docker`, which is not on the PATH"):
+        cluster().up()
