@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster import credentials, mounts, network, requirements
-from e2e.cluster.components import Component, components, configuration_files
+from e2e.cluster.components import Component, components
+from e2e.cluster.configuration import configuration_files
 from e2e.cluster.containers import Containers
 from e2e.cluster.control_groups import ControlGroups
 from e2e.cluster.kubectl import Kubectl

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster.components import Component, components, configuration_files
+from e2e.cluster.components import Component, components
+from e2e.cluster.configuration import configuration_files
 from e2e.cluster.layout import Layout, layout
 from e2e.cluster.workload import MANIFESTS
 
