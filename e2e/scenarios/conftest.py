@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from e2e.cluster.cli import Cluster, cluster
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.progress import Failed
+
+_USED = pytest.StashKey[Kubectl]()
+"""The kubectl of a scenario, or of a file."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failure what its namespace held: that is gone afterwards."""
+    report = yield
+    if report.failed:
+        used = [node.stash[_USED] for node in item.listchain() if _USED in node.stash]
+        report.sections += [section for kubectl in used for section in _seen(kubectl)]
+    return report
+
+
+def _seen(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
+    def told(*words: str) -> str:
+        try:
+            return kubectl(*words)
+        except Failed as error:
+            return str(error)
+
+    yield "pods", told("get", "pods", "--output=wide")
+    yield "events", told("events")
+    for name in told("get", "pods", "--output=name").split():
+        yield f"log of {name}", told("logs", name, "--all-containers", "--prefix", "--tail=40")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +59,22 @@ def administrator(running: Cluster) -> Kubectl:
 @pytest.fixture
 def kubectl(request: pytest.FixtureRequest, administrator: Kubectl) -> Iterator[Kubectl]:
     """kubectl in a namespace of its own that enforces PodSecurity `restricted`; removed with all it holds."""
-    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    with _namespace(administrator, request.node.name) as own:
+        request.node.stash[_USED] = own
+        yield own
+
+
+@pytest.fixture(scope="module")
+def shared_kubectl(request: pytest.FixtureRequest, administrator: Kubectl) -> Iterator[Kubectl]:
+    """The same for all scenarios of a file, for what takes long to create and is only looked at."""
+    with _namespace(administrator, request.node.name.rpartition("/")[2].removesuffix(".py")) as own:
+        request.node.stash[_USED] = own
+        yield own
+
+
+@contextmanager
+def _namespace(administrator: Kubectl, purpose: str) -> Iterator[Kubectl]:
+    words = re.sub(r"[^a-z0-9]+", "-", purpose.removeprefix("test_").lower())
     name = f"{words[:40].strip('-')}-{uuid.uuid4().hex[:5]}"
     labels = {
         "pod-security.kubernetes.io/enforce": "restricted",
@@ -38,5 +83,7 @@ def kubectl(request: pytest.FixtureRequest, administrator: Kubectl) -> Iterator[
     administrator.create(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
     )
-    yield Kubectl(administrator.kubeconfig, namespace=name)
-    administrator("delete", "namespace", name, "--wait=false")
+    try:
+        yield Kubectl(administrator.kubeconfig, namespace=name)
+    finally:
+        administrator("delete", "namespace", name, "--wait=false")

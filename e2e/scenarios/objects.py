@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 __all__ = [
+    "Object",
     "container",
     "pod",
     "pod_spec",

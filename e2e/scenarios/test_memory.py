@@ -30,10 +30,13 @@ def test_a_container_over_its_limit_is_killed_for_memory(kubectl: Kubectl) -> No
     assert (ended.reason, ended.exit_code, ended.log) == ("OOMKilled", 137, "grows\n")
 
 
-@pytest.mark.parametrize(("memory", "reason", "log"), [
-    ("64Mi", "OOMKilled", "writes\n"),
-    ("256Mi", "Completed", "writes\nwritten\n"),
-])
+@pytest.mark.parametrize(
+    ("memory", "reason", "log"),
+    [
+        ("64Mi", "OOMKilled", "writes\n"),
+        ("256Mi", "Completed", "writes\nwritten\n"),
+    ],
+)
 def test_what_lies_in_shared_memory_counts_as_memory(
     kubectl: Kubectl, memory: str, reason: str, log: str
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_name_that_is_no_services_is_not_resolved(kubectl: Kubectl) -> None:
     assert json.loads(wait_until_ended(kubectl, "client").log) == {"nothing": None, "example.org": None}
 
 
+@pytest.mark.smoke
 def test_a_pod_calls_the_api_as_its_service_account(kubectl: Kubectl) -> None:
     kubectl("create", "serviceaccount", "reader")
     kubectl("create", "role", "reads-pods", "--verb=list", "--resource=pods")

@@ -14,8 +14,10 @@ from e2e.scenarios.objects import pod, pod_spec, python, sidecar
 
 FINALIZER = "vaportrail.dev/e2e-reads-the-status"
 WORK = """
-import signal, sys, time
+import pathlib, signal, sys, time
 
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+pathlib.Path("/tmp/works").touch()
 if sys.argv[1:]:
     signal.sigwait({signal.SIGTERM})
 with open("/tmp/spool", "w") as spool:
@@ -24,28 +26,32 @@ with open("/tmp/spool", "w") as spool:
         time.sleep(0.1)
     print("end", file=spool)
 """
-"""Writes its last lines, once it is told to end where an argument says so."""
+"""Takes a second to write what it has; with an argument it begins when it is told to end."""
 DRAIN = """
 import json, pathlib, signal, time
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-pathlib.Path("/tmp/ready").touch()
+pathlib.Path("/tmp/drains").touch()
 signal.sigwait({signal.SIGTERM})
-there = pathlib.Path("/tmp/spool").read_text().split()
 shipped = []
-for line in there:
+for line in pathlib.Path("/tmp/spool").read_text().split():
     time.sleep(0.2)
     shipped.append(line)
 pathlib.Path("/dev/termination-log").write_text(json.dumps(shipped))
 """
 """Ships what is there when it is told to end, as slowly as a network may be."""
-"""Ships what lies there when it is told to end; ready when it would notice that."""
 EVERYTHING = [*map(str, range(10)), "end"]
 
 
 def _pod(*arguments: str, **metadata: Any) -> dict[str, Any]:
-    drain = sidecar(python("drain", DRAIN, startupProbe={"exec": {"command": ["ls", "/tmp/ready"]}, "periodSeconds": 1}))
-    return pod("both", pod_spec(python("main", WORK, *arguments), sidecars=(drain,)), **metadata)
+    """Return the pod `both`; it is ready when both would notice that they are told to end."""
+    work = python("main", WORK, *arguments, readinessProbe=_exists("/tmp/works"))
+    drain = sidecar(python("drain", DRAIN, startupProbe=_exists("/tmp/drains")))
+    return pod("both", pod_spec(work, sidecars=(drain,)), **metadata)
+
+
+def _exists(path: str) -> dict[str, Any]:
+    return {"exec": {"command": ["ls", path]}, "periodSeconds": 1}
 
 
 @pytest.fixture
