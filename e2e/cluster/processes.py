@@ -77,6 +77,14 @@ class Processes:
         read = ((file.name, file.read_text().split()) for file in self._layout.processes.iterdir())
         return [Started(name, int(words[0]), words[1]) for name, words in read if len(words) == 2]
 
+    def get(self, name: str) -> Started:
+        """Return a component that was started.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return {started.name: started for started in self.all()}[name]
+
     def alive(self, name: str) -> bool:
         """Say whether a component runs."""
         return any(started.alive for started in self.all() if started.name == name)

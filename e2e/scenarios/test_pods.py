@@ -18,8 +18,9 @@ import json, socket, sys
 def address(name):
     try:
         return socket.gethostbyname(name)
-    except socket.gaierror:
-        return None
+    except socket.gaierror as error:
+        # Anything else, such as "temporary failure", is worth another try to a client.
+        return None if error.errno == socket.EAI_NONAME else str(error)
 
 print(json.dumps({name: address(name) for name in sys.argv[1:]}))
 """

@@ -10,13 +10,14 @@ import (
 	_ "github.com/coredns/coredns/plugin/loop"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
+	_ "github.com/coredns/coredns/plugin/template"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 )
 
 func init() {
-	dnsserver.Directives = []string{"reload", "health", "ready", "errors", "cache", "loadbalance", "loop", "kubernetes"}
+	dnsserver.Directives = []string{"reload", "health", "ready", "errors", "cache", "loadbalance", "loop", "kubernetes", "template"}
 }
 
 func main() {
