@@ -21,6 +21,9 @@ __all__ = ["Cluster", "cluster", "main"]
 class Cluster(Protocol):
     """What the program and the scenarios do with a cluster, whichever it is made of."""
 
+    def prepare(self) -> None:
+        """Install and build everything that a cluster needs, and make none."""
+
     def up(self) -> None:
         """Bring it up; does nothing to what is up."""
 

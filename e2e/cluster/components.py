@@ -111,6 +111,8 @@ def _api_server(layout: Layout, path: Path) -> Component:
         f"--token-auth-file={keys / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC",
         "--allow-privileged=true",
+        f"--kubelet-client-certificate={keys / 'kubelet-client.crt'}",
+        f"--kubelet-client-key={keys / 'kubelet-client.key'}",
         "--kubelet-preferred-address-types=InternalIP",
         "--enable-admission-plugins=NodeRestriction",
     )
@@ -162,12 +164,12 @@ def _kubelet(layout: Layout, path: Path) -> Component:
         f"--root-dir={layout.state / 'kubelet'}",
         f"--cert-dir={layout.state / 'kubelet' / 'pki'}",
     )
-    return Component("kubelet", command)
+    return Component("kubelet", command, Probe(f"http://{layout.node_address}:10248/healthz"))
 
 
 def _proxy(layout: Layout, path: Path) -> Component:
     command = (str(path), f"--config={layout.configuration / 'kube-proxy.yaml'}")
-    return Component("kube-proxy", command)
+    return Component("kube-proxy", command, Probe(f"http://{layout.node_address}:10256/livez"))
 
 
 def _kuberay(layout: Layout, path: Path) -> Component:

@@ -72,9 +72,12 @@ def _kubelet_configuration(layout: Layout) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        # Its port is reached from inside the network namespace only.
-        "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
-        "authorization": {"mode": "AlwaysAllow"},
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(layout.credentials / "kubelet-client.crt")},
+        },
+        "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{layout.name}",
         "clusterDNS": [layout.dns_address],
@@ -87,6 +90,7 @@ def _kubelet_configuration(layout: Layout) -> dict[str, Any]:
             "nodefs.inodesFree": "1%",
         },
         "failSwapOn": False,
+        "healthzBindAddress": layout.node_address,
         "imageGCHighThresholdPercent": 100,
         "maxPods": 200,
         "oomScoreAdj": 0,

@@ -37,13 +37,31 @@ class Containers:
         return bool(old)
 
     def load(self, tag: str, archive: Path) -> None:
-        """Make an image available to pods; does nothing where this very archive was loaded before."""
-        loaded = json.loads(self._loaded.read_text()) if self._loaded.exists() else {}
-        if loaded.get(tag) == archive.name and tag in self._ctr("images", "list", "--quiet").split():
-            return
+        """Make an image available to pods.
+
+        Raises:
+            Failed: it is no archive, or holds no image of that name.
+        """
+        loaded = self._read()
+        loaded.pop(tag, None)
+        self._loaded.write_text(json.dumps(loaded, indent=1))
         with step(f"loading {tag}"):
-            self._ctr("images", "import", str(archive))
-        self._loaded.write_text(json.dumps({**loaded, tag: archive.name}, indent=1))
+            told = self._ctr("images", "import", str(archive))
+        if not self._has(tag):
+            raise Failed(f"{archive} holds no image {tag}:\n{told}")
+
+    def load_once(self, tag: str, archive: Path) -> None:
+        """Load an image unless the archive of this name, which has its key, was loaded before."""
+        if self._read().get(tag) == archive.name and self._has(tag):
+            return
+        self.load(tag, archive)
+        self._loaded.write_text(json.dumps({**self._read(), tag: archive.name}, indent=1))
+
+    def _read(self) -> dict[str, str]:
+        return dict(json.loads(self._loaded.read_text())) if self._loaded.exists() else {}
+
+    def _has(self, tag: str) -> bool:
+        return tag in self._ctr("images", "list", "--quiet").split()
 
     def _ctr(self, *words: str) -> str:
         return command("ctr", "--address", self._layout.containerd_socket, "--namespace", "k8s.io", *words)

@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+from e2e.cluster.progress import Failed
+
 __all__ = ["ControlGroups"]
 
 _MOUNT = Path("/sys/fs/cgroup")
@@ -22,15 +24,26 @@ class ControlGroups:
         self._roots = [hierarchy / name for hierarchy in _hierarchies()]
 
     def create(self) -> None:
-        """Make the groups; does nothing to those that are there."""
-        for root in self._roots:
-            (root / _COMPONENTS).mkdir(parents=True, exist_ok=True)
-            for group in (root, root / _COMPONENTS):
-                _inherit_cpus(group)
-        if _unified():
-            enabled = " ".join(f"+{name}" for name in (_MOUNT / "cgroup.controllers").read_text().split())
-            for group in (_MOUNT, _MOUNT / self.name):
-                (group / "cgroup.subtree_control").write_text(enabled)
+        """Make the groups; does nothing to those that are there.
+
+        Raises:
+            Failed: there are none here, or they can't be written to.
+        """
+        if not self._roots:
+            raise Failed(f"there are no control groups at {_MOUNT}: this container was started without them")
+        try:
+            for root in self._roots:
+                (root / _COMPONENTS).mkdir(parents=True, exist_ok=True)
+                for group in (root, root / _COMPONENTS):
+                    _inherit_cpus(group)
+            if _unified():
+                for group in (_MOUNT, _MOUNT / self.name):
+                    _enable(group, (group / "cgroup.controllers").read_text().split())
+        except OSError as error:
+            raise Failed(
+                f"{error.filename}: {error.strerror}; the cluster needs control groups that it may write to: "
+                "run it on the machine itself, or in a container that was given them"
+            ) from error
 
     def enter(self) -> None:
         """Move the calling process into the group of the components; its children follow."""
@@ -41,18 +54,18 @@ class ControlGroups:
         """Return the pids of every process in the groups and below them."""
         found: set[int] = set()
         for root in self._roots:
-            for file in root.rglob("cgroup.procs"):
+            for folder, _, _ in os.walk(root):
                 try:
-                    found |= {int(pid) for pid in file.read_text().split()}
+                    found |= {int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()}
                 except OSError:  # the group went away meanwhile
                     continue
-        return found
+        return found - {0}  # what is in another pid namespace is told as 0
 
     def kill(self) -> None:
         """End every process in the groups at once, those that are started meanwhile too.
 
         Raises:
-            TimeoutError: some could not be ended in 20 seconds.
+            Failed: some could not be ended in 20 seconds.
         """
         deadline = time.monotonic() + _PATIENCE
         while left := self.processes():
@@ -62,7 +75,7 @@ class ControlGroups:
                 except ProcessLookupError:
                     continue
             if time.monotonic() > deadline:
-                raise TimeoutError(f"these processes can't be ended: {sorted(left)}")
+                raise Failed(f"these processes can't be ended: {sorted(left)}")
             time.sleep(0.02)
 
     def remove(self) -> None:
@@ -80,7 +93,15 @@ def _unified() -> bool:
 def _hierarchies() -> list[Path]:
     if _unified():
         return [_MOUNT]
-    return sorted(path for path in _MOUNT.iterdir() if path.is_dir() and not path.is_symlink())
+    found = (file.parent for file in _MOUNT.glob("*/cgroup.procs"))
+    return sorted(path for path in found if not path.is_symlink())
+
+
+def _enable(group: Path, controllers: list[str]) -> None:
+    already = (group / "cgroup.subtree_control").read_text().split()
+    for name in controllers:
+        if name not in already:
+            (group / "cgroup.subtree_control").write_text(f"+{name}")
 
 
 def _inherit_cpus(group: Path) -> None:

@@ -12,7 +12,7 @@ __all__ = ["create"]
 
 
 def create(layout: Layout) -> None:
-    """Write what signs ServiceAccount tokens, the administrator's token, and the kubeconfig with it.
+    """Write the keys of ServiceAccount tokens, the API server's client certificate, and the kubeconfig.
 
     The API server's certificate is made by itself, under the name that the kubeconfig gives as its authority.
     Where they are there already, nothing is changed.
@@ -23,6 +23,11 @@ def create(layout: Layout) -> None:
     key, public = folder / "service-accounts.key", folder / "service-accounts.pub"
     command("openssl", "genrsa", "-out", key, "2048")
     command("openssl", "rsa", "-in", key, "-pubout", "-out", public)
+    # Its own authority: the one certificate with which the kubelet lets anybody in.
+    client = folder / "kubelet-client"
+    subject = ("-subj", "/O=system:masters/CN=kube-apiserver", "-days", "365")
+    request = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject)
+    command(*request, "-keyout", f"{client}.key", "-out", f"{client}.crt")
     token = secrets.token_hex(24)
     tokens = folder / "tokens.csv"
     tokens.touch(mode=0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ from e2e.cluster.progress import command, step
 __all__ = ["MINIMUM", "TOOLCHAIN", "environment", "go"]
 
 MINIMUM = (1, 26)
-TOOLCHAIN = "v0.0.1-go1.26.8.linux-amd64"
+_MACHINE = {"aarch64": "arm64"}.get(platform.machine(), "amd64")
+TOOLCHAIN = f"v0.0.1-go1.26.8.linux-{_MACHINE}"
 """The version of the module `golang.org/toolchain` that is installed where there is no new enough Go."""
 
 

@@ -22,11 +22,16 @@ class KindCluster:
     def __init__(self) -> None:
         self._folder = layout().state.with_name("kind")
 
-    def up(self) -> None:
-        """Bring it up, with KubeRay, the S3 server and our images; does nothing to what is up."""
+    def prepare(self) -> None:
+        """Build everything that a cluster needs, and make none."""
         for program in ("docker", "kind"):
             if not shutil.which(program):
                 raise Failed(f"E2E_CLUSTER=kind needs `{program}`, which is not on the PATH")
+        list(workload(dns=False).images())
+
+    def up(self) -> None:
+        """Bring it up, with KubeRay, the S3 server and our images; does nothing to what is up."""
+        self.prepare()
         what = workload(dns=False)
         if _NAME not in command("kind", "get", "clusters").split():
             self._folder.mkdir(parents=True, exist_ok=True)

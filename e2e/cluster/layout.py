@@ -86,6 +86,11 @@ class Layout:
         return self.state / "processes"
 
     @property
+    def mounts(self) -> Path:
+        """The file that stands for the cluster's mount namespace."""
+        return self.state / "namespaces" / "mounts"
+
+    @property
     def containerd_socket(self) -> Path:
         """The container runtime's socket."""
         return self.state / "containerd.sock"

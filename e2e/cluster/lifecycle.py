@@ -16,7 +16,7 @@ from e2e.cluster.containers import Containers
 from e2e.cluster.control_groups import ControlGroups
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.layout import Layout
-from e2e.cluster.parts import path_of
+from e2e.cluster.parts import PARTS, build, path_of
 from e2e.cluster.processes import Processes
 from e2e.cluster.progress import Failed, step
 from e2e.cluster.readiness import answers, await_true
@@ -37,6 +37,17 @@ class NativeCluster:
         self._groups = ControlGroups(layout.name)
         self._containers = Containers(layout)
 
+    def prepare(self) -> None:
+        """Install and build everything that a cluster needs, and make none; long where nothing is built yet.
+
+        Raises:
+            Failed: this is not the place for a cluster, or something could not be built.
+        """
+        requirements.install(requirements.NODE)
+        for part in PARTS:
+            build(part)
+        list(workload().images())
+
     def up(self) -> None:
         """Bring the cluster up; returns when it can be used.
 
@@ -50,11 +61,12 @@ class NativeCluster:
         with self._alone():
             every = components(self.layout, path_of)
             what = workload(control_plane=self.layout.control_plane)
-            if not (network.exists(self.layout) and any(each.alive for each in self.processes.all())):
+            new = not (network.exists(self.layout) and any(each.alive for each in self.processes.all()))
+            if new:
                 self._remove()
                 self._prepare()
             with step("cluster" if not self.layout.control_plane else "control plane"):
-                self._start(every, what)
+                self._start(every, what, new=new)
 
     def down(self) -> None:
         """End every process of the cluster and remove what it made; logs stay until the next one.
@@ -67,13 +79,12 @@ class NativeCluster:
             self._remove()
 
     def status(self) -> dict[str, bool]:
-        """Return every component that was started, and whether it runs and answers."""
+        """Return every component, and whether it runs and answers; nothing where there is no cluster."""
         if not self.layout.processes.is_dir():
             return {}
-        probes = {each.name: each.probe for each in components(self.layout, path_of)}
         return {
-            each.name: each.alive and ((probe := probes.get(each.name)) is None or answers(probe))
-            for each in sorted(self.processes.all(), key=lambda started: started.name)
+            each.name: self.processes.alive(each.name) and (each.probe is None or answers(each.probe))
+            for each in components(self.layout, path_of)
         }
 
     def kubeconfig(self) -> Path:
@@ -94,7 +105,8 @@ class NativeCluster:
 
     def load(self, tag: str, archive: Path) -> None:
         """Make an image of a docker-archive available to pods."""
-        self._containers.load(tag, archive)
+        with self._alone():
+            self._containers.load(tag, archive)
 
     def _prepare(self) -> None:
         layout = self.layout
@@ -110,17 +122,18 @@ class NativeCluster:
         layout.credentials.chmod(0o700)
         self._groups.create()
         network.create(layout)
+        mounts.create(layout)
         credentials.create(layout)
         for name, content in configuration_files(layout).items():
             file = layout.configuration / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(content if isinstance(content, str) else json.dumps(content, indent=1))
 
-    def _start(self, every: list[Component], what: Workload) -> None:
+    def _start(self, every: list[Component], what: Workload, *, new: bool) -> None:
         first, second, third = ([each for each in every if each.stage == stage] for stage in (0, 1, 2))
         self._run(first)
         if not self.layout.control_plane:
-            self._load_images(what)
+            self._load_images(what, new=new)
         self._await(first)
         self._run(second)
         kubectl = Kubectl(self.layout.kubeconfig)
@@ -141,20 +154,20 @@ class NativeCluster:
                 watched = [each.name]
                 await_true(each.name, lambda: answers(probe), self.processes, watched, deadline=_DEADLINE)  # noqa: B023
 
-    def _load_images(self, what: Workload) -> None:
+    def _load_images(self, what: Workload, *, new: bool) -> None:
         name = "containerd"
         await_true(name, self._containers.answers, self.processes, [name], deadline=_DEADLINE)
-        if not self.processes.alive("kubelet") and self._containers.forget():
+        if new and self._containers.forget():
             again = next(each for each in components(self.layout, path_of) if each.name == name)
             self.processes.stop(name, grace=_GRACE)
             self._run([again])
             await_true(name, self._containers.answers, self.processes, [name], deadline=_DEADLINE)
         for tag, archive in what.images():
-            self._containers.load(tag, archive)
+            self._containers.load_once(tag, archive)
 
     def _remove(self) -> None:
         self._groups.kill()
-        mounts.remove_below(self.layout.state)
+        mounts.remove(self.layout)
         network.remove(self.layout)
         self._groups.remove()
         if not self.layout.state.exists():
@@ -166,8 +179,15 @@ class NativeCluster:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Let one process at a time change the cluster."""
-        self.layout.state.parent.mkdir(parents=True, exist_ok=True)
-        with (self.layout.state.parent / f".{self.layout.name}.lock").open("w") as lock:
+        """Let one process at a time change the cluster; there is one of a name, whatever its folder."""
+        state = str(self.layout.state)
+        with Path("/run", f"{self.layout.name}.lock").open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            owner = lock.read()
+            if owner not in ("", state) and network.exists(self.layout):
+                raise Failed(f"there is a cluster with E2E_STATE={Path(owner).parent}: take that down first")
+            lock.truncate(0)
+            lock.write(state)
+            lock.flush()
             yield

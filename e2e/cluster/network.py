@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any
 
 from e2e.cluster.layout import Layout
@@ -22,10 +23,10 @@ def create(layout: Layout) -> None:
     """Make the network namespace, with a link to this machine and routes to its pods and Services.
 
     Bridges, chains of iptables, routes and sysctls of the cluster are all inside, and go with it. There is
-    no route from it to anywhere but this machine.
+    no route from it to anywhere but this machine's end of the link.
 
     Raises:
-        Failed: this machine already has a route to one of the networks.
+        Failed: this machine already has a route to one of the networks, or its name server is in one.
     """
     for network in (layout.link, layout.pods, layout.services):
         _refuse_taken(network)
@@ -41,8 +42,9 @@ def create(layout: Layout) -> None:
     command("ip", "netns", "exec", layout.name, "sysctl", "-qw", "net.ipv4.ip_forward=1")
     for network in (layout.pods, layout.services):
         command("ip", "route", "add", str(network), "via", layout.node_address, "dev", outside)
-        # Without any route to a Service's address, a connection from the node itself has no source address.
-    command(*within, "route", "add", "default", "via", layout.host_address, "dev", inside)
+    # Without any route to a Service's address, a connection from the node itself has no source address.
+    command(*within, "route", "add", str(layout.services), "via", layout.host_address, "dev", inside)
+    command(*within, "route", "add", "unreachable", "default")
 
 
 def remove(layout: Layout) -> None:
@@ -59,6 +61,10 @@ def remove(layout: Layout) -> None:
 
 
 def _refuse_taken(network: IPv4Network) -> None:
+    for line in Path("/etc/resolv.conf").read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["nameserver"] and ":" not in words[1] and IPv4Address(words[1]) in network:
+            raise Failed(f"this machine's name server {words[1]} is in {network}, which the cluster needs")
     routes: list[dict[str, Any]] = json.loads(command("ip", "-json", "-4", "route", "show", "table", "all"))
     for route in routes:
         if route["dst"] == "default" or route.get("type") in ("broadcast", "multicast"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from e2e.cluster.cache import building, cache_root, kept, key_of
-from e2e.cluster.golang import environment, go
+from e2e.cluster.golang import TOOLCHAIN, environment, go
 from e2e.cluster.progress import command, step
 
 __all__ = ["KUBERNETES", "PARTS", "Part", "build", "path_of"]
@@ -84,7 +84,9 @@ def path_of(program: str) -> Path:
 
 
 def _key(part: Part) -> str:
-    told = f"{part.packages}{part.defines}{part.files}"
+    # The whole environment is not part of it: builds are static, and go.sum fixes what goes into them.
+    flags = [environment()[name] for name in ("CGO_ENABLED", "GOFLAGS")]
+    told = f"{part.packages}{part.defines}{part.files}{flags}{TOOLCHAIN}"
     return key_of([SOURCES / part.name], extra=told)
 
 

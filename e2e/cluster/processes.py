@@ -53,15 +53,15 @@ class Processes:
         log = layout.logs / f"{name}.log"
         with log.open("a") as output:
             output.write(f"$ {' '.join(map(str, command))}\n")
-        # Not `ip netns exec`: it gives each its own mounts, and kubelet and container runtime share theirs.
-        enter = ("nsenter", f"--net=/run/netns/{layout.name}")
+        enter = ("nsenter", f"--net=/run/netns/{layout.name}", f"--mount={layout.mounts}")
         told = subprocess.run(
             ["sh", "-c", _DETACHED, log, *enter, *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-            env={**os.environ, **(env or {})},
+            # Nothing else of this process's: a proxy or a setting of etcd's would be taken for theirs.
+            env={"PATH": os.environ["PATH"], "HOME": str(layout.state), **(env or {})},
             preexec_fn=self._groups.enter,
             cwd=layout.state,
         )

@@ -11,7 +11,13 @@ from e2e.cluster.progress import Failed, command, step
 
 __all__ = ["CONTROL_PLANE", "NODE", "install", "missing_capabilities"]
 
-CONTROL_PLANE = {"ip": "iproute2", "nsenter": "util-linux", "openssl": "openssl", "sysctl": "procps"}
+CONTROL_PLANE = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "mount": "mount",
+    "openssl": "openssl",
+    "sysctl": "procps",
+}
 """The programs that the control plane needs, with Debian's package of each."""
 
 NODE = {
@@ -21,7 +27,6 @@ NODE = {
     "iptables": "iptables",
     "conntrack": "conntrack",
     "/usr/lib/cni/ptp": "containernetworking-plugins",
-    "mount": "mount",
     "buildah": "buildah",
     "mmdebstrap": "mmdebstrap",
 }
@@ -53,6 +58,8 @@ def install(programs: dict[str, str]) -> None:
     with step(f"installing {' '.join(packages)}"):
         command("apt-get", "update", "-qq", env=quiet)
         command("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, env=quiet)
+    if lost := [name for name in programs if not _there(name)]:
+        raise Failed(f"installed, and not found: {', '.join(lost)}; is /usr/sbin on the PATH?")
 
 
 def missing_capabilities(status: str) -> Collection[str]:

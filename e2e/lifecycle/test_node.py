@@ -36,6 +36,17 @@ def test_down_after_a_killed_part_of_the_node_leaves_nothing(before: Machine, na
     assert differences(before, machine()) == {}
 
 
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_up_starts_a_killed_part_of_the_node_again(before: Machine, name: str) -> None:
+    chosen = NativeCluster(layout())
+    chosen.up()
+    kill(chosen.processes.get(name))
+
+    chosen.up()
+
+    assert all(chosen.status().values())
+
+
 def test_up_after_the_loss_of_all_processes_is_a_new_cluster(before: Machine) -> None:
     chosen = NativeCluster(layout())
     chosen.up()

@@ -41,7 +41,8 @@ def open_bucket(endpoint: str) -> S3Store:
     # The bucket's own URL is the empty key of its store: signing it makes a valid PUT.
     url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
     try:
-        urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=30).close()
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        direct.open(urllib.request.Request(url, method="PUT"), timeout=30).close()
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.CONFLICT:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -128,8 +129,10 @@ def test_what_is_posted_before_a_collector_is_told_to_end_is_stored_and_acknowle
     sent = [make_span(f"span {number}") for number in range(8)]
     posts = [begin_post(address, span) for span in sent]
 
-    kubectl("delete", "pod", "collector")
+    kubectl("delete", "pod", "collector", "--wait=false")
 
+    answered, _, _ = select.select([each.sock for each in posts], [], [], 0)
+    assert answered == []
     assert [each.getresponse().status for each in posts] == [HTTPStatus.OK] * len(sent)
     assert bucket.lacks(sent) == []
 

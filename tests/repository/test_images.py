@@ -43,6 +43,7 @@ def last_stage(dockerfile: Path) -> list[str]:
 def versions(lock: Path) -> dict[tuple[str, str], str]:
     """Return the version of each package in a lock, by its name and the machines it is meant for."""
     found = re.findall(r"^([a-z0-9._-]+)==(\S+)(?: ; (.*?))? \\$", lock.read_text(), re.MULTILINE)
+    assert found, f"{lock} holds no package"
     return {(name, marker): version for name, version, marker in found}
 
 
