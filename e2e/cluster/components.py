@@ -126,6 +126,7 @@ def _controller_manager(layout: Layout, path: Path) -> Component:
         f"--service-account-private-key-file={layout.credentials / 'service-accounts.key'}",
         f"--root-ca-file={layout.credentials / 'apiserver.crt'}",
         f"--cluster-cidr={layout.pods}",
+        f"--flex-volume-plugin-dir={layout.volume_plugins}",
         "--allocate-node-cidrs=false",
         "--use-service-account-credentials=true",
     )

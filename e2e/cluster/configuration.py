@@ -98,6 +98,7 @@ def _kubelet_configuration(layout: Layout) -> dict[str, Any]:
         "serializeImagePulls": False,
         "shutdownGracePeriod": "0s",
         "syncFrequency": "10s",
+        "volumePluginDir": str(layout.volume_plugins),
     }
 
 

@@ -86,6 +86,11 @@ class Layout:
         return self.state / "processes"
 
     @property
+    def volume_plugins(self) -> Path:
+        """A folder that controller manager and kubelet insist on, and nobody fills."""
+        return self.state / "volume-plugins"
+
+    @property
     def mounts(self) -> Path:
         """The file that stands for the cluster's mount namespace."""
         return self.state / "namespaces" / "mounts"

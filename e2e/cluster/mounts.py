@@ -12,7 +12,6 @@ __all__ = ["FOLDERS", "TUNABLES", "below", "create", "remove"]
 FOLDERS = (
     "/opt/containerd",
     "/run/containerd",
-    "/usr/libexec/kubernetes",
     "/var/lib/cni",
     "/var/lib/kubelet",
     "/var/log/containers",

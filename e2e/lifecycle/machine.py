@@ -19,7 +19,14 @@ __all__ = ["Machine", "differences", "kill", "machine"]
 Machine = dict[str, list[str]]
 """What is there, by kind."""
 
-_OUTSIDE = (*FOLDERS, "/etc/cni", "/etc/containerd", "/run/netns", "/var/run/secrets")
+_OUTSIDE = (
+    *FOLDERS,
+    "/usr/libexec/kubernetes",
+    "/etc/cni",
+    "/etc/containerd",
+    "/run/netns",
+    "/var/run/secrets",
+)
 """Folders that a node's programs are known to write to."""
 
 
