@@ -70,14 +70,13 @@ def building(target: Path) -> Iterator[Path | None]:
             _remove(part)
 
 
-def kept(folder: Path, name: str, *, generations: int = 3) -> list[Path]:
-    """Remove all but the most recently used `generations` of what is called `name-<key>`; return those."""
+def kept(folder: Path, name: str, *, generations: int = 3) -> None:
+    """Remove all but the most recently used `generations` of what is called `name-<key>`."""
     found = sorted(
         folder.glob(f"{name}-????????????????*"), key=lambda path: path.stat().st_mtime, reverse=True
     )
     for old in found[generations:]:
         _remove(old)
-    return found[:generations]
 
 
 def _remove(path: Path) -> None:

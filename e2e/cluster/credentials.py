@@ -15,11 +15,8 @@ def create(layout: Layout) -> None:
     """Write the keys of ServiceAccount tokens, the API server's client certificate, and the kubeconfig.
 
     The API server's certificate is made by itself, under the name that the kubeconfig gives as its authority.
-    Where they are there already, nothing is changed.
     """
     folder = layout.credentials
-    if layout.kubeconfig.exists():
-        return
     key, public = folder / "service-accounts.key", folder / "service-accounts.pub"
     command("openssl", "genrsa", "-out", key, "2048")
     command("openssl", "rsa", "-in", key, "-pubout", "-out", public)

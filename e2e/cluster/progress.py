@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,6 @@ def command(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     text: str | None = None,
-    accept: Sequence[int] = (0,),
 ) -> str:
     """Run a command and return its standard output.
 
@@ -40,17 +39,16 @@ def command(
         cwd: where to run it.
         env: its whole environment; by default this process's.
         text: its standard input; by default nothing.
-        accept: the exit codes that are no failure.
 
     Raises:
-        Failed: it cannot be started, or ended with another exit code; with the end of what it printed.
+        Failed: it cannot be started, or ended with another exit code than 0; with the end of what it printed.
     """
     line = [str(word) for word in words]
     try:
         done = subprocess.run(line, cwd=cwd, env=env, input=text or "", capture_output=True, text=True)
     except OSError as error:
         raise Failed(f"{line[0]} cannot be run: {error.strerror}") from error
-    if done.returncode not in accept:
+    if done.returncode:
         printed = (done.stdout[-4000:] + done.stderr).strip().splitlines()[-_TAIL:]
         raise Failed("\n".join([f"failed with {done.returncode}: {' '.join(line)[:400]}", *printed]))
     return done.stdout
