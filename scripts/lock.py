@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "runner/pyproject.toml"
+OPERATOR = "operator/pyproject.toml"
 EVERYTHING = "requirements.txt"
 
 
@@ -28,9 +29,9 @@ class Lock:
 LOCKS = (
     Lock("requirements-setup.txt", ("requirements-setup.in",)),
     Lock(EVERYTHING, ("requirements.in", PROJECT), extras=("run",)),
-    Lock("requirements-dev.txt", ("requirements-dev.in", PROJECT), extras=("run",)),
+    Lock("requirements-dev.txt", ("requirements-dev.in", PROJECT, OPERATOR), extras=("run",)),
     Lock("requirements-build.txt", ("requirements-build.in",), agrees_with=(EVERYTHING,)),
-    Lock("requirements-operator.txt", (PROJECT,), agrees_with=(EVERYTHING,)),
+    Lock("requirements-operator.txt", (PROJECT, OPERATOR), agrees_with=(EVERYTHING,)),
     Lock("requirements-runner.txt", (PROJECT,), extras=("run", "cluster"), agrees_with=(EVERYTHING,)),
     Lock(
         "examples/mnist/requirements.txt",
@@ -44,7 +45,7 @@ def main() -> int:
     for lock in LOCKS:
         command = [
             sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-            "--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links",
+            "--python-version", "3.11", "--no-emit-index-url", "--no-emit-package", "vaportrail", "--no-emit-find-links",
             "--custom-compile-command", "make lock", *sys.argv[1:],
         ]  # fmt: skip
         for extra in lock.extras:

@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed.txt"
+DISTRIBUTIONS = {"requirements.txt": ("runner",), "requirements-dev.txt": ("runner", "operator")}
+"""What of this repository each lock is for."""
 SUPERSETS = {"requirements.txt": "requirements-dev.txt"}
 
 
@@ -35,7 +37,8 @@ def main() -> int:
     run(str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-setup.txt")
     install = (str(PYTHON), "-m", "uv", "pip", "install", "--quiet")
     run(*install, "--require-hashes", "--compile-bytecode", "-r", lock)
-    run(*install, "--no-deps", "--no-build-isolation", "--editable", "runner")
+    for distribution in DISTRIBUTIONS[lock]:
+        run(*install, "--no-deps", "--no-build-isolation", "--editable", distribution)
     STAMP.write_text("\n".join([fingerprint(lock)]) + "\n")
     return 0
 
@@ -43,7 +46,8 @@ def main() -> int:
 def fingerprint(lock: str) -> str:
     """Return what says that a lock was installed as it is now."""
     digest = hashlib.sha256((ROOT / lock).read_bytes())
-    digest.update((ROOT / "runner" / "pyproject.toml").read_bytes())
+    for distribution in DISTRIBUTIONS[lock]:
+        digest.update((ROOT / distribution / "pyproject.toml").read_bytes())
     return f"{lock} {digest.hexdigest()}"
 
 

@@ -1,0 +1,264 @@
+"""The planner's two ends: the one frozen `Observed` that goes in, the `Plan` that comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import PipelineRunStatus
+
+__all__ = [
+    "Action",
+    "Component",
+    "Create",
+    "CreateTokens",
+    "Delete",
+    "DeleteRun",
+    "Kind",
+    "Note",
+    "ObjectSeen",
+    "Observed",
+    "OperatorSettings",
+    "Plan",
+    "PodSeen",
+    "SecretState",
+    "Sweep",
+    "Swept",
+    "Terminated",
+]
+
+RUN_UID_LABEL = "vaportrail.dev/run-uid"
+"""On everything that is made for a run; its value is the run's uid."""
+RUN_LABEL = "vaportrail.dev/run"
+COMPONENT_LABEL = "vaportrail.dev/component"
+
+Manifest = Mapping[str, Any]
+
+
+class Component(StrEnum):
+    """What a pod is to its run; the value of `vaportrail.dev/component`."""
+
+    RUNNER = "runner"
+    COLLECTOR = "collector"
+    HEAD = "head"
+    WORKER = "worker"
+    SEALER = "sealer"
+
+
+class Kind(StrEnum):
+    """The kinds of what the operator makes and removes."""
+
+    POD = "Pod"
+    SERVICE = "Service"
+    SECRET = "Secret"
+    RAY_CLUSTER = "RayCluster"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSettings:
+    """What the operator was installed with; from the chart's values, by environment variables.
+
+    Attributes:
+        operator_image: runs the sealer.
+        collector_image: runs the collector: an `otelcol-contrib`.
+        image_pull_policy: of those two.
+        image_pull_secrets: names, for those two.
+        version: of the operator.
+        collector_resources: of the collector's container.
+        sealer_resources: of the sealer's container.
+    """
+
+    operator_image: str
+    collector_image: str
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    version: str = ""
+    collector_resources: Manifest = field(default_factory=dict)
+    sealer_resources: Manifest = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """How a container ended."""
+
+    exit_code: int
+    reason: str
+    message: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """A pod of the run, reduced to what is decided by.
+
+    Attributes:
+        started_at: when its main container (the first) started.
+        terminated: how its main container ended; None while it has not.
+        drained_at: when the last of all its containers, sidecars included, ended; None until then.
+        waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
+            `Unschedulable`; None where nothing is known to be wrong.
+        image_id: the digest of its main container's image, as the kubelet says it.
+    """
+
+    name: str
+    uid: str
+    component: Component
+    created_at: datetime
+    deleting: bool = False
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"] = "Pending"
+    reason: str = ""
+    message: str = ""
+    scheduled_at: datetime | None = None
+    started_at: datetime | None = None
+    ready_at: datetime | None = None
+    ready: bool = False
+    terminated: Terminated | None = None
+    drained_at: datetime | None = None
+    waiting: tuple[str, str] | None = None
+    restarts: int = 0
+    image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSeen:
+    """Another object of the run: a Service or the RayCluster.
+
+    Attributes:
+        owned: whether its controller is this very run, by uid; what is not is never touched.
+        problem: what its controller says is wrong, such as KubeRay's `ReplicaFailure`; empty if nothing.
+    """
+
+    name: str
+    uid: str
+    created_at: datetime
+    deleting: bool = False
+    owned: bool = True
+    problem: str = ""
+
+
+class SecretState(StrEnum):
+    """What the operator knows of the run's Secret, which it may never read."""
+
+    UNKNOWN = "Unknown"
+    MADE = "Made"
+    GONE = "Gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The result of a live look for what is left of a run.
+
+    Attributes:
+        at: when.
+        left: `<Kind>/<name>` of all that was found, the sealer included.
+    """
+
+    at: datetime
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that a plan follows from.
+
+    Attributes:
+        run: the PipelineRun as last seen, with its status.
+        now: the time, of the operator's clock.
+        kuberay: whether the API server serves `rayclusters.ray.io`.
+        swept: the last live sweep since this operator started, or None; older than the last change
+            of what is observed, it counts for nothing.
+    """
+
+    run: PipelineRun
+    now: datetime
+    settings: OperatorSettings
+    kuberay: bool = True
+    ray_cluster: ObjectSeen | None = None
+    services: tuple[ObjectSeen, ...] = ()
+    pods: tuple[PodSeen, ...] = ()
+    secret: SecretState = SecretState.UNKNOWN
+    swept: Swept | None = None
+
+    def pod(self, component: Component) -> PodSeen | None:
+        """Return the run's pod of a component that has one."""
+        return next((pod for pod in self.pods if pod.component is component), None)
+
+    def pods_of(self, *components: Component) -> tuple[PodSeen, ...]:
+        """Return the run's pods of some components."""
+        return tuple(pod for pod in self.pods if pod.component in components)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTokens:
+    """Create the run's Secret with a random token under each key; one that exists is kept."""
+
+    manifest: Manifest
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create an object; one that exists and is this run's is kept.
+
+    Attributes:
+        guarded: only if a live read of the run shows the same uid and resourceVersion's status, no
+            deletion and no cancel: for what is expensive.
+    """
+
+    kind: Kind
+    manifest: Manifest
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete an object if it has this uid; of a Secret, whose uid is in its name, by name alone."""
+
+    kind: Kind
+    name: str
+    uid: str = ""
+    grace_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Look, live and by label, for what is left of the run; the next `Observed` has the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Delete the PipelineRun itself: its time to live is over."""
+
+
+Action = CreateTokens | Create | Delete | Sweep | DeleteRun
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A Kubernetes Event on the PipelineRun."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do: first the status is written, then the actions are carried out in their order.
+
+    Attributes:
+        status: all of the status as it should be; written only where it differs, with the run's
+            resourceVersion: a conflict ends the step before any action.
+        requeue_after: seconds until the run should be looked at again though nothing happens.
+        notes: Events, sent once the status is written.
+    """
+
+    status: PipelineRunStatus
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+    notes: tuple[Note, ...] = ()
