@@ -19,12 +19,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
     ("contract", "errors", "version"),
+    ("handover", "resources"),
     ("storage",),
     ("telemetry",),
     ("authoring",),
     ("record",),
     ("execution",),
     ("export",),
+    ("cluster",),
     ("cli",),
 )
 """From the bottom to the top: what is imported as a module is loaded lies strictly below."""

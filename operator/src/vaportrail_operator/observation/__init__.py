@@ -1,0 +1,1 @@
+"""From watch events and live reads to one frozen `Observed`."""

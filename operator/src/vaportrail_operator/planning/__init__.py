@@ -1,0 +1,1 @@
+"""Pure: from what is observed to what should be done."""

@@ -1,0 +1,1 @@
+"""The process: kopf as watch host, the work queue, probes, metrics."""

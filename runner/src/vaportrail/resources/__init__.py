@@ -1,0 +1,1 @@
+"""The Kubernetes resources of `vaportrail.dev/v1alpha1`, as models."""

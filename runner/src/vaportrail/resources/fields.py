@@ -1,0 +1,30 @@
+"""What the models of the resources have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+__all__ = ["GROUP", "VERSION", "KubernetesObject", "Model"]
+
+GROUP = "vaportrail.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+KubernetesObject = dict[str, Any]
+"""A piece of Kubernetes' own API, passed through as it is."""
+
+
+class Model(BaseModel):
+    """A part of a resource: camelCase outside, unknown fields refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
+    )
