@@ -45,8 +45,8 @@ def main() -> int:
     for lock in LOCKS:
         command = [
             sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes",
-            "--python-version", "3.11", "--no-emit-index-url", "--no-emit-package", "vaportrail", "--no-emit-find-links",
-            "--custom-compile-command", "make lock", *sys.argv[1:],
+            "--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links",
+            "--no-emit-package", "vaportrail", "--custom-compile-command", "make lock", *sys.argv[1:],
         ]  # fmt: skip
         for extra in lock.extras:
             command += ["--extra", extra]

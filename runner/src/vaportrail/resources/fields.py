@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 __all__ = ["GROUP", "VERSION", "KubernetesObject", "Model"]
 
-GROUP = "vaportrail.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
+GROUP: Final = "vaportrail.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = "vaportrail.dev/v1alpha1"
 
 KubernetesObject = dict[str, Any]
 """A piece of Kubernetes' own API, passed through as it is."""
