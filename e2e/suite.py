@@ -19,29 +19,32 @@ FOLDER = Path(__file__).parent
 
 @click.command()
 @click.option("--smoke", is_flag=True, help="The shortest way through: DNS, ServiceAccounts, a RayCluster.")
-def main(smoke: bool) -> None:
+@click.option("--comparison", is_flag=True, help="Instead of the scenarios: ten pairs against RayJob.")
+def main(smoke: bool, comparison: bool) -> None:
     """Run the end-to-end suite on a new cluster, and take that down again."""
     begun = time.monotonic()
     cold = not any((cache_root() / "parts").glob("kubernetes-*"))
     try:
-        failed = _run(smoke=smoke)
+        failed = _run(smoke=smoke, comparison=comparison)
     except Failed as error:
         raise click.ClickException(str(error)) from error
-    if not failed:
+    if not failed and not comparison:
         name = "e2e_smoke_s" if smoke else "e2e_cold_s" if cold else "e2e_warm_s"
         record_figure(name, time.monotonic() - begun, "s")
     sys.exit(int(failed))
 
 
-def _run(*, smoke: bool) -> bool:
+def _run(*, smoke: bool, comparison: bool) -> bool:
     """Run everything; says whether any scenario failed."""
     chosen = cluster()
     chosen.prepare()
     chosen.down()
     try:
         # First, so that what the very first cluster leaves on a machine is seen.
-        failed = False if smoke else _pytest(FOLDER / "lifecycle")
+        failed = False if smoke or comparison else _pytest(FOLDER / "lifecycle")
         chosen.up()
+        if comparison:
+            return _pytest(FOLDER / "comparison", "-s")
         return _pytest(FOLDER / "scenarios", *(["-m", "smoke"] if smoke else [])) or failed
     finally:
         chosen.down()

@@ -36,6 +36,9 @@ class Cluster(Protocol):
     def load(self, tag: str, archive: Path) -> None:
         """Make an image of a docker-archive available to pods."""
 
+    def kill(self, container: str) -> None:
+        """End a container by SIGKILL; `container` is its id at the runtime."""
+
     def kubeconfig(self) -> Path:
         """Return the path of the administrator's kubeconfig."""
 

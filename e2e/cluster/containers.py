@@ -57,6 +57,10 @@ class Containers:
         self.load(tag, archive)
         self._loaded.write_text(json.dumps({**self._read(), tag: archive.name}, indent=1))
 
+    def kill(self, container: str) -> None:
+        """End a container's first process by SIGKILL, as a lack of memory would."""
+        self._ctr("tasks", "kill", "--signal", "SIGKILL", container)
+
     def _read(self) -> dict[str, str]:
         return dict(json.loads(self._loaded.read_text())) if self._loaded.exists() else {}
 

@@ -45,10 +45,15 @@ class Image:
         return f"localhost/vaportrail/{self.name}:dev"
 
 
-_DISTRIBUTION = ("runner/LICENSE", "runner/README.md", "runner/pyproject.toml", "runner/src")
-_COMMON = (".dockerignore", "requirements-build.txt", "scripts/sbom.py", *_DISTRIBUTION)
+_PARTS = ("LICENSE", "README.md", "pyproject.toml", "src")
+_VAPORTRAIL, _VAPORTRAIL_OPERATOR = (
+    tuple(f"{folder}/{part}" for part in _PARTS) for folder in ("runner", "operator")
+)
+_COMMON = (".dockerignore", "requirements-build.txt", "scripts/sbom.py", *_VAPORTRAIL)
 _RUNNER = Image("runner", "Dockerfile.runner", ("requirements-runner.txt", *_COMMON))
-_OPERATOR = Image("operator", "Dockerfile.operator", ("requirements-operator.txt", *_COMMON))
+_OPERATOR = Image(
+    "operator", "Dockerfile.operator", ("requirements-operator.txt", *_COMMON, *_VAPORTRAIL_OPERATOR)
+)
 _MNIST = Image("mnist", "examples/mnist/Dockerfile", (".dockerignore", "examples/mnist"), on=_RUNNER)
 IMAGES = {image.name: image for image in (_RUNNER, _OPERATOR, _MNIST)}
 """Ours, by name; a later one may be built on an earlier one."""

@@ -60,6 +60,11 @@ class KindCluster:
         with step(f"loading {tag}"):
             self._kind("load", "image-archive", str(archive))
 
+    def kill(self, container: str) -> None:
+        """End a container by SIGKILL; `container` is its id at the runtime."""
+        ctr = ("ctr", "--namespace", "k8s.io", "tasks", "kill", "--signal", "SIGKILL", container)
+        command("docker", "exec", f"{_NAME}-control-plane", *ctr)
+
     def kubeconfig(self) -> Path:
         """Return the path of the administrator's kubeconfig."""
         return self._folder / "kubeconfig"

@@ -108,6 +108,10 @@ class NativeCluster:
         with self._alone():
             self._containers.load(tag, archive)
 
+    def kill(self, container: str) -> None:
+        """End a container by SIGKILL; `container` is its id at the runtime."""
+        self._containers.kill(container)
+
     def _prepare(self) -> None:
         layout = self.layout
         shutil.rmtree(layout.logs, ignore_errors=True)

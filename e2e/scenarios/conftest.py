@@ -12,6 +12,8 @@ import pytest
 from e2e.cluster.cli import Cluster, cluster
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.progress import Failed
+from e2e.scenarios.bucket import open_bucket
+from e2e.scenarios.runs import store_environment
 
 _USED = pytest.StashKey[Kubectl]()
 """The kubectl of a scenario, or of a file."""
@@ -54,6 +56,16 @@ def running() -> Cluster:
 def administrator(running: Cluster) -> Kubectl:
     """kubectl for what is in no namespace, or in the cluster's own."""
     return Kubectl(running.kubeconfig())
+
+
+@pytest.fixture(scope="session")
+def bucket_environment(administrator: Kubectl) -> Iterator[None]:
+    """The bucket for records, and its keys in this process's environment."""
+    address = administrator.json("get", "service", "s3", "--namespace=object-store")["spec"]["clusterIP"]
+    endpoint = f"http://{address}:8333"
+    open_bucket(endpoint)
+    with store_environment(endpoint):
+        yield
 
 
 @pytest.fixture
