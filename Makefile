@@ -4,7 +4,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo test e2e e2e-smoke check format bench lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test e2e e2e-smoke e2e-bench check format bench lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -18,6 +18,12 @@ setup-dev:
 demo: ## Run the MNIST pipeline on this machine and show its record
 	@python3 scripts/demo.py
 
+kind-demo: ## The first ten minutes of docs/kubernetes.md on a new kind cluster (Docker)
+	@python3 scripts/kind_demo.py
+
+e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
+	PYTHONPATH=scripts $(PY) -m e2e.demo
+
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
 	$(PY) -m pytest
 
@@ -26,6 +32,9 @@ e2e: setup-dev ## Run the scenarios on a real Kubernetes of this machine's own p
 
 e2e-smoke: setup-dev ## Run the shortest of them
 	PYTHONPATH=scripts $(PY) -m e2e.suite --smoke
+
+e2e-bench: setup-dev ## Ten pairs of a PipelineRun and a RayJob, in turn, on the same cluster (root)
+	PYTHONPATH=scripts $(PY) -m e2e.suite --comparison
 
 check: setup-dev ## Format, lint, types, generated files up to date
 	$(PY) -m ruff format --check .
@@ -37,7 +46,7 @@ format: setup-dev ## Format the code and mend what the linter can mend
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-generate: setup-dev ## Write the generated files: schema, attribute table
+generate: setup-dev ## Write the generated files: schemas, tables, CRD, manifests
 	$(PY) scripts/generate.py
 
 bench: setup-dev ## Measure imports, help and fan-out side by side with bare Ray
@@ -46,6 +55,7 @@ bench: setup-dev ## Measure imports, help and fan-out side by side with bare Ray
 
 wheels: setup-dev ## Build the wheels into dist/
 	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist runner
+	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist operator
 
 images: ## Build the container images with docker, podman or buildah; print their sizes
 	@python3 -m e2e.cluster.images

@@ -8,12 +8,19 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from manifests import manifest_texts, with_values_table
+from reference import with_field_tables
+
 from vaportrail.record.manifest import manifest_schema
 from vaportrail.telemetry.conventions import ATTRIBUTES, EVENTS
+from vaportrail_operator.api.crd import pipelinerun_definition, to_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "runner/src/vaportrail/record/manifest.schema.json"
 ATTRIBUTE_TABLE = "docs/attributes.md"
+DEFINITION = "charts/vaportrail/files/pipelineruns.vaportrail.dev.yaml"
+REFERENCE_PAGE = "docs/pipelinerun.md"
+KUBERNETES_PAGE = "docs/kubernetes.md"
 
 _HEAD = """\
 # Attributes and events
@@ -34,7 +41,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if given not in ([], ["--check"]):
         print("usage: generate.py [--check]", file=sys.stderr)
         return 2
-    made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text()}
+    definition = pipelinerun_definition()
+    made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text(), DEFINITION: to_yaml(definition)}
+    # The manifests hold what stands above.
+    made |= manifest_texts(root, made)
+    made[KUBERNETES_PAGE] = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
+    page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")
+    made[REFERENCE_PAGE] = with_field_tables(page, definition)
     stale = [name for name, text in made.items() if not stands(root / name, text)]
     if given:
         for name in stale:

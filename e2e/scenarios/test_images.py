@@ -18,7 +18,7 @@ from e2e.cluster.image_archive import configuration, entries, unpack, unpacked_s
 from e2e.cluster.images import IMAGES, archive
 from e2e.cluster.oci_runtime import run_container
 
-LIMITS_MB = {"runner": 700, "operator": 380}
+LIMITS_MB = {"runner": 700, "operator": 260}
 COMPILERS = re.compile(r"(.*-)?(gcc|cc|g\+\+|c\+\+|cpp|clang|make|ld|as|rustc|go)(-[0-9.]+)?")
 PIPELINE = """
 from vaportrail import log, pipeline, task

@@ -8,7 +8,7 @@ from vaportrail.authoring.options import TaskOptions
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.execution.call import TaskCall
-from vaportrail.execution.verdict import judge
+from vaportrail.execution.verdict import Verdict, judge
 
 BODY = Failure(type="KeyError", message="'x'")
 
@@ -65,10 +65,13 @@ ALLOWED = call("allowed", Outcome.FAILED, allow=True)
     ids=["none", "good", "bad", "body", "both", "allowed", "allowed skip", "mixed skip", "many"],
 )
 def test_the_verdict(calls: list[TaskCall], body: Failure | None, outcome: Outcome, message: str) -> None:
-    verdict = judge(calls, body, cancelled=False)
+    verdict = judge(calls, body)
 
     assert (verdict.outcome, verdict.message) == (outcome, message)
 
 
-def test_a_cancelled_run_is_cancelled_whatever_its_tasks_did() -> None:
-    assert judge([OK, BAD], None, cancelled=True).outcome is Outcome.CANCELLED
+@pytest.mark.parametrize("outcome", [Outcome.CANCELLED, Outcome.TIMED_OUT])
+def test_a_run_that_was_ended_from_outside_says_so_whatever_its_tasks_did(outcome: Outcome) -> None:
+    verdict = judge([OK, BAD], None, stopped=Verdict(outcome, "ended"))
+
+    assert (verdict.outcome, verdict.message) == (outcome, "ended; 1 of 2 tasks succeeded")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaportrail.telemetry.capture import Line, is_ray_mark, line_values, split_lines
+from vaportrail.telemetry.output import Line, is_ray_mark, line_values, split_lines
 
 LIMIT = 64 * 1024
 OUTPUT = st.lists(

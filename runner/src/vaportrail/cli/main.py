@@ -23,9 +23,15 @@ COMMANDS = {
     "show": "Show one run: the verdict first.",
     "logs": "Print a run's log lines and output.",
     "verify": "Check every byte of a record.",
+    "watch": "Follow a run of a cluster as it goes.",
     "seal": "Seal a run whose runner died.",
     "export": "Turn a record into a diagram or a folder.",
+    "submit": "Create a PipelineRun in a Kubernetes cluster.",
+    "cancel": "Cancel a PipelineRun in a Kubernetes cluster.",
 }
+
+# Started in the pods of a run, not by people.
+HIDDEN = ("runner", "seal-run")
 
 
 class LazyGroup(click.Group):
@@ -35,9 +41,9 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
-        module = importlib.import_module(f"vaportrail.cli.{cmd_name}_command")
+        module = importlib.import_module(f"vaportrail.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         return command
 

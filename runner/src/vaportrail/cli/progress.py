@@ -17,6 +17,9 @@ __all__ = ["LiveProgress", "PlainProgress", "make_progress"]
 class PlainProgress:
     """One line an event, for pipes and logs."""
 
+    begun = "handed to Ray"
+    """What is said of an attempt that begins."""
+
     def __init__(self, out: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._out = out
         self._clock = clock
@@ -40,7 +43,7 @@ class PlainProgress:
 
     def attempt_started(self, task_id: str, attempt: int) -> None:
         again = f", attempt {attempt}" if attempt > 1 else ""
-        self._say(f"{task_id} handed to Ray: {self._labels[task_id]}{again}")
+        self._say(f"{task_id} {self.begun}: {self._labels.get(task_id, task_id)}{again}")
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
         why = f" after {failure.type}: {words.brief(failure.message)}" if failure is not None else ""

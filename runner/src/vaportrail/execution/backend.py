@@ -68,9 +68,15 @@ class Backend(Protocol):
 
 
 class RayBackend:
-    """Attempts as Ray tasks, with Ray's own retries off: one attempt is one Ray task."""
+    """Attempts as Ray tasks, with Ray's own retries off: one attempt is one Ray task.
 
-    def __init__(self, settings: RunSettings) -> None:
+    Args:
+        settings: the run.
+        complete: whether all of Ray's nodes are there already; only then can a task be refused for
+            what it asks.
+    """
+
+    def __init__(self, settings: RunSettings, *, complete: bool = True) -> None:
         import ray
 
         self._ray = ray
@@ -78,7 +84,7 @@ class RayBackend:
         self._settings_json = settings.to_json()
         self._remote = ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(run_attempt)
         self._configured: dict[Any, Any] = {}
-        self._offered: dict[str, float] = ray.cluster_resources()
+        self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
 
     def start(
         self,
@@ -105,6 +111,8 @@ class RayBackend:
 
     def _check_fits(self, options: TaskOptions) -> None:
         """Refuse what this Ray can never offer: it would let the task wait for ever, in silence."""
+        if self._offered is None:
+            return
         wanted = {"CPU": options.cpus, "GPU": options.gpus, "memory": options.memory, **options.resources}
         for name, amount in wanted.items():
             offered = self._offered.get(name, 0.0)

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ __all__ = ["capture_environment"]
 _USERINFO = re.compile(r"(?<=://)[^/@]+@")
 
 
-def capture_environment(code_folder: Path) -> dict[str, Any]:
+def capture_environment(code_folder: Path, git: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the environment of this process and the git state of the code it runs.
 
     Args:
         code_folder: a folder of the code; its git repository, where there is one, is described.
+        git: what is known of the code's repository already, where its folder has none.
     """
     packages = {
         dist.metadata["Name"].lower().replace("_", "-"): dist.version
@@ -32,7 +34,7 @@ def capture_environment(code_folder: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "image": os.environ.get("VAPORTRAIL_IMAGE", ""),
-        "git": _git(code_folder),
+        "git": dict(git) if git else _git(code_folder),
         "packages": dict(sorted(packages.items())),
     }
 

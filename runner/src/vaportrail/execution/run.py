@@ -1,4 +1,4 @@
-"""A whole run on this machine: check, record, start Ray, run the body, end, seal."""
+"""A whole run, on this machine's own Ray or on a cluster's: check, record, run the body, end, seal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from vaportrail.execution.environment import capture_environment
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.progress import Progress, Silent
-from vaportrail.execution.verdict import Verdict, judge
+from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
@@ -36,11 +36,28 @@ from vaportrail.telemetry.stdlib_logging import install_handler
 if TYPE_CHECKING:
     from vaportrail.record.read import Run
 
-__all__ = ["Cancellation", "Prepared", "RunCancelled", "execute", "prepare", "run_pipeline"]
+__all__ = [
+    "Cancellation",
+    "Prepared",
+    "RunCancelled",
+    "execute",
+    "prepare",
+    "prepare_fixed",
+    "record_refusal",
+    "run_pipeline",
+]
 
 
 class RunCancelled(BaseException):
-    """Raised in the pipeline's body when the run is cancelled from outside."""
+    """Raised in the pipeline's body when the run is ended from outside.
+
+    Attributes:
+        verdict: how and why: cancelled, or its time was up.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
 
 
 class Cancellation:
@@ -51,20 +68,22 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._armed = False
-        self._requested = ""
+        self._requested: Verdict | None = None
 
-    def request(self, reason: str) -> None:
-        """Cancel the run; called in the main thread, as by a signal's handler."""
-        self._requested = reason
+    def request(self, verdict: Verdict = CANCELLED) -> None:
+        """End the run so; called in the main thread, as by a signal's handler. Only the first counts."""
+        if self._requested is not None:
+            return
+        self._requested = verdict
         if self._armed:
-            raise RunCancelled(reason)
+            raise RunCancelled(verdict)
 
     @contextmanager
     def armed(self) -> Iterator[None]:
         """Hear cancellations within this block, and the one that came before it."""
         self._armed = True
         try:
-            if self._requested:
+            if self._requested is not None:
                 raise RunCancelled(self._requested)
             yield
         finally:
@@ -102,8 +121,7 @@ def prepare(
             f"pipeline {pipeline.name!r} cannot be run from within another run; call it as a function, "
             "and its tasks become tasks of that run"
         )
-    checked = Parameters(pipeline.name, pipeline.fn)
-    arguments = checked.validate(parameters)
+    arguments, described = _validated(pipeline, parameters)
     record_root = normalise_root(root or os.environ.get("VAPORTRAIL_RECORD") or layout.DEFAULT_ROOT)
     created, uid = clock(), new_uid()
     for tag, value in (tags or {}).items():
@@ -114,7 +132,7 @@ def prepare(
         pipeline=layout.check_pipeline_name(pipeline.name),
         name=layout.check_value_name(name) if name else layout.directory_name(uid, created),
         created_unix_nano=created,
-        parameters=checked.describe(arguments),
+        parameters=described,
         tags=dict(tags or {}),
         entrypoint=entrypoint or f"{pipeline.fn.__module__}:{pipeline.fn.__qualname__}",
     )
@@ -127,6 +145,26 @@ def prepare(
         identity=identity, spool=str(spool), root=record_root, path=layout.run_path(identity)
     )
     return Prepared(settings, pipeline, arguments)
+
+
+def prepare_fixed(pipeline: Pipeline[..., Any], settings: RunSettings) -> Prepared:
+    """Check the parameters of a run whose identity and place were fixed before its code was known.
+
+    Raises:
+        ParameterError: one is unknown, missing or ill-typed.
+    """
+    arguments, described = _validated(pipeline, settings.identity.parameters)
+    identity = replace(settings.identity, parameters=described)
+    return Prepared(replace(settings, identity=identity), pipeline, arguments)
+
+
+def _validated(
+    pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of the pipeline's function, and what the record says of them."""
+    checked = Parameters(pipeline.name, pipeline.fn)
+    arguments = checked.validate(parameters)
+    return arguments, checked.describe(arguments)
 
 
 def _check_writable(root: Path) -> None:
@@ -143,38 +181,62 @@ def _check_writable(root: Path) -> None:
 def execute(
     prepared: Prepared,
     progress: Progress,
+    ray: AbstractContextManager[None],
     *,
     cancellation: Cancellation | None = None,
-    cpus: int | None = None,
+    complete: bool = True,
+    git: Mapping[str, Any] | None = None,
 ) -> Verdict:
-    """Run a prepared pipeline on an embedded Ray; its spool holds everything when this returns.
+    """Run a prepared pipeline; its spool holds everything when this returns.
 
     Args:
-        cancellation: lets a signal's handler cancel the run.
-        cpus: how many CPUs Ray may hand out; all unless given.
+        prepared: what to run.
+        progress: who hears of it.
+        ray: connects this process to Ray for the length of its block.
+        cancellation: lets a signal's handler end the run.
+        complete: whether all of Ray's nodes are there from the start.
+        git: the revision of the code, where its folder does not say it.
     """
-    settings = prepared.settings
     cancellation = cancellation or Cancellation()
+    code = inspect.unwrap(prepared.pipeline.fn).__code__.co_filename
+    folder = Path(code).parent if os.path.exists(code) else Path.cwd()
+    with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
+        verdict = Verdict(Outcome.RUNNER_LOST, "")
+        try:
+            progress.milestone("starting Ray")
+            with cancellation.armed(), ray:
+                recorder.milestone("ray started")
+                progress.milestone("Ray started")
+                verdict = _run_body(prepared, recorder, progress, complete=complete)
+            recorder.milestone("ray stopped")
+        except (RunCancelled, KeyboardInterrupt) as error:
+            verdict = _stopped(error)
+            verdict = replace(verdict, message=f"{verdict.message} while Ray was starting or stopping")
+        except Exception as error:
+            verdict = Verdict(Outcome.FAILED, f"Ray could not run: {error}", describe_failure(error))
+        _write_ended(recorder, verdict)
+    return verdict
+
+
+def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:
+    """Write the record of a run that could not even begin."""
+    with _recorded(settings, capture_environment(Path.cwd(), git)) as recorder:
+        _write_ended(recorder, verdict)
+
+
+@contextmanager
+def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator[Recorder]:
     with ExitStack() as stack:
         stack.enter_context(_alive(settings))
         recorder = install(settings, "runner")
         stack.callback(uninstall)
         install_handler()
-        _write_started(recorder, prepared)
-        verdict = Verdict(Outcome.RUNNER_LOST, "")
-        try:
-            progress.milestone("starting Ray")
-            with cancellation.armed(), embedded_ray(cpus=cpus):
-                recorder.milestone("ray started")
-                progress.milestone("Ray started")
-                verdict = _run_body(prepared, recorder, progress)
-            recorder.milestone("ray stopped")
-        except (RunCancelled, KeyboardInterrupt):
-            verdict = Verdict(Outcome.CANCELLED, "cancelled while Ray was starting or stopping")
-        except Exception as error:
-            verdict = Verdict(Outcome.FAILED, f"Ray could not run: {error}", describe_failure(error))
-        _write_ended(recorder, verdict)
-    return verdict
+        _write_started(recorder, environment)
+        yield recorder
+
+
+def _stopped(error: BaseException) -> Verdict:
+    return error.verdict if isinstance(error, RunCancelled) else CANCELLED
 
 
 def run_pipeline(
@@ -190,7 +252,7 @@ def run_pipeline(
     from vaportrail.record.read import open_run
 
     prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
-    execute(prepared, Silent())
+    execute(prepared, Silent(), embedded_ray())
     seal_spool(Path(prepared.settings.spool))
     return open_run(prepared.settings.record_uri)
 
@@ -208,10 +270,10 @@ def _alive(settings: RunSettings) -> Iterator[None]:
         yield
 
 
-def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress) -> Verdict:
-    executor = Executor(recorder, RayBackend(prepared.settings), progress)
+def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress, *, complete: bool) -> Verdict:
+    executor = Executor(recorder, RayBackend(prepared.settings, complete=complete), progress)
     body_failure: Failure | None = None
-    cancelled = False
+    stopped: Verdict | None = None
     try:
         recorder.milestone("pipeline started")
         try:
@@ -222,29 +284,27 @@ def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress) -> Ver
             if not isinstance(error, TaskFailed):
                 _write_body_failure(recorder, body_failure)
         executor.drain()
-    except (RunCancelled, KeyboardInterrupt):
-        cancelled = True
+    except (RunCancelled, KeyboardInterrupt) as error:
+        stopped = _stopped(error)
         executor.cancel_all()
         executor.drain()
     recorder.milestone("pipeline ended")
     executor.close()
-    return judge(executor.calls, body_failure, cancelled=cancelled)
+    return judge(executor.calls, body_failure, stopped=stopped)
 
 
-def _write_started(recorder: Recorder, prepared: Prepared) -> None:
-    identity = prepared.settings.identity
-    code = inspect.unwrap(prepared.pipeline.fn).__code__.co_filename
-    folder = Path(code).parent if os.path.exists(code) else Path.cwd()
+def _write_started(recorder: Recorder, environment: Mapping[str, Any]) -> None:
+    settings = recorder.settings
     recorder.span_started(
-        f"RUN {identity.pipeline}",
+        f"RUN {settings.identity.pipeline}",
         recorder.run_span_id,
         "",
         kind=SERVER,
         event=c.EVENT_RUN_STARTED,
-        unix_nano=identity.created_unix_nano,
+        unix_nano=settings.identity.created_unix_nano,
         values={
-            **run_values(identity, prepared.settings.driver),
-            c.RUN_ENVIRONMENT: json.dumps(capture_environment(folder)),
+            **run_values(settings.identity, settings.driver),
+            c.RUN_ENVIRONMENT: json.dumps(environment),
         },
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from vaportrail.contract import Failure, Outcome
 from vaportrail.execution.call import TaskCall
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["CANCELLED", "Verdict", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,21 @@ class Verdict:
     failure: Failure | None = None
 
 
-def judge(calls: list[TaskCall], body_failure: Failure | None, *, cancelled: bool) -> Verdict:
-    """Return the run's verdict from its tasks' ends. Pure."""
+CANCELLED: Final = Verdict(Outcome.CANCELLED, "cancelled")
+
+
+def judge(calls: list[TaskCall], body_failure: Failure | None, *, stopped: Verdict | None = None) -> Verdict:
+    """Return the run's verdict from its tasks' ends. Pure.
+
+    Args:
+        calls: every task of the run.
+        body_failure: what the pipeline's body raised.
+        stopped: how and why the run was ended from outside; None where it ended by itself.
+    """
     counts = Counter(call.outcome for call in calls)
     summary = f"{counts[Outcome.SUCCEEDED]} of {len(calls)} tasks succeeded"
-    if cancelled:
-        return Verdict(Outcome.CANCELLED, f"cancelled; {summary}", body_failure)
+    if stopped is not None:
+        return Verdict(stopped.outcome, f"{stopped.message}; {summary}", body_failure)
     bad = [call for call in calls if not call.outcome.ok and not _excused(call, calls)]
     roots = [call for call in bad if call.outcome is not Outcome.SKIPPED]
     if roots:

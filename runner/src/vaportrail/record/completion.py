@@ -6,24 +6,24 @@ the sealer's own and never counted as made by the run.
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from vaportrail.contract import Failure, Outcome
 from vaportrail.record.otlp import Record
 from vaportrail.record.plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.capture import is_ray_mark, line_values, split_lines
-from vaportrail.telemetry.identity import run_span_id, task_span_id, trace_id
-from vaportrail.telemetry.recorder import INTERNAL, SERVER, exception_event, read_failure, run_values
+from vaportrail.telemetry.identity import run_span_id, task_span_id, timeline_span_id, trace_id
+from vaportrail.telemetry.otlp import INFO, log_record
+from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
+from vaportrail.telemetry.recorder import INTERNAL, OK, SERVER, exception_event, read_failure, run_values
 from vaportrail.telemetry.values import attributes
 from vaportrail.version import __version__
 
 __all__ = ["Completion"]
-
-Stream = Literal["stdout", "stderr"]
-_SEVERITY = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
 
 
 @dataclass(slots=True)
@@ -42,10 +42,11 @@ class Completion:
     plan: SealPlan
     _open: dict[str, _Open] = field(default_factory=dict)
     _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    _read: dict[tuple[str, str], int] = field(default_factory=dict)
-    _last_attempt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _output: defaultdict[str, OutputWatch] = field(default_factory=lambda: defaultdict(OutputWatch))
     _ended: set[str] = field(default_factory=set)
     _begun: bool = False
+    _run_ended: bool = False
+    _silent: bool = False
     _last: int = 0
     _trace_id: str = ""
     _seq: int = 0
@@ -57,8 +58,7 @@ class Completion:
         if record.kind == "T":
             self._ended.add(body["spanId"])
             self._open.pop(body["spanId"], None)
-            if self._last_attempt.get(record.identity[0], {}).get("spanId") == body["spanId"]:
-                del self._last_attempt[record.identity[0]]
+            self._output[record.writer].see("T", body, {})
             self._last = max(self._last, int(body["endTimeUnixNano"]))
             return
         if record.kind != "L":
@@ -66,50 +66,40 @@ class Completion:
         time = int(body["timeUnixNano"])
         self._last = max(self._last, time)
         named = record.attributes
+        self._output[record.writer].see("L", body, named)
         if c.SPAN_NAME in named and body["spanId"] not in self._ended:
             self._open[body["spanId"]] = _Open(time, body["spanId"], named)
-        if body.get("eventName") == c.EVENT_RUN_STARTED:
-            self._begun = True
-        elif body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
-            writer = record.identity[0]
-            self._last_attempt[writer] = {**named, "spanId": body["spanId"]}
-            # All before it had been dealt with, although markers that are passed over leave no record.
-            self._note(writer, "stdout", named[c.STDOUT_OFFSET])
-            self._note(writer, "stderr", named[c.STDERR_OFFSET])
-        elif body.get("eventName") == c.EVENT_ATTEMPT_RESOLVED:
-            self._resolved[body["spanId"]] = (time, named)
-        if c.LOG_IOSTREAM in named and c.STREAM_OFFSET in named:
-            self._note(record.identity[0], named[c.LOG_IOSTREAM], named[c.STREAM_OFFSET])
-
-    def _note(self, writer: str, stream: str, offset: int) -> None:
-        self._read[writer, stream] = max(self._read.get((writer, stream), 0), offset)
+        match body.get("eventName"):
+            case c.EVENT_RUN_STARTED:
+                self._begun = True
+            case c.EVENT_RUN_ENDED:
+                self._run_ended = True
+            case c.EVENT_ATTEMPT_RESOLVED:
+                self._resolved[body["spanId"]] = (time, named)
 
     def read_up_to(self, writer: str, stream: Stream) -> int:
         """Return how many bytes of a process's output had become records."""
-        return self._read.get((writer, stream), 0)
+        return self._output[writer].read.get(stream, 0)
 
     def output_lines(self, writer: str, stream: Stream, rest: bytes) -> Iterator[Record]:
         """Yield log records of output that its process had no time to record itself."""
-        start = self.read_up_to(writer, stream)
-        attempt = self._last_attempt.get(writer, {})
-        owner = {key: attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if attempt}
-        for line in split_lines(rest, start, final=True):
-            if is_ray_mark(line):
-                continue
-            values = {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}
+        watch = self._output[writer]
+        span_id = watch.attempt.get("spanId", "")
+        for line, values in watch.rest(writer, stream, rest):
             yield self._log(
-                line.text,
-                stream,
-                values,
-                time=self._last,
-                severity=_SEVERITY[stream],
-                span_id=attempt.get("spanId", ""),
+                line.text, stream, values, time=self._last, severity=SEVERITY[stream], span_id=span_id
             )
+
+    def adopt(self, record: Record) -> Record:
+        """Return a log record that a shipper made of such output, as the sealer's own."""
+        numbered = attributes({**record.attributes, c.SEQ: self._next()})
+        return Record("L", self._resource, record.scope, {**record.body, "attributes": numbered})
 
     def start(self) -> Iterator[Record]:
         """Yield the start of the run, from the settings, where the runner's own word of it is gone."""
         if self._begun:
             return
+        self._silent = True
         identity = self.plan.settings.identity
         values = {
             c.SPAN_NAME: f"RUN {identity.pipeline}",
@@ -122,6 +112,56 @@ class Completion:
         record = self._log(None, c.SCOPE, values, event=c.EVENT_RUN_STARTED, time=time, span_id=span_id)
         self.see(record)
         yield record
+
+    def end(self) -> Iterator[Record]:
+        """Yield the end of the run in the operator's words, where the runner said nothing of it."""
+        word = self.plan.word
+        if word is None or self._run_ended:
+            return
+        values = {
+            c.OUTCOME: word.outcome.value,
+            c.RUN_MESSAGE: word.message or "the runner did not say how the run ended",
+        }
+        if self._silent:
+            # Nothing ran: it lasted as long as its infrastructure.
+            self._last = max([self._last, *(stretch.end_unix_nano for stretch in word.timeline)])
+        settings = self.plan.settings
+        yield self._log(
+            None,
+            c.SCOPE,
+            values,
+            event=c.EVENT_RUN_ENDED,
+            time=self._last,
+            span_id=run_span_id(settings.identity.uid),
+        )
+
+    def infrastructure(self) -> Iterator[Record]:
+        """Yield what the operator saw of the run's infrastructure: its stretches, and its receipt."""
+        word, uid = self.plan.word, self.plan.settings.identity.uid
+        if word is None:
+            return
+        for index, stretch in enumerate(word.timeline):
+            body = {
+                "traceId": self._trace_id,
+                "spanId": timeline_span_id(uid, index, stretch.name),
+                "parentSpanId": run_span_id(uid),
+                "name": stretch.name,
+                "kind": INTERNAL,
+                "startTimeUnixNano": str(stretch.start_unix_nano),
+                "endTimeUnixNano": str(stretch.end_unix_nano),
+                "attributes": attributes({c.TIMELINE_NAME: stretch.name, c.SEQ: self._next()}),
+                "status": {"code": OK},
+            }
+            yield Record("T", self._resource, c.SCOPE, body)
+        for thing in word.receipt:
+            values = {
+                c.RECEIPT_OBJECT: thing.object,
+                c.RECEIPT_UID: thing.uid,
+                c.RECEIPT_COUNT: thing.count,
+                c.RECEIPT_CREATED: thing.created_unix_nano,
+                c.RECEIPT_REMOVED: thing.removed_unix_nano or None,
+            }
+            yield self._log(None, c.SCOPE, values, event=c.EVENT_RECEIPT, span_id=run_span_id(uid))
 
     def spans(self) -> Iterator[Record]:
         """Yield ends for the spans that never ended; call it after every record was seen.
@@ -161,6 +201,8 @@ class Completion:
         if resolved is not None:
             outcome = Outcome(resolved[1][c.OUTCOME])
             failure = read_failure(resolved[1])
+        elif c.SCHEMA in said and self.plan.word is not None:
+            outcome = self.plan.word.outcome
         engine = c.STDOUT_OFFSET in said or c.TASK_KIND in said or c.SCHEMA in said
         if engine:
             values[c.OUTCOME] = outcome.value
@@ -191,12 +233,18 @@ class Completion:
             values = {
                 c.LEDGER_WRITER: entry.writer,
                 c.LEDGER_STATE: entry.state,
+                c.LEDGER_COUNTED_AT: entry.counted_at_unix_nano or None,
                 c.LEDGER_MADE_LOGS: entry.logs,
                 c.LEDGER_MADE_SPANS: entry.spans,
                 c.LEDGER_MADE_METRICS: entry.metrics,
             }
             yield self._log(None, c.SCOPE, values, event=c.EVENT_LEDGER)
-        sealed = {c.SEALED_AT: self.plan.sealed_at_unix_nano}
+        word = self.plan.word
+        sealed = {
+            c.SEALED_AT: self.plan.sealed_at_unix_nano,
+            c.SEAL_UNREADABLE_PARTS: self.plan.unreadable_parts or None,
+            c.RUN_ENVIRONMENT: json.dumps(word.environment) if word and word.environment else None,
+        }
         yield self._log(None, c.SCOPE, sealed, event=c.EVENT_SEALED)
 
     def _log(
@@ -207,23 +255,19 @@ class Completion:
         *,
         event: str = "",
         time: int | None = None,
-        severity: tuple[int, str] = (9, "INFO"),
+        severity: tuple[int, str] = INFO,
         span_id: str = "",
     ) -> Record:
-        when = str(self.plan.sealed_at_unix_nano if time is None else time)
-        record: dict[str, Any] = {
-            "timeUnixNano": when,
-            "observedTimeUnixNano": str(self.plan.sealed_at_unix_nano),
-            "severityNumber": severity[0],
-            "severityText": severity[1],
-        }
-        if body is not None:
-            record["body"] = {"stringValue": body}
-        record["attributes"] = attributes({**values, c.SEQ: self._next()})
-        if span_id:
-            record |= {"traceId": self._trace_id, "spanId": span_id}
-        if event:
-            record["eventName"] = event
+        record = log_record(
+            body,
+            {**values, c.SEQ: self._next()},
+            unix_nano=self.plan.sealed_at_unix_nano if time is None else time,
+            observed_unix_nano=self.plan.sealed_at_unix_nano,
+            severity=severity,
+            trace_id=self._trace_id,
+            span_id=span_id,
+            event=event,
+        )
         return Record("L", self._resource, scope, record)
 
     def _next(self) -> int:

@@ -23,6 +23,7 @@ from vaportrail.record.manifest import (
     Facts,
     MetricInfo,
     Milestone,
+    ReceiptInfo,
     RunInfo,
     SignalCount,
     TaskInfo,
@@ -39,8 +40,12 @@ from vaportrail.telemetry.values import from_any_value, read_attributes
 
 __all__ = ["FactsBuilder", "build_facts"]
 
-SEALER = "sealer"
+_ADDED = ("sealer", "shipper")
+"""Roles of those who add to what the run itself made; what they add is not counted as made."""
 _SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
+_COUNTERS: Mapping[Kind, str] = {
+    "L": c.LEDGER_MADE_LOGS, "T": c.LEDGER_MADE_SPANS, "M": c.LEDGER_MADE_METRICS
+}  # fmt: skip
 Named = dict[str, Any]
 _When = tuple[int, str, int]
 _Key = TypeVar("_Key", bound=tuple[Any, ...])
@@ -87,27 +92,33 @@ class FactsBuilder:
         self._tags: dict[tuple[str, str], tuple[_When, Any]] = {}
         self._metrics: dict[tuple[str, str], _Series] = {}
         self._artifacts: dict[tuple[str, int, str], tuple[_When, Named]] = {}
-        self._milestones: set[tuple[int, str]] = set()
+        self._timeline: set[tuple[int, str, int]] = set()
+        self._receipt: dict[tuple[str, int], Named] = {}
         self._recorded: Counter[tuple[str, Kind]] = Counter()
-        self._ledgers: dict[str, Named] = {}
-        self._sealed = 0
+        self._ledgers: dict[str, tuple[_When, Named]] = {}
+        self._sealed: Named = {}
         self._synthesised = 0
         self._recovered = 0
         self._last = 0
 
     def take(self, record: Record) -> None:
         """Take one record (without duplicates: see `Record.identity`)."""
-        attributes = record.attributes
-        writer = str(record.resource_attributes.get(c.WRITER_ID, ""))
-        self._recorded[writer, record.kind] += 1
+        attributes, resource = record.attributes, record.resource_attributes
+        writer = str(resource.get(c.WRITER_ID, ""))
+        added = resource.get(c.WRITER_ROLE) in _ADDED
+        if not added:
+            self._recorded[writer, record.kind] += 1
         if record.kind == "T":
             self._take_span(record, attributes)
         elif record.kind == "L":
-            self._take_log(record, attributes, writer)
+            self._take_log(record, attributes, writer, added=added)
 
     def _take_span(self, record: Record, attributes: Named) -> None:
         body = record.body
         start, end = int(body["startTimeUnixNano"]), int(body["endTimeUnixNano"])
+        if c.TIMELINE_NAME in attributes:
+            self._timeline.add((start, attributes[c.TIMELINE_NAME], end))
+            return
         self._last = max(self._last, end)
         if attributes.get(c.SYNTHESISED):
             self._synthesised += 1
@@ -122,9 +133,9 @@ class FactsBuilder:
         else:
             self._run_failure = ended.failure
 
-    def _take_log(self, record: Record, attributes: Named, writer: str) -> None:
+    def _take_log(self, record: Record, attributes: Named, writer: str, *, added: bool) -> None:
         time = int(record.body["timeUnixNano"])
-        if writer != SEALER:
+        if not added:
             self._last = max(self._last, time)
         elif c.LOG_IOSTREAM in attributes:
             self._recovered += 1
@@ -154,11 +165,13 @@ class FactsBuilder:
             case c.EVENT_ARTIFACT:
                 _keep_latest(self._artifacts, (task, attempt, name), when, attributes)
             case c.EVENT_MILESTONE:
-                self._milestones.add((time, str(body)))
+                self._timeline.add((time, str(body), 0))
+            case c.EVENT_RECEIPT:
+                self._receipt[writer, when[2]] = attributes
             case c.EVENT_LEDGER:
-                self._ledgers[attributes[c.LEDGER_WRITER]] = attributes
+                _keep_latest(self._ledgers, attributes[c.LEDGER_WRITER], when, attributes)
             case c.EVENT_SEALED:
-                self._sealed = attributes[c.SEALED_AT]
+                self._sealed = attributes
 
     def build(self) -> Facts:
         """Return the facts.
@@ -182,10 +195,13 @@ class FactsBuilder:
             tags=[_value(key, self._tags[key]) for key in order.of(self._tags)],
             artifacts=[_artifact(key, self._artifacts[key][1]) for key in order.of(self._artifacts)],
             counts=self._counts(),
-            timeline=[Milestone(name=name, time=rfc3339(time)) for time, name in sorted(self._milestones)],
-            receipt=[],
-            environment=json.loads(self._run[1].get(c.RUN_ENVIRONMENT, "{}")),
-            sealed=rfc3339(self._sealed) if self._sealed else "",
+            timeline=[
+                Milestone(name=name, time=rfc3339(time), end=_time(end))
+                for time, name, end in sorted(self._timeline)
+            ],
+            receipt=[_receipt(self._receipt[key]) for key in sorted(self._receipt)],
+            environment=_environment(self._run[1]) | _environment(self._sealed),
+            sealed=_time(self._sealed.get(c.SEALED_AT, 0)),
         )
 
     def _run_info(self, record: Record, started: Named) -> RunInfo:
@@ -275,33 +291,32 @@ class FactsBuilder:
         )  # fmt: skip
 
     def _counts(self) -> Counts:
-        made: Counter[str] = Counter()
-        recorded: Counter[str] = Counter()
-        unknown = False
-        for (writer, kind), count in self._recorded.items():
-            if writer == SEALER:
-                continue
-            recorded[_SIGNAL_NAME[kind]] += count
-            unknown = unknown or writer not in self._ledgers
-        for ledger in self._ledgers.values():
-            unknown = unknown or ledger[c.LEDGER_STATE] != "exact"
-            made["logs"] += ledger[c.LEDGER_MADE_LOGS]
-            made["spans"] += ledger[c.LEDGER_MADE_SPANS]
-            made["metrics"] += ledger[c.LEDGER_MADE_METRICS]
+        made: Counter[Kind] = Counter()
+        recorded: Counter[Kind] = Counter()
+        writers = {writer for writer, _ in self._recorded} | self._ledgers.keys()
+        unsure: list[int] = []
+        for writer in writers:
+            _, ledger = self._ledgers.get(writer, (None, {}))
+            if ledger.get(c.LEDGER_STATE) != "exact":
+                unsure.append(ledger.get(c.LEDGER_COUNTED_AT, 0))
+            for kind, counter in _COUNTERS.items():
+                here = self._recorded[writer, kind]
+                recorded[kind] += here
+                made[kind] += max(here, ledger.get(counter, 0))
         signals = {
-            name: SignalCount(
-                made=max(made[name], recorded[name]),
-                recorded=recorded[name],
-                lost=max(0, made[name] - recorded[name]),
-            )
-            for name in _SIGNAL_NAME.values()
+            name: SignalCount(made=made[kind], recorded=recorded[kind], lost=made[kind] - recorded[kind])
+            for kind, name in _SIGNAL_NAME.items()
         }
+        unreadable = self._sealed.get(c.SEAL_UNREADABLE_PARTS, 0)
+        unknown = bool(self._sealed and (unsure or unreadable))
         lost = any(signal.lost for signal in signals.values())
         return Counts(
             **signals,
-            loss="Unknown" if unknown and self._sealed else "Counted" if lost else "None",
+            loss="Unknown" if unknown else "Counted" if lost else "None",
             synthesised_spans=self._synthesised,
             recovered_lines=self._recovered,
+            unreadable_parts=unreadable,
+            known_until=_time(min(unsure)) if unknown and unsure and not unreadable else "",
         )
 
 
@@ -319,6 +334,25 @@ def build_facts(records: Iterable[Record]) -> Facts:
 def _keep_latest(into: dict[Any, tuple[_When, Any]], key: Any, when: _When, value: Any) -> None:
     if key not in into or into[key][0] <= when:
         into[key] = (when, value)
+
+
+def _time(unix_nano: int) -> str:
+    return rfc3339(unix_nano) if unix_nano else ""
+
+
+def _environment(said: Named) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(said.get(c.RUN_ENVIRONMENT, "{}"))
+    return found
+
+
+def _receipt(said: Named) -> ReceiptInfo:
+    return ReceiptInfo(
+        object=said[c.RECEIPT_OBJECT],
+        uid=said[c.RECEIPT_UID],
+        count=said[c.RECEIPT_COUNT],
+        created=rfc3339(said[c.RECEIPT_CREATED]),
+        removed=_time(said.get(c.RECEIPT_REMOVED, 0)),
+    )
 
 
 def _value(key: tuple[str, str], found: tuple[_When, Any]) -> ValueInfo:

@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "MetricInfo",
     "Milestone",
+    "ReceiptInfo",
     "RunInfo",
     "SignalCount",
     "TaskInfo",
@@ -191,14 +192,35 @@ class Counts(_Model):
     synthesised_spans: int
     """Spans that the sealer closed for processes that died."""
     recovered_lines: int
-    """Output lines that the sealer read for processes that died."""
+    """Output lines that the sealer or a shipper read for processes that died."""
+    unreadable_parts: int = 0
+    """Shipped parts that could not be read; the others are here."""
+    known_until: str = ""
+    """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
 
 
 class Milestone(_Model):
-    """A moment of the run itself."""
+    """A moment of the run itself, or a stretch of its infrastructure."""
 
     name: str
     time: str
+    """Of a stretch, when it began."""
+    end: str = ""
+    """Of a stretch, when it ended."""
+
+
+class ReceiptInfo(_Model):
+    """Something that was made for the run; or a group of one kind."""
+
+    object: str
+    """`<Kind>/<name>`; of a group `<Kind> of <owner>`."""
+    uid: str
+    """Its Kubernetes UID; empty for a group."""
+    count: int
+    created: str
+    """Of a group, of the first."""
+    removed: str
+    """Of a group, of the last. Empty: it was still there at the seal."""
 
 
 class FileInfo(_Model):
@@ -225,7 +247,7 @@ class Facts(_Model):
     artifacts: list[ArtifactInfo]
     counts: Counts
     timeline: list[Milestone]
-    receipt: list[dict[str, Any]]
+    receipt: list[ReceiptInfo]
     """What was made for the run and removed; empty for an embedded local Ray."""
     environment: dict[str, Any]
     sealed: str

@@ -7,36 +7,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.otlp import SIGNALS, export_request
 from vaportrail.telemetry.spool import Kind, compact
 from vaportrail.telemetry.values import read_attributes
 
-__all__ = ["SIGNALS", "Record", "read_line", "write_lines"]
+__all__ = ["SIGNALS", "Record", "Resource", "read_groups", "read_line", "write_lines"]
 
 _LINE_RECORDS: Final = 256
 _LINE_CHARACTERS: Final = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """The words that OTLP uses for one signal."""
+class Resource(dict[str, Any]):
+    """A process as OTLP has it. Thousands of records share one, so its attributes are read once."""
 
-    kind: Kind
-    file: str
-    resources: str
-    scopes: str
-    records: str
+    __slots__ = ("_named",)
 
-
-SIGNALS: Final[tuple[Signal, ...]] = (
-    Signal("T", "traces", "resourceSpans", "scopeSpans", "spans"),
-    Signal("L", "logs", "resourceLogs", "scopeLogs", "logRecords"),
-    Signal("M", "metrics", "resourceMetrics", "scopeMetrics", "metrics"),
-)
-BY_KIND: Final = {signal.kind: signal for signal in SIGNALS}
+    @property
+    def named(self) -> dict[str, Any]:
+        """Its attributes as Python values."""
+        try:
+            return self._named
+        except AttributeError:
+            self._named: dict[str, Any] = read_attributes(self.get("attributes", []))
+            return self._named
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +44,32 @@ class Record:
     resource: Mapping[str, Any]
     scope: str
     body: Mapping[str, Any]
+    _named: list[dict[str, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """Its attributes as Python values (a metric's are its metadata)."""
-        return read_attributes(self.body.get("metadata" if self.kind == "M" else "attributes", []))
+        if not self._named:
+            pairs = self.body.get("metadata" if self.kind == "M" else "attributes", [])
+            self._named.append(read_attributes(pairs))
+        return self._named[0]
 
     @property
     def resource_attributes(self) -> dict[str, Any]:
         """Its process's attributes as Python values."""
+        if isinstance(self.resource, Resource):
+            return self.resource.named
         return read_attributes(self.resource.get("attributes", []))
+
+    @property
+    def writer(self) -> str:
+        """The name of its process among the writers of the record."""
+        return str(self.resource_attributes.get(c.WRITER_ID, ""))
 
     @property
     def identity(self) -> tuple[str, int]:
         """Writer and number: two records that share both are one."""
-        return str(self.resource_attributes.get(c.WRITER_ID, "")), int(self.attributes.get(c.SEQ, 0))
+        return self.writer, int(self.attributes.get(c.SEQ, 0))
 
 
 def write_lines(records: Iterable[Record]) -> Iterator[tuple[Kind, bytes]]:
@@ -83,23 +91,24 @@ def write_lines(records: Iterable[Record]) -> Iterator[tuple[Kind, bytes]]:
 
 
 def _line(records: list[Record]) -> bytes:
-    signal = BY_KIND[records[0].kind]
-    scopes: list[dict[str, Any]] = []
-    for record in records:
-        if not scopes or scopes[-1]["scope"]["name"] != record.scope:
-            scopes.append({"scope": {"name": record.scope}, signal.records: []})
-        scopes[-1][signal.records].append(record.body)
-    content = {signal.resources: [{"resource": records[0].resource, signal.scopes: scopes}]}
-    return (compact(content) + "\n").encode()
+    resource = compact(records[0].resource).encode()
+    parts = ((resource, record.scope, compact(record.body).encode()) for record in records)
+    return export_request(records[0].kind, parts) + b"\n"
 
 
 def read_line(raw: bytes) -> Iterator[Record]:
     """Yield the records of one OTLP JSON line of any signal."""
+    for kind, resource, scope, bodies in read_groups(raw):
+        for body in bodies:
+            yield Record(kind, resource, scope, body)
+
+
+def read_groups(raw: bytes) -> Iterator[tuple[Kind, Resource, str, list[dict[str, Any]]]]:
+    """Yield signal, resource, scope and records of each group of one OTLP JSON line."""
     content = json.loads(raw)
     for signal in SIGNALS:
         for resource_group in content.get(signal.resources, []):
-            resource = resource_group.get("resource", {})
+            resource = Resource(resource_group.get("resource", {}))
             for scope_group in resource_group.get(signal.scopes, []):
                 scope = scope_group.get("scope", {}).get("name", "")
-                for body in scope_group.get(signal.records, []):
-                    yield Record(signal.kind, resource, scope, body)
+                yield signal.kind, resource, scope, scope_group.get(signal.records, [])

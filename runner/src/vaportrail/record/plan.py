@@ -8,19 +8,23 @@ What is written to the spool after the plan is not part of the record.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError
+from vaportrail.record.word import OperatorWord
 from vaportrail.storage.layout import ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
-from vaportrail.telemetry.capture import SUFFIX
+from vaportrail.telemetry.output import SUFFIX
 from vaportrail.telemetry.spool import Header, read_header, read_ledger
 
-__all__ = ["LedgerEntry", "Part", "SealPlan", "make_plan"]
+__all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "plan_spool", "stored_artifacts"]
 
+RECOVERED: Final = ".recovered"
+"""The ending of files that hold what shippers recovered, in a spool's form."""
 _FORMAT: Final = 1
 
 
@@ -37,13 +41,15 @@ class Part(_Model):
 
 
 class LedgerEntry(_Model):
-    """What a writer counted; `unknown` where its ledger is gone or damaged."""
+    """What a writer counted; `unknown` where its ledger, or its last count, is gone or damaged."""
 
     writer: str
     state: Literal["exact", "unknown"]
     logs: int = 0
     spans: int = 0
     metrics: int = 0
+    counted_at_unix_nano: int = 0
+    """Until when an `unknown` count is sure; 0 where not even that is known."""
 
 
 class WriterPart(_Model):
@@ -74,6 +80,11 @@ class SealPlan(_Model):
     lost: list[LedgerEntry]
     """What writers counted whose records are gone or cannot be read."""
     artifacts: list[ArtifactEntry]
+    recovered: list[Part] = []
+    """Output that shippers read for processes which had no time to record it."""
+    unreadable_parts: int = 0
+    """Shipped parts that could not be read."""
+    word: OperatorWord | None = None
 
 
 def make_plan(
@@ -93,7 +104,7 @@ def make_plan(
     """
     path = f"{prefix}{PLAN}"
     if spool.size(path) is None:
-        plan = _plan(settings, spool, prefix, record, now_unix_nano)
+        plan = plan_spool(settings, spool, prefix, stored_artifacts(record), now_unix_nano)
         if spool.create(path, plan.model_dump_json(indent=1).encode()):
             return plan
     try:
@@ -102,7 +113,35 @@ def make_plan(
         raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
 
 
-def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_unix_nano: int) -> SealPlan:
+def stored_artifacts(record: Store) -> list[ArtifactEntry]:
+    """Return the artifacts that stand in a record."""
+    return [ArtifactEntry(path=path, size=size) for path, size in record.entries(f"{ARTIFACTS}/")]
+
+
+def plan_spool(
+    settings: RunSettings,
+    spool: Store,
+    prefix: str,
+    artifacts: list[ArtifactEntry],
+    now_unix_nano: int,
+    *,
+    counts: Mapping[str, LedgerEntry] | None = None,
+    unreadable_parts: int = 0,
+    word: OperatorWord | None = None,
+) -> SealPlan:
+    """Return a plan of what is in a spool now.
+
+    Args:
+        settings: the run.
+        spool: where its spool lies.
+        prefix: the spool's folder in that store; "" for the store itself.
+        artifacts: those of the record.
+        now_unix_nano: the time of the seal.
+        counts: what writers counted, by writer, where that does not lie beside their records.
+        unreadable_parts: how much of what was shipped could not be brought into this spool.
+        word: the operator's.
+    """
+    counts = counts or {}
     sizes = dict(spool.entries(prefix))
     writers: list[WriterPart] = []
     for path in sizes:
@@ -119,7 +158,7 @@ def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_u
         }
         # The ledger is read after the records: it goes up before each write, so it never says less.
         records = _part(spool, path)
-        ledger = _ledger(spool, f"{stem}.ledger", header.writer, sizes)
+        ledger = counts.get(header.writer) or _ledger(spool, f"{stem}.ledger", header.writer, sizes)
         writers.append(
             WriterPart(
                 writer=header.writer,
@@ -133,12 +172,19 @@ def _plan(settings: RunSettings, spool: Store, prefix: str, record: Store, now_u
     read = {part.records.path.removesuffix(".spool") for part in writers}
     stems = {path.rpartition(".")[0] for path in sizes if path.endswith((".spool", ".ledger"))}
     lost = [_ledger(spool, f"{stem}.ledger", stem.rpartition("/")[2], sizes) for stem in sorted(stems - read)]
+    here = {part.writer for part in writers}
+    lost += [counts[writer] for writer in sorted(counts.keys() - here)]
     writers.sort(key=lambda part: (part.started_unix_nano, part.writer))
-    artifacts = [ArtifactEntry(path=path, size=size) for path, size in record.entries(f"{ARTIFACTS}/")]
     return SealPlan(
-        settings=settings, sealed_at_unix_nano=now_unix_nano, writers=writers, lost=lost,
+        settings=settings,
+        sealed_at_unix_nano=now_unix_nano,
+        writers=writers,
+        lost=lost,
         artifacts=artifacts,
-    )  # fmt: skip
+        recovered=[_part(spool, path) for path in sizes if path.endswith(RECOVERED)],
+        unreadable_parts=unreadable_parts,
+        word=word,
+    )
 
 
 def _header(spool: Store, path: str) -> Header | None:

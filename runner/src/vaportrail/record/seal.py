@@ -20,11 +20,12 @@ from vaportrail.errors import RecordError, SealConflict
 from vaportrail.record.completion import Completion
 from vaportrail.record.facts import FactsBuilder
 from vaportrail.record.manifest import FileInfo, Manifest, hash_line
-from vaportrail.record.otlp import BY_KIND, Record, write_lines
+from vaportrail.record.otlp import Record, write_lines
 from vaportrail.record.plan import Part, SealPlan
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.layout import ARTIFACTS, MANIFEST, MANIFEST_HASH
 from vaportrail.storage.store import Store
+from vaportrail.telemetry.otlp import BY_KIND
 from vaportrail.telemetry.spool import Kind
 
 __all__ = ["SealResult", "carry_out"]
@@ -60,6 +61,8 @@ def carry_out(
     for writer in plan.writers:
         for part in (writer.records, *writer.output.values()):
             _check_part(spool, part)
+    for part in plan.recovered:
+        _check_part(spool, part)
     facts = FactsBuilder()
     files: list[FileInfo] = []
     with (
@@ -74,7 +77,7 @@ def carry_out(
     for artifact in plan.artifacts:
         files.append(_artifact_file(record, artifact.path, artifact.size))
     files.sort(key=lambda file: file.path)
-    manifest = Manifest(**facts.build().model_dump(by_alias=True), files=files)
+    manifest = Manifest(**dict(facts.build()), files=files)
     raw = manifest.to_bytes()
     # The hash first: where there is a manifest, the record is whole.
     _create(record, MANIFEST_HASH, hash_line(raw))
@@ -94,8 +97,13 @@ def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
             if done < part.size:
                 rest = b"".join(spool.chunks(part.path))[done : part.size]
                 yield from completion.output_lines(writer.writer, stream, rest)
+    for part in plan.recovered:
+        for record in spooled_records(spool, part.path, part.size):
+            yield completion.adopt(record)
     yield from completion.start()
+    yield from completion.end()
     yield from completion.spans()
+    yield from completion.infrastructure()
     yield from completion.ledgers([*(writer.ledger for writer in plan.writers), *plan.lost])
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from vaportrail.record.otlp import Record
+from vaportrail.record.otlp import Record, Resource
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.spool import read_header, read_spool
 
@@ -35,7 +34,7 @@ def spooled_records(store: Store, path: str, size: int | None = None) -> Iterato
     header = read_header(next(lines, b""))
     if header is None:
         return
-    resource: dict[str, Any] = dict(header.resource)
+    resource = Resource(header.resource)
     seen: set[int] = set()
     for line in read_spool(lines):
         if line.seq not in seen:

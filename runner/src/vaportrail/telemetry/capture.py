@@ -11,67 +11,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.output import SEVERITY, SUFFIX, Stream, is_ray_mark, line_values, split_lines
 from vaportrail.telemetry.recorder import Recorder
 
-__all__ = ["Capture", "Line", "split_lines"]
+__all__ = ["Capture"]
 
-Stream = Literal["stdout", "stderr"]
-SUFFIX: Final[dict[Stream, str]] = {"stdout": "out", "stderr": "err"}
 _FD: Final[dict[Stream, int]] = {"stdout": 1, "stderr": 2}
-_SEVERITY: Final[dict[Stream, tuple[int, str]]] = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
-_LINE_LIMIT: Final = 64 * 1024
 _PERIOD: Final = 0.2
-_RAY_MARKS: Final = (":task_name:", ":actor_name:", ":job_id:")
-
-
-class Line(NamedTuple):
-    """One line of output: its text, the byte offset of its end, and whether it has no end."""
-
-    text: str
-    end: int
-    partial: bool
-
-
-def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
-    """Yield the lines of `raw`, which begins at byte `start` of its file.
-
-    A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
-    partial ones.
-    """
-    offset = start
-    for piece in _split_newlines(raw):
-        ended = piece.endswith(b"\n")
-        if not ended and not final and len(piece) < _LINE_LIMIT:
-            return
-        for at in range(0, len(piece), _LINE_LIMIT):
-            part = piece[at : at + _LINE_LIMIT]
-            offset += len(part)
-            whole = ended and at + _LINE_LIMIT >= len(piece)
-            yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
-
-
-def _split_newlines(raw: bytes) -> list[bytes]:
-    pieces = raw.split(b"\n")
-    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
-
-
-def is_ray_mark(line: Line) -> bool:
-    """Return whether a line is one of those that Ray prints for its own log monitor."""
-    return line.text.startswith(_RAY_MARKS)
-
-
-def line_values(stream: Stream, line: Line) -> dict[str, object]:
-    """Return the attributes of a line's log record."""
-    return {
-        c.LOG_IOSTREAM: stream,
-        c.STREAM_OFFSET: line.end,
-        c.STREAM_PARTIAL: True if line.partial else None,
-    }
 
 
 class Capture:
@@ -117,7 +66,7 @@ class Capture:
         for line in split_lines(raw, self._done[stream], final=final):
             self._done[stream] = line.end
             if not is_ray_mark(line):
-                severity, values = _SEVERITY[stream], line_values(stream, line)
+                severity, values = SEVERITY[stream], line_values(stream, line)
                 self._recorder.log(line.text, scope=stream, severity=severity, values=values)
 
     def _follow(self) -> None:

@@ -88,7 +88,17 @@ LEDGER_STATE: Final = "vaportrail.ledger.state"
 LEDGER_MADE_LOGS: Final = "vaportrail.ledger.made.logs"
 LEDGER_MADE_SPANS: Final = "vaportrail.ledger.made.spans"
 LEDGER_MADE_METRICS: Final = "vaportrail.ledger.made.metrics"
+LEDGER_COUNTED_AT: Final = "vaportrail.ledger.counted_at"
 SEALED_AT: Final = "vaportrail.sealed_at"
+SEAL_UNREADABLE_PARTS: Final = "vaportrail.seal.unreadable_parts"
+
+# The run's infrastructure, as the operator saw it.
+TIMELINE_NAME: Final = "vaportrail.timeline.name"
+RECEIPT_OBJECT: Final = "vaportrail.receipt.object"
+RECEIPT_UID: Final = "vaportrail.receipt.uid"
+RECEIPT_COUNT: Final = "vaportrail.receipt.count"
+RECEIPT_CREATED: Final = "vaportrail.receipt.created"
+RECEIPT_REMOVED: Final = "vaportrail.receipt.removed"
 
 # Events: the `eventName` of log records.
 EVENT_RUN_STARTED: Final = "vaportrail.run.started"
@@ -102,6 +112,7 @@ EVENT_PARAM: Final = "vaportrail.param"
 EVENT_METRIC: Final = "vaportrail.metric"
 EVENT_TAG: Final = "vaportrail.tag"
 EVENT_ARTIFACT: Final = "vaportrail.artifact"
+EVENT_RECEIPT: Final = "vaportrail.receipt"
 EVENT_LEDGER: Final = "vaportrail.ledger"
 EVENT_SEALED: Final = "vaportrail.sealed"
 
@@ -126,7 +137,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(PIPELINE_NAME, "string", "resource, run", "the pipeline's name"),
     Attribute(PIPELINE_RUN_ID, "string", "resource", "the run's UUID"),
     Attribute(WRITER_ID, "string", "resource", "the writing process; part of a record's identity"),
-    Attribute(WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel` or `sealer`"),
+    Attribute(WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel`, `shipper` or `sealer`"),
     Attribute(SEQ, "int", "every record", "counts the writer's records from 1"),
     Attribute(PIPELINE_ACTION_NAME, "string", "run span", "always `RUN`"),
     Attribute(PIPELINE_RESULT, "string", "run span", "the outcome in the field's words"),
@@ -153,7 +164,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(RUN_PARAMETERS, "string (JSON)", "run", "the validated parameters"),
     Attribute(RUN_TAGS, "string (JSON)", "run", "tags given at the start"),
     Attribute(RUN_ENTRYPOINT, "string", "run", "what was run"),
-    Attribute(RUN_ENVIRONMENT, "string (JSON)", "run", "Python, packages, git, host"),
+    Attribute(RUN_ENVIRONMENT, "string (JSON)", "run, sealed", "Python, packages, git, host, image"),
     Attribute(RUN_MESSAGE, "string", "run ended", "one line for a person"),
     Attribute(SCHEMA, "string", "run started", "version of the record's format"),
     Attribute(DRIVER, "int", "run, task", "incarnation of the driver, from 1"),
@@ -179,12 +190,20 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(ARTIFACT_SHA256, "string", "artifact", "SHA-256 of its bytes, hex"),
     Attribute(ARTIFACT_SIZE, "int", "artifact", "bytes"),
     Attribute(ARTIFACT_MEDIA_TYPE, "string", "artifact", "IANA media type"),
-    Attribute(LEDGER_WRITER, "string", "ledger", "the writer it counts"),
-    Attribute(LEDGER_STATE, "string", "ledger", "`exact`, or `unknown` where it is gone"),
+    Attribute(LEDGER_WRITER, "string", "ledger, recovered lines", "the writer it is about"),
+    Attribute(LEDGER_STATE, "string", "ledger", "`exact`, or `unknown` where the last count is gone"),
+    Attribute(LEDGER_COUNTED_AT, "int", "ledger", "until when an `unknown` count is sure, ns"),
     Attribute(LEDGER_MADE_LOGS, "int", "ledger", "log records made"),
     Attribute(LEDGER_MADE_SPANS, "int", "ledger", "spans made"),
     Attribute(LEDGER_MADE_METRICS, "int", "ledger", "metrics made"),
     Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
+    Attribute(SEAL_UNREADABLE_PARTS, "int", "sealed", "shipped parts that could not be read"),
+    Attribute(TIMELINE_NAME, "string", "infrastructure spans", "the stretch, such as `HeadScheduled`"),
+    Attribute(RECEIPT_OBJECT, "string", "receipt", "kind and name of what was made for the run"),
+    Attribute(RECEIPT_UID, "string", "receipt", "its Kubernetes UID"),
+    Attribute(RECEIPT_COUNT, "int", "receipt", "how many it stands for"),
+    Attribute(RECEIPT_CREATED, "int", "receipt", "when the first was made, ns since the epoch"),
+    Attribute(RECEIPT_REMOVED, "int", "receipt", "when the last was gone; none if it is still there"),
 )
 
 EVENTS: Final[dict[str, str]] = {
@@ -199,6 +218,7 @@ EVENTS: Final[dict[str, str]] = {
     EVENT_METRIC: "a named number that was measured; the body is the number",
     EVENT_TAG: "a named word; the body is the word",
     EVENT_ARTIFACT: "a stored file",
+    EVENT_RECEIPT: "something that was made for the run, and when it was gone",
     EVENT_LEDGER: "how many records a writer made",
     EVENT_SEALED: "the seal itself",
 }

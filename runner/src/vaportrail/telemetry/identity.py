@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["attempt_span_id", "cell_span_id", "run_span_id", "task_span_id", "trace_id"]
+__all__ = [
+    "attempt_span_id",
+    "cell_span_id",
+    "run_span_id",
+    "task_span_id",
+    "timeline_span_id",
+    "trace_id",
+]
 
 
 def _digest(length: int, *path: str | int) -> str:
@@ -41,3 +48,8 @@ def attempt_span_id(run_uid: str, task_id: str, attempt: int, driver: int = 1) -
 def cell_span_id(attempt_span: str, index: int) -> str:
     """Return the id of the span of a notebook's cell."""
     return _digest(8, "cell", attempt_span, index)
+
+
+def timeline_span_id(run_uid: str, index: int, name: str) -> str:
+    """Return the id of the span of a stretch of the run's infrastructure, `index` in its timeline."""
+    return _digest(8, "timeline", run_uid, index, name)

@@ -28,13 +28,27 @@ from urllib.parse import quote, unquote
 
 from vaportrail.telemetry.redact import Redactor
 
-__all__ = ["Header", "Kind", "Ledger", "SpoolLine", "Writer", "read_ledger", "read_spool"]
+__all__ = [
+    "Header",
+    "Kind",
+    "Ledger",
+    "SpoolLine",
+    "Writer",
+    "compact",
+    "header_line",
+    "read_header",
+    "read_ledger",
+    "read_spool",
+    "spool_line",
+    "whole_line",
+]
 
 Kind = Literal["L", "T", "M"]
 _MAGIC: Final = b"VTLEDG1\n"
 _LEDGER: Final = struct.Struct("<8sQQQ")
 _COUNTER: Final = struct.Struct("<Q")
 _OFFSET: Final[dict[Kind, int]] = {"L": 8, "T": 16, "M": 24}
+_KINDS: Final[dict[bytes, Kind]] = {b"L": "L", b"T": "T", b"M": "M"}
 FORMAT: Final = 1
 
 
@@ -97,7 +111,7 @@ class Writer:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._ledger = _create_ledger(directory / f"{header.writer}.ledger")
         self._fd = os.open(directory / f"{header.writer}.spool", flags, 0o600)
-        os.write(self._fd, (compact(_header_json(header)) + "\n").encode())
+        os.write(self._fd, header_line(header))
 
     def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]) -> int:
         """Write one record and return its number; `make` is given that number.
@@ -115,8 +129,7 @@ class Writer:
             body = compact(record)
             if self.redact is not None and self.redact.suspects(body):
                 body = compact(self.redact.record(record))
-            raw = f"{seq} {kind} {quote(scope, safe='') or '-'} {body}".encode()
-            line = b"%08x %b\n" % (zlib.crc32(raw), raw)
+            line = spool_line(seq, kind, scope, body)
             written = os.write(self._fd, line)
             while written < len(line):  # a signal or a nearly full disk can cut a write short
                 written += os.write(self._fd, line[written:])
@@ -138,14 +151,22 @@ def _create_ledger(path: Path) -> mmap.mmap:
         os.close(fd)
 
 
-def _header_json(header: Header) -> dict[str, Any]:
-    return {
+def header_line(header: Header) -> bytes:
+    """Return the first line of a spool file."""
+    content = {
         "vaportrail.spool": FORMAT,
         "writer": header.writer,
         "role": header.role,
         "started": header.started_unix_nano,
         "resource": dict(header.resource),
     }
+    return (compact(content) + "\n").encode()
+
+
+def spool_line(seq: int, kind: Kind, scope: str, body: str) -> bytes:
+    """Return a record as a line of a spool file; `body` is its JSON."""
+    raw = f"{seq} {kind} {quote(scope, safe='') or '-'} {body}".encode()
+    return b"%08x %b\n" % (zlib.crc32(raw), raw)
 
 
 def read_ledger(raw: bytes) -> Ledger | None:
@@ -167,19 +188,31 @@ def read_header(line: bytes) -> Header | None:
         return None
 
 
+def whole_line(line: bytes) -> tuple[int, Kind, str, bytes] | None:
+    """Return number, kind, scope and body of a spool file's line, or None where it is damaged.
+
+    A line whose checksum is wrong was torn by a kill, or changed since.
+    """
+    crc, _, raw = line.rstrip(b"\n").partition(b" ")
+    try:
+        if int(crc, 16) != zlib.crc32(raw):
+            return None
+        seq, kind, scope, body = raw.split(b" ", 3)
+        return (int(seq), _KINDS[kind], unquote(scope.decode()), body) if kind in _KINDS else None
+    except ValueError:
+        return None
+
+
 def read_spool(lines: Iterator[bytes]) -> Iterator[SpoolLine]:
     """Yield the whole records among a spool file's lines, its header taken off.
 
-    A line whose checksum is wrong (torn by a kill, or damaged) is left out: the ledger counts it.
+    A line that is damaged is left out: the ledger counts it.
     """
     for line in lines:
-        crc, _, raw = line.rstrip(b"\n").partition(b" ")
-        try:
-            if int(crc, 16) != zlib.crc32(raw):
+        found = whole_line(line)
+        if found is not None:
+            seq, kind, scope, body = found
+            try:
+                yield SpoolLine(seq, kind, scope, json.loads(body))
+            except ValueError:
                 continue
-            seq, kind, scope, body = raw.split(b" ", 3)
-            if kind not in (b"L", b"T", b"M"):
-                continue
-            yield SpoolLine(int(seq), kind.decode(), unquote(scope.decode()), json.loads(body))  # type: ignore[arg-type]
-        except ValueError:
-            continue

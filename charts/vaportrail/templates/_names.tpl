@@ -1,0 +1,56 @@
+{{- define "vaportrail.name" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of what lies in no namespace: two releases of one name must not share it. */}}
+{{- define "vaportrail.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "vaportrail.name" .) -}}
+{{- end -}}
+
+{{- define "vaportrail.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (include "vaportrail.name" .) -}}
+{{- end -}}
+
+{{- define "vaportrail.selectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "vaportrail.labels" -}}
+{{ include "vaportrail.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* An image's full name; its digest counts more than its tag. */}}
+{{- define "vaportrail.image" -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository .tag -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "vaportrail.pullSecretNames" -}}
+{{- range $index, $secret := .Values.imagePullSecrets }}{{ if $index }},{{ end }}{{ $secret.name }}{{ end -}}
+{{- end -}}
+
+{{/* What PodSecurity `restricted` asks of a pod, and of its containers. */}}
+{{- define "vaportrail.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "vaportrail.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}

@@ -1,0 +1,124 @@
+"""What the operator asks of a Kubernetes API: few verbs, plain objects, typed errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from vaportrail_operator.acting.resources import Resource
+
+__all__ = [
+    "AlreadyExists",
+    "ApiError",
+    "Client",
+    "Conflict",
+    "Expired",
+    "Forbidden",
+    "Invalid",
+    "Listing",
+    "NotFound",
+    "Object",
+    "Unavailable",
+]
+
+Object = dict[str, Any]
+"""An object of the Kubernetes API as JSON."""
+
+
+class ApiError(Exception):
+    """The API server refused a call.
+
+    Attributes:
+        status: the HTTP status; 0 where there was no answer.
+        reason: Kubernetes' reason, such as `AlreadyExists`.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class NotFound(ApiError):
+    """There is no such object, or its kind is not served."""
+
+
+class Conflict(ApiError):
+    """The object is not the one, or not in the version, that was meant."""
+
+
+class AlreadyExists(Conflict):
+    """An object of that name is there."""
+
+
+class Forbidden(ApiError):
+    """A right is missing, a quota is used up, or the namespace is being deleted."""
+
+
+class Invalid(ApiError):
+    """The object does not pass validation or admission."""
+
+
+class Expired(ApiError):
+    """A list's continuation is too old."""
+
+
+class Unavailable(ApiError):
+    """No answer, or one that says to try again.
+
+    Attributes:
+        retry_after: seconds that the API server asks to wait; 0 where it does not say.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, status=status, reason=reason)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A complete list, and the version of the collection that it shows."""
+
+    items: list[Object]
+    version: str
+
+
+class Client(Protocol):
+    """The Kubernetes API. Every method raises `ApiError`s; none of them tries again by itself."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """Return an object as it is now."""
+
+    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+        """Return all objects that a label selector chooses; of all namespaces where none is given."""
+
+    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        """Create an object; returns it as it was stored."""
+
+    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        """Put another object in the place of the one whose resourceVersion it carries."""
+
+    async def replace_status(
+        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+    ) -> Object:
+        """Put a status in the place of the one of this version of the object; returns the object.
+
+        Raises:
+            Conflict: the object has another version now.
+        """
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        grace_seconds: int | None = None,
+    ) -> Object:
+        """Delete an object if it has the uid; returns it while it is still ending, or a `Status`.
+
+        Raises:
+            Conflict: the object of that name has another uid.
+        """

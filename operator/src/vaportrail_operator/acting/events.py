@@ -1,0 +1,64 @@
+"""Kubernetes Events on a run: once for each thing said, and never worth a failure."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vaportrail.resources.fields import API_VERSION
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client
+from vaportrail_operator.acting.resources import EVENTS
+from vaportrail_operator.planning.types import Note
+
+__all__ = ["event_of", "post"]
+
+_log = logging.getLogger(__name__)
+_CONTROLLER = "vaportrail.dev/operator"
+_NOTE_LIMIT = 1024
+
+
+def event_of(run: PipelineRun, note: Note, *, instance: str, now: datetime) -> Mapping[str, Any]:
+    """Return the Event that says a note; the same note of the same run has the same name.
+
+    Args:
+        run: what it is about.
+        note: what it says.
+        instance: of the operator.
+        now: when.
+    """
+    said = "\0".join((run.metadata.uid, note.type, note.reason, note.message))
+    name = f"{run.metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"name": name, "namespace": run.metadata.namespace},
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": note.type,
+        "reason": note.reason,
+        "note": note.message.encode()[:_NOTE_LIMIT].decode(errors="ignore"),
+        "action": "Reconcile",
+        "reportingController": _CONTROLLER,
+        "reportingInstance": instance,
+        "regarding": {
+            "apiVersion": API_VERSION,
+            "kind": "PipelineRun",
+            "namespace": run.metadata.namespace,
+            "name": run.metadata.name,
+            "uid": run.metadata.uid,
+        },
+    }
+
+
+async def post(client: Client, run: PipelineRun, note: Note, *, instance: str, now: datetime) -> None:
+    """Send a note as an Event, unless it was sent before; what fails is only logged."""
+    event = event_of(run, note, instance=instance, now=now)
+    try:
+        await client.create(EVENTS, run.metadata.namespace, event)
+    except AlreadyExists:
+        pass
+    except ApiError as error:
+        _log.warning("an Event could not be sent: %s", error)

@@ -1,0 +1,216 @@
+"""The Kubernetes API by the official client: its configuration, credentials and connections.
+
+Its generic call is used, not its typed classes: those cost 25 MB, and the operator keeps plain objects.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import (
+    ConfigException,
+    load_incluster_config,
+    load_kube_config,
+)
+
+from vaportrail_operator.acting.client import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    Listing,
+    NotFound,
+    Object,
+    Unavailable,
+)
+from vaportrail_operator.acting.resources import Resource
+
+__all__ = ["Access", "KubernetesClient", "load_access", "load_configuration"]
+
+Query = list[tuple[str, str]]
+_PAGE = 500
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_MANAGER = "vaportrail"
+_MESSAGE_LIMIT = 2000
+
+
+async def load_configuration() -> Configuration:
+    """Return how to reach the API server: as a pod, else by the kubeconfig.
+
+    Raises:
+        ConfigException: there is neither.
+    """
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except ConfigException:
+        await load_kube_config(client_configuration=configuration, persist_config=False)
+    # A proxy for the rest of the world is not for the API server.
+    configuration.client_session_kwargs = {"trust_env": False}
+    # From Python 3.13 on, certificates without key identifiers are refused; some clusters' have none.
+    configuration.disable_strict_ssl_verification = True
+    return configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach the API server, for other clients than this one."""
+
+    server: str
+    authorization: str
+    tls: ssl.SSLContext
+
+
+async def load_access() -> Access:
+    """Return how to reach the API server, read anew: tokens of pods are replaced from time to time."""
+    configuration = await load_configuration()
+    token = (await configuration.auth_settings()).get("BearerToken") or {}
+    return Access(
+        server=configuration.host,
+        authorization=str(token.get("value") or ""),
+        tls=ApiClient(configuration).rest_client.ssl_context,
+    )
+
+
+class KubernetesClient:
+    """A `Client` of a real API server. Close it in the end.
+
+    Args:
+        configuration: of the official client.
+        user_agent: what the API server's audit log says of who called.
+    """
+
+    def __init__(self, configuration: Configuration, user_agent: str = "vaportrail-operator") -> None:
+        self._api = ApiClient(configuration)
+        self._api.user_agent = user_agent
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """Return an object as it is now."""
+        return await self._call("GET", resource.path(namespace, name))
+
+    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+        """Return all objects that a label selector chooses, page by page."""
+        items: list[Object] = []
+        query: Query = [("limit", str(_PAGE))]
+        query += [("labelSelector", selector)] if selector else []
+        token, version = "", ""
+        while True:
+            more = [("continue", token)] if token else []
+            page = await self._call("GET", resource.path(namespace), query=[*query, *more])
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            version = version or metadata.get("resourceVersion", "")
+            token = metadata.get("continue", "")
+            if not token:
+                return Listing(items, version)
+
+    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        """Create an object; returns it as it was stored."""
+        return await self._call("POST", resource.path(namespace), body=dict(manifest), query=_managed())
+
+    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        """Put another object in the place of the one whose resourceVersion it carries."""
+        path = resource.path(namespace, manifest["metadata"]["name"])
+        return await self._call("PUT", path, body=dict(manifest), query=_managed())
+
+    async def replace_status(
+        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+    ) -> Object:
+        """Put a status in the place of the one of this version of the object; returns the object."""
+        # A merge patch would keep what is gone from the new status; "add" replaces.
+        # Another version than the stored one is a conflict, not a failed test of the patch.
+        body = [
+            {"op": "add", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "add", "path": "/status", "value": dict(status)},
+        ]
+        path = resource.path(namespace, name, "status")
+        kind = "application/json-patch+json"
+        return await self._call("PATCH", path, body=body, content_type=kind, query=_managed())
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        grace_seconds: int | None = None,
+    ) -> Object:
+        """Delete an object if it has the uid; returns it while it is still ending, or a `Status`."""
+        body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
+        return await self._call("DELETE", resource.path(namespace, name), body=body)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        try:
+            request = await self._api.param_serialize(
+                method,
+                path,
+                query_params=query,
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            reply = await self._api.call_api(*request, _request_timeout=_TIMEOUT)
+            content = await reply.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        try:
+            answer: Object = json.loads(content)
+        except ValueError:
+            answer = {"message": content.decode(errors="replace")}
+        if reply.status >= HTTPStatus.BAD_REQUEST:
+            raise _error(f"{method} {path}", reply.status, answer, reply.headers.get("Retry-After", ""))
+        return answer
+
+
+def _managed() -> Query:
+    return [("fieldManager", _MANAGER)]
+
+
+def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) -> ApiError:
+    reason = str(answer.get("reason") or "")
+    text = f"{call}: {status} {reason}: {str(answer.get('message') or '')[:_MESSAGE_LIMIT]}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        seconds = retry_after or (answer.get("details") or {}).get("retryAfterSeconds") or 0
+        try:
+            wait = float(seconds)
+        except ValueError:
+            wait = 0.0
+        return Unavailable(text, status=status, reason=reason, retry_after=wait)
+    if status == HTTPStatus.CONFLICT:
+        kind: type[ApiError] = AlreadyExists if reason == "AlreadyExists" else Conflict
+    else:
+        kind = {
+            HTTPStatus.NOT_FOUND: NotFound,
+            HTTPStatus.FORBIDDEN: Forbidden,
+            HTTPStatus.UNAUTHORIZED: Forbidden,
+            HTTPStatus.GONE: Expired,
+            HTTPStatus.BAD_REQUEST: Invalid,
+            HTTPStatus.UNPROCESSABLE_ENTITY: Invalid,
+        }.get(HTTPStatus(status), ApiError)
+    return kind(text, status=status, reason=reason)

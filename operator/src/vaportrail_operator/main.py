@@ -1,0 +1,82 @@
+"""`vaportrail-operator`: reads its settings, runs until SIGTERM, says every problem in words."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from kubernetes.aio.config import ConfigException
+
+from vaportrail.errors import UsageError
+from vaportrail_operator.acting.kubernetes_client import KubernetesClient, load_access, load_configuration
+from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.runtime.environment import VARIABLES, Environment, read_environment
+from vaportrail_operator.runtime.handlers import Sink, watch
+from vaportrail_operator.runtime.host import Watch
+from vaportrail_operator.runtime.logs import set_up
+from vaportrail_operator.runtime.process import Operator
+from vaportrail_operator.version import __version__
+
+__all__ = ["main"]
+
+_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the operator; returns the exit status.
+
+    Args:
+        arguments: of the command line; those of the process where none are given.
+    """
+    _parser().parse_args(arguments)
+    try:
+        environment = read_environment(os.environ)
+    except UsageError as error:
+        sys.stderr.write(f"vaportrail-operator cannot start:\n{error}\n")
+        return _USAGE
+    set_up(environment.log_level)
+    try:
+        return asyncio.run(_operate(environment))
+    except ConfigException as error:
+        sys.stderr.write(f"vaportrail-operator is neither in a pod nor has it a kubeconfig: {error}\n")
+        return _USAGE
+    except OSError as error:
+        sys.stderr.write(f"vaportrail-operator cannot serve on port {environment.port}: {error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, VARIABLES)) + 2
+    variables = "\n".join(f"  {name:<{width}}{meaning}" for name, meaning in VARIABLES.items())
+    parser = argparse.ArgumentParser(
+        prog="vaportrail-operator",
+        description="Runs pipelineruns.vaportrail.dev on Kubernetes.",
+        epilog=f"environment variables:\n{variables}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vaportrail-operator {__version__}")
+    return parser
+
+
+async def _operate(environment: Environment) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = KubernetesClient(await load_configuration(), f"vaportrail-operator/{__version__}")
+    try:
+        return await Operator(environment, client, plan, partial(_watch, environment)).run(stop)
+    finally:
+        await client.close()
+
+
+def _watch(environment: Environment, sink: Sink) -> Watch:
+    async def run(kinds: frozenset[Watched], stop: asyncio.Event, ready: asyncio.Event) -> None:
+        await watch(kinds, environment.namespaces, load_access, sink, stop=stop, ready=ready)
+
+    return run

@@ -1,0 +1,100 @@
+"""From a raw PipelineRun to its model, also where this operator knows less of it than its author.
+
+The API server holds every run to the CRD. What still does not fit was written for another version of
+the CRD: fields that this operator does not know are passed over; what it would need and cannot read
+are the run's problems, by which the run ends instead of the operator.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vaportrail.resources.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.observation.fields import Raw
+
+__all__ = ["RunSeen", "run_seen"]
+
+M = TypeVar("M", bound=BaseModel)
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeen:
+    """A PipelineRun as last seen.
+
+    Attributes:
+        run: the model; of a run with problems, with what could be read.
+        problems: what cannot be read, in words; empty for every run that fits the CRD.
+    """
+
+    run: PipelineRun
+    problems: tuple[str, ...] = ()
+
+    @property
+    def over(self) -> bool:
+        """Whether its phase is terminal."""
+        phase = self.run.status.phase
+        return bool(phase) and Phase(phase).terminal
+
+
+def run_seen(raw: Raw) -> RunSeen:
+    """Return the run that a raw object is; never raises for what is in it."""
+    parts = {"metadata": raw.get("metadata") or {}, "spec": raw.get("spec"), "status": raw.get("status")}
+    try:
+        return RunSeen(PipelineRun.model_validate({name: part for name, part in parts.items() if part}))
+    except ValidationError:
+        pass
+    problems: list[str] = []
+    metadata = _read(Metadata, parts["metadata"], "metadata", problems)
+    spec = _read(PipelineRunSpec, parts["spec"] or {}, "spec", problems)
+    status = _read(PipelineRunStatus, parts["status"] or {}, "status", problems)
+    run = PipelineRun.model_construct(
+        metadata=metadata or _bare_metadata(parts["metadata"]),
+        spec=spec or _bare_spec(),
+        status=status or _bare_status(parts["status"]),
+    )
+    return RunSeen(run, tuple(problems))
+
+
+def _read(model: type[M], raw: Any, place: str, problems: list[str]) -> M | None:
+    """Read a part, without what is unknown in it; adds what is wrong to the problems."""
+    rest = copy.deepcopy(raw)
+    for _ in range(_ROUNDS):
+        try:
+            return model.model_validate(rest)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False)
+        unknown = [each["loc"] for each in faults if each["type"] == "extra_forbidden"]
+        if not unknown:
+            problems += [f"{place}.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults]
+            return None
+        for location in unknown:
+            _remove(rest, location)
+    problems.append(f"{place}: it has too many unknown fields")
+    return None
+
+
+def _remove(raw: Any, location: tuple[int | str, ...]) -> None:
+    for step in location[:-1]:
+        raw = raw[step]
+    raw.pop(location[-1], None)
+
+
+def _bare_spec() -> PipelineRunSpec:
+    record = RecordSpec.model_construct(uri="")
+    return PipelineRunSpec.model_construct(pipeline="", entrypoint="", image="", record=record)
+
+
+def _bare_metadata(raw: Any) -> Metadata:
+    known = {name: value for name, value in raw.items() if name in ("name", "namespace", "uid")}
+    return Metadata.model_validate({**known, "resourceVersion": str(raw.get("resourceVersion", ""))})
+
+
+def _bare_status(raw: Any) -> PipelineRunStatus:
+    phase = raw.get("phase") if isinstance(raw, dict) else ""
+    return PipelineRunStatus(phase=Phase(phase) if phase in list(Phase) else "")

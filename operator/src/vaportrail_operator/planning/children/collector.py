@@ -1,0 +1,93 @@
+"""The run's collector: a stock `otelcol-contrib` in a pod of its own, and the Service before it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.pod import PodSettings
+from vaportrail_operator.planning.children.collector_configuration import collector_configuration
+from vaportrail_operator.planning.children.pods import (
+    ANNOTATIONS,
+    container,
+    grace_seconds,
+    pod_spec,
+    secret_variable,
+    variable,
+)
+from vaportrail_operator.planning.children.storage import (
+    claim_mounts,
+    claim_volumes,
+    store_env,
+    store_env_from,
+)
+from vaportrail_operator.planning.names import (
+    OTLP_TOKEN,
+    collector_name,
+    labels_of,
+    metadata_of,
+    tokens_name,
+)
+from vaportrail_operator.planning.types import (
+    COMPONENT_LABEL,
+    RUN_UID_LABEL,
+    Component,
+    OperatorSettings,
+)
+
+__all__ = ["CONFIGURATION_VARIABLE", "collector_pod", "collector_service"]
+
+CONFIGURATION_VARIABLE: Final = "VAPORTRAIL_COLLECTOR_CONFIG"
+_RESOURCES: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+
+
+def collector_service(run: PipelineRun) -> dict[str, Any]:
+    """Return the Service that the shippers post to."""
+    labels = labels_of(run, Component.COLLECTOR)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata_of(run, collector_name(run)),
+        "spec": {
+            "selector": {name: labels[name] for name in (RUN_UID_LABEL, COMPONENT_LABEL)},
+            "ports": [{"name": "otlp-http", "port": COLLECTOR_PORT}],
+        },
+    }
+
+
+def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any]:
+    """Return the collector's pod; it takes none of the run's `podDefaults`.
+
+    It has no probe: a shipper that comes too early tries again.
+    """
+    configuration = json.dumps(collector_configuration(run), separators=(",", ":"))
+    main = container(
+        "collector",
+        settings.collector_image,
+        resources=settings.collector_resources or _RESOURCES,
+        pull_policy=settings.image_pull_policy,
+        mounts=claim_mounts(run),
+        env=[
+            *store_env(run),
+            variable(CONFIGURATION_VARIABLE, configuration),
+            secret_variable(COLLECTOR_TOKEN_VARIABLE, tokens_name(run), OTLP_TOKEN),
+        ],
+        env_from=store_env_from(run),
+        args=[f"--config=env:{CONFIGURATION_VARIABLE}"],
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata_of(run, collector_name(run), Component.COLLECTOR, annotations=ANNOTATIONS),
+        "spec": pod_spec(
+            main,
+            settings=PodSettings(),
+            restart_policy="Always",
+            volumes=claim_volumes(run),
+            service_account=run.spec.service_account_name,
+            pull_secrets=settings.image_pull_secrets,
+            grace=grace_seconds(run),
+        ),
+    }

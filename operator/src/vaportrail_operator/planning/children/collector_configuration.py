@@ -1,0 +1,116 @@
+"""What the run's collector is told: to answer a post only once what it brought is stored.
+
+The components are those of the stock `otelcol-contrib`. Nothing gathers before the exporter's own
+queue, and that queue makes the client wait: a shipper's post is answered with 200 when its part is in
+the store, and it repeats what was answered otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail_operator.planning.names import record_root, spool_folder
+
+__all__ = ["SCHEMES", "collector_configuration"]
+
+SCHEMES: Final = ("s3", "file")
+"""The schemes of record roots that a collector can write to."""
+SIGNALS: Final = ("traces", "logs", "metrics")
+_LARGEST_POST = 64 << 20
+_OUTAGE = "300s"
+
+
+def collector_configuration(run: PipelineRun) -> dict[str, Any]:
+    """Return the collector's configuration; it holds no secret, only the names of variables."""
+    http = {
+        "endpoint": f"0.0.0.0:{COLLECTOR_PORT}",
+        "max_request_body_size": _LARGEST_POST,
+        "auth": {"authenticator": "bearertokenauth"},
+    }
+    exporters, exporter_of = _exporters(run)
+    pipelines = {signal: {"receivers": ["otlp"], "exporters": [exporter_of[signal]]} for signal in SIGNALS}
+    return {
+        "receivers": {"otlp": {"protocols": {"http": http}}},
+        "exporters": exporters,
+        "extensions": {"bearertokenauth": {"token": f"${{env:{COLLECTOR_TOKEN_VARIABLE}}}"}},
+        "service": {
+            "extensions": ["bearertokenauth"],
+            "telemetry": {"metrics": {"level": "none"}},
+            "pipelines": pipelines,
+        },
+    }
+
+
+def _exporters(run: PipelineRun) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the exporters by name, and the name of each signal's."""
+    if urlsplit(record_root(run)).scheme == "file":
+        return (
+            {f"file/{signal}": _file(run, signal) for signal in SIGNALS},
+            {signal: f"file/{signal}" for signal in SIGNALS},
+        )
+    return {"awss3": _s3(run)}, dict.fromkeys(SIGNALS, "awss3")
+
+
+def _file(run: PipelineRun, signal: str) -> dict[str, Any]:
+    """Return an exporter that appends to a file, a line for each post.
+
+    It answers when the line is written, and flushes a moment later: a collector that is killed in
+    between loses what a node's crash would have lost too.
+    """
+    folder = f"{unquote(urlsplit(record_root(run)).path)}/{spool_folder(run)}"
+    return {
+        "path": _escaped(f"{folder}/{signal}_collector.json"),
+        "append": True,
+        "create_directory": True,
+        "flush_interval": "100ms",
+    }
+
+
+def _s3(run: PipelineRun) -> dict[str, Any]:
+    record = run.spec.record
+    root = urlsplit(record_root(run))
+    prefix = unquote(root.path).strip("/")
+    uploader: dict[str, Any] = {
+        "s3_bucket": _escaped(root.netloc),
+        "s3_prefix": _escaped(f"{prefix}/{spool_folder(run)}".lstrip("/")),
+        "s3_partition_format": "",
+        "compression": "gzip",
+        # The default name has nine random digits: two parts could meet, and one would be gone.
+        "unique_key_func_name": "uuidv7",
+    }
+    if record.region:
+        uploader["region"] = record.region
+    if record.endpoint:
+        insecure = record.endpoint.startswith("http://")
+        uploader |= {
+            "endpoint": _escaped(record.endpoint),
+            "s3_force_path_style": True,
+            "disable_ssl": insecure,
+        }
+    return {
+        "s3uploader": uploader,
+        "marshaler": "otlp_json",
+        "timeout": "30s",
+        "sending_queue": {
+            "enabled": True,
+            "wait_for_result": True,
+            "block_on_overflow": True,
+            "queue_size": 1000,
+            "num_consumers": 10,
+            "batch": {"flush_timeout": "200ms", "min_size": 8192},
+        },
+        "retry_on_failure": {
+            "enabled": True,
+            "initial_interval": "500ms",
+            "max_interval": "5s",
+            "max_elapsed_time": _OUTAGE,
+        },
+    }
+
+
+def _escaped(text: str) -> str:
+    """Return text in which the collector expands nothing."""
+    return text.replace("$", "$$")

@@ -1,0 +1,136 @@
+"""The run's RayCluster: a head that runs no tasks, and the groups of workers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any, Final
+
+from vaportrail.resources.pipelinerun import PipelineRun, WorkerGroupSpec
+from vaportrail.resources.pod import PodSettings
+from vaportrail_operator.planning.children.pods import (
+    ANNOTATIONS,
+    SHARED_MEMORY,
+    SPOOL,
+    container,
+    grace_seconds,
+    pod_spec,
+    spool_volumes,
+    tcp_probe,
+)
+from vaportrail_operator.planning.children.settings import merged, with_defaults
+from vaportrail_operator.planning.children.shipper import shipper
+from vaportrail_operator.planning.children.storage import (
+    claim_mounts,
+    claim_volumes,
+    store_env,
+    store_env_from,
+)
+from vaportrail_operator.planning.names import base_name, labels_of, metadata_of, tokens_name
+from vaportrail_operator.planning.types import Component
+
+__all__ = ["GCS_PORT", "ray_cluster"]
+
+GCS_PORT: Final = 6379
+OLDEST_RAY: Final = "2.52.0"
+"""The oldest that KubeRay takes with tokens. It only writes probes by it, and all pods have their own."""
+_NODE_MANAGER_PORT: Final = 6380
+# With ports that are known `ray start` does not wait for files in which its processes write them.
+# Ray gives its workers 10002 to 19999.
+_PORTS: Final = {
+    "node-manager-port": str(_NODE_MANAGER_PORT),
+    "object-manager-port": "6381",
+    "runtime-env-agent-port": "6382",
+    "dashboard-agent-grpc-port": "6383",
+}
+# What tasks print is captured where they run; KubeRay drops a plain "false" of this option.
+_START: Final = {**_PORTS, "include-log-monitor": "0"}
+_HEAD_START: Final = {**_START, "num-cpus": "0", "include-dashboard": "false", "no-monitor": "true"}
+_LIVENESS: Final = {"periodSeconds": 10, "failureThreshold": 30}
+
+
+def ray_cluster(run: PipelineRun) -> dict[str, Any]:
+    """Return the RayCluster; its clients need the run's token."""
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": metadata_of(
+            run,
+            base_name(run),
+            # A head that is made again knows nothing of the run: better none.
+            annotations={"ray.io/disable-provisioned-head-restart": "true"},
+        ),
+        "spec": {
+            "rayVersion": run.spec.ray.version or OLDEST_RAY,
+            "authOptions": {"mode": "token", "secretName": tokens_name(run)},
+            "headGroupSpec": _head(run),
+            "workerGroupSpecs": [_workers(run, group) for group in run.spec.ray.workers],
+        },
+    }
+
+
+def _head(run: PipelineRun) -> dict[str, Any]:
+    spec = run.spec.ray.head
+    resources = with_defaults(spec.resources, cpu="250m", memory="1Gi", memory_limit="2Gi")
+    return {
+        "rayStartParams": dict(_HEAD_START),
+        # As KubeRay makes it, with the run's labels: it is looked for by them in the end.
+        "headService": {
+            "metadata": {"labels": labels_of(run)},
+            "spec": {"clusterIP": "None", "publishNotReadyAddresses": True},
+        },
+        "template": _template(run, Component.HEAD, spec.pod, resources, port=GCS_PORT),
+    }
+
+
+def _workers(run: PipelineRun, group: WorkerGroupSpec) -> dict[str, Any]:
+    # KubeRay tells Ray the CPUs of the limit, or else of the request, as whole ones, rounded up.
+    resources = with_defaults(group.resources, cpu="1", memory="2Gi", memory_limit="2Gi")
+    parameters = dict(_START)
+    if group.ray_resources:
+        parameters["resources"] = shlex.quote(json.dumps(group.ray_resources))
+    return {
+        "groupName": group.name,
+        "replicas": group.replicas,
+        "minReplicas": group.replicas,
+        "maxReplicas": group.replicas,
+        "rayStartParams": parameters,
+        "template": _template(run, Component.WORKER, group.pod, resources, port=_NODE_MANAGER_PORT),
+    }
+
+
+def _template(
+    run: PipelineRun, component: Component, own: PodSettings, resources: dict[str, Any], *, port: int
+) -> dict[str, Any]:
+    """Return a pod's template.
+
+    Its probes ask whether Ray's own port is open. KubeRay's would ask the dashboard's agent, which
+    plain Ray does not have, begin after ten seconds, and end a pod that never answers.
+    """
+    settings = merged(run.spec.pod_defaults, own)
+    main = container(
+        f"ray-{component.value}",
+        run.spec.image,
+        resources=resources,
+        pull_policy=settings.image_pull_policy,
+        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run)],
+        env=[*settings.env, *store_env(run)],
+        env_from=[*settings.env_from, *store_env_from(run)],
+        readinessProbe=tcp_probe(port, failureThreshold=30),
+        livenessProbe=tcp_probe(port, **_LIVENESS),
+    )
+    return {
+        "metadata": {
+            "labels": {**settings.labels, **labels_of(run, component)},
+            "annotations": {**ANNOTATIONS, **settings.annotations},
+        },
+        "spec": pod_spec(
+            main,
+            settings=settings,
+            restart_policy="Never",
+            sidecars=[shipper(run, settings.image_pull_policy)],
+            volumes=[*spool_volumes(run), *claim_volumes(run)],
+            service_account=run.spec.service_account_name,
+            grace=grace_seconds(run),
+        ),
+    }

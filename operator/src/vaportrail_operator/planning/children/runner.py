@@ -1,0 +1,123 @@
+"""The runner's pod: it joins the Ray cluster as a node without CPUs and drives the run."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vaportrail import handover
+from vaportrail.handover import READY_PORT, REQUEST_VARIABLE, SOURCE_FOLDER, RunRequest
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.pods import (
+    ANNOTATIONS,
+    SHARED_MEMORY,
+    SPOOL,
+    container,
+    grace_seconds,
+    pod_spec,
+    secret_variable,
+    spool_volumes,
+    tcp_probe,
+    variable,
+)
+from vaportrail_operator.planning.children.raycluster import GCS_PORT
+from vaportrail_operator.planning.children.settings import merged, with_defaults
+from vaportrail_operator.planning.children.shipper import shipper
+from vaportrail_operator.planning.children.storage import (
+    claim_mounts,
+    claim_volumes,
+    store_env,
+    store_env_from,
+)
+from vaportrail_operator.planning.names import (
+    AUTH_TOKEN,
+    head_service_name,
+    identity_of,
+    metadata_of,
+    record_path,
+    record_root,
+    runner_name,
+    tokens_name,
+)
+from vaportrail_operator.planning.types import Component
+
+__all__ = ["run_request", "runner_pod"]
+
+_SOURCE: Final = "source"
+_FOR_EVER: Final = 366 * 86400
+
+
+def run_request(run: PipelineRun) -> RunRequest:
+    """Return what the runner is asked to do."""
+    deadlines = run.spec.deadlines
+    return RunRequest(
+        identity=identity_of(run),
+        root=record_root(run),
+        path=record_path(run),
+        source=_source(run),
+        head=head_service_name(run),
+        gcs_port=GCS_PORT,
+        join_seconds=deadlines.provisioning_seconds or _FOR_EVER,
+        run_seconds=deadlines.run_seconds,
+    )
+
+
+def runner_pod(run: PipelineRun) -> dict[str, Any]:
+    """Return the runner's pod.
+
+    It carries no label of Ray's: KubeRay would count it as one of the cluster's own.
+    """
+    settings = merged(run.spec.pod_defaults, run.spec.runner.pod)
+    main = container(
+        "runner",
+        run.spec.image,
+        resources=with_defaults(run.spec.runner.resources, cpu="250m", memory="1Gi", memory_limit="2Gi"),
+        pull_policy=settings.image_pull_policy,
+        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run), *_source_mounts(run)],
+        env=[
+            *settings.env,
+            *store_env(run),
+            variable("RAY_AUTH_MODE", "token"),
+            secret_variable("RAY_AUTH_TOKEN", tokens_name(run), AUTH_TOKEN),
+            variable(REQUEST_VARIABLE, run_request(run).model_dump_json()),
+        ],
+        env_from=[*settings.env_from, *store_env_from(run)],
+        command=["vaportrail", "runner"],
+        readinessProbe=tcp_probe(READY_PORT),
+    )
+    annotations = {**ANNOTATIONS, **settings.annotations}
+    labels = {name: value for name, value in settings.labels.items() if not name.startswith("ray.io/")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata_of(
+            run, runner_name(run), Component.RUNNER, labels=labels, annotations=annotations
+        ),
+        "spec": pod_spec(
+            main,
+            settings=settings,
+            restart_policy="Never",
+            sidecars=[shipper(run, settings.image_pull_policy)],
+            volumes=[*spool_volumes(run), *claim_volumes(run), *_source_volumes(run)],
+            service_account=run.spec.service_account_name,
+            grace=grace_seconds(run),
+        ),
+    }
+
+
+def _source(run: PipelineRun) -> handover.Source:
+    source = run.spec.source
+    if source.git:
+        return handover.Source(git=handover.GitSource(**source.git.model_dump(by_alias=False)))
+    if source.archive:
+        return handover.Source(archive=handover.ArchiveSource(**source.archive.model_dump(by_alias=False)))
+    return handover.Source(folder=SOURCE_FOLDER) if source.config_map else handover.Source()
+
+
+def _source_volumes(run: PipelineRun) -> list[dict[str, Any]]:
+    files = run.spec.source.config_map
+    return [{"name": _SOURCE, "configMap": {"name": files.name}}] if files else []
+
+
+def _source_mounts(run: PipelineRun) -> list[dict[str, Any]]:
+    mount = {"name": _SOURCE, "mountPath": SOURCE_FOLDER, "readOnly": True}
+    return [mount] if run.spec.source.config_map else []

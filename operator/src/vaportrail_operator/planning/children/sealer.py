@@ -1,0 +1,115 @@
+"""The sealer's pod, of the operator's image: a user's image that cannot be pulled does not stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from vaportrail.contract import Outcome
+from vaportrail.handover import SEAL_VARIABLE, ReceiptEntry, SealRequest, TimelineEntry
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.pods import ANNOTATIONS, container, pod_spec, variable
+from vaportrail_operator.planning.children.settings import with_defaults
+from vaportrail_operator.planning.children.storage import (
+    claim_mounts,
+    claim_volumes,
+    store_env,
+    store_env_from,
+)
+from vaportrail_operator.planning.names import (
+    identity_of,
+    metadata_of,
+    record_path,
+    record_root,
+    sealer_name,
+)
+from vaportrail_operator.planning.types import Component, OperatorSettings
+
+__all__ = ["seal_request", "sealer_pod"]
+
+_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+_Fact = Literal["image", "image_digest", "namespace", "operator_version"]
+
+
+def seal_request(
+    run: PipelineRun,
+    settings: OperatorSettings,
+    *,
+    outcome: Outcome,
+    message: str,
+    timeline: Sequence[TimelineEntry],
+    receipt: Sequence[ReceiptEntry],
+) -> SealRequest:
+    """Return what the sealer is asked to do.
+
+    Args:
+        run: the run; its status says what image it ran.
+        settings: the operator's.
+        outcome: how the operator says that the run ended.
+        message: why.
+        timeline: of its infrastructure.
+        receipt: of what was made for it.
+    """
+    facts: dict[_Fact, str] = {
+        "image": run.spec.image,
+        "image_digest": run.status.image_digest,
+        "namespace": run.metadata.namespace,
+        "operator_version": settings.version,
+    }
+    return SealRequest(
+        identity=identity_of(run),
+        root=record_root(run),
+        path=record_path(run),
+        outcome=outcome,
+        message=message,
+        timeline=list(timeline),
+        receipt=list(receipt),
+        environment={name: value for name, value in facts.items() if value},
+    )
+
+
+def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealRequest) -> dict[str, Any]:
+    """Return the sealer's pod.
+
+    The run does not own it: a deletion in the foreground would take it along. It takes none of the
+    run's `podDefaults`, and ends itself at its deadline, whatever becomes of the operator.
+    """
+    own = run.spec.sealer
+    given = own.resources
+    resources = (
+        with_defaults(given, cpu="100m", memory="256Mi", memory_limit="1Gi")
+        if given.requests or given.limits
+        else settings.sealer_resources or _RESOURCES
+    )
+    main = container(
+        "sealer",
+        settings.operator_image,
+        resources=resources,
+        pull_policy=own.pod.image_pull_policy or settings.image_pull_policy,
+        mounts=[*own.pod.volume_mounts, *claim_mounts(run)],
+        env=[*own.pod.env, *store_env(run), variable(SEAL_VARIABLE, request.model_dump_json())],
+        env_from=[*own.pod.env_from, *store_env_from(run)],
+        command=["vaportrail", "seal-run"],
+    )
+    annotations = {**ANNOTATIONS, **own.pod.annotations}
+    spec = pod_spec(
+        main,
+        settings=own.pod,
+        restart_policy="OnFailure",
+        volumes=claim_volumes(run),
+        service_account=own.service_account_name or run.spec.service_account_name,
+        pull_secrets=settings.image_pull_secrets,
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata_of(
+            run,
+            sealer_name(run),
+            Component.SEALER,
+            owned=False,
+            labels=own.pod.labels,
+            annotations=annotations,
+        ),
+        "spec": {**spec, "activeDeadlineSeconds": run.spec.deadlines.seal_seconds},
+    }

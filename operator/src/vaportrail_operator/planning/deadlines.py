@@ -1,0 +1,99 @@
+"""When a run's phases have to be over: counted from what stands in its status, never from a process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.planning import times
+from vaportrail_operator.planning.timeline import DRAIN, SEAL, USER_CODE
+from vaportrail_operator.planning.types import Observed
+
+__all__ = [
+    "next_deadline",
+    "of_expiry",
+    "of_provisioning",
+    "of_release",
+    "of_run",
+    "of_seal",
+    "of_sealer",
+    "over",
+]
+
+LOOK_FOR_KUBERAY = 30.0
+"""Seconds until it is looked for again whether RayClusters can be made."""
+_AGAIN = 10.0
+"""Seconds until something that is overdue is tried again."""
+_SLACK = 30
+"""Seconds that the operator gives the sealer beyond the deadline in its own pod."""
+
+
+def over(observed: Observed, deadline: datetime | None) -> bool:
+    """Return whether a deadline has passed; one that is None never does."""
+    return deadline is not None and observed.now >= deadline
+
+
+def of_provisioning(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the pipeline must have started."""
+    return _after(times.parse(status.start_time), run.spec.deadlines.provisioning_seconds)
+
+
+def of_run(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the pipeline must have ended.
+
+    The runner keeps the deadline itself and ends with a word; this is for one that does not, a
+    little later.
+    """
+    seconds = run.spec.deadlines.run_seconds
+    start = times.begin(status.timeline.get(USER_CODE, ""))
+    return _after(start, seconds + run.spec.deadlines.drain_seconds if seconds else 0)
+
+
+def of_release(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when all compute must be gone; then it is removed without grace."""
+    return _after(times.begin(status.timeline.get(DRAIN, "")), run.spec.deadlines.release_seconds)
+
+
+def of_seal(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the record must be sealed."""
+    seconds = run.spec.deadlines.seal_seconds
+    return _after(times.begin(status.timeline.get(SEAL, "")), seconds + _SLACK if seconds else 0)
+
+
+def of_sealer(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the sealer must be gone, once it has ended; then it is removed without grace."""
+    return _after(times.end(status.timeline.get(SEAL, "")), run.spec.deadlines.release_seconds)
+
+
+def of_expiry(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when a run that has ended is deleted."""
+    ended = times.parse(status.completion_time)
+    return times.later(ended, run.spec.ttl_seconds_after_finished) if ended else None
+
+
+def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None:
+    """Return in how many seconds the run's next deadline passes; None if it has none."""
+    run = observed.run
+    deadline: datetime | None
+    match status.phase:
+        case Phase.PROVISIONING:
+            deadline = of_provisioning(run, status)
+        case Phase.RUNNING:
+            deadline = of_run(run, status)
+        case Phase.RELEASING:
+            deadline = of_release(run, status)
+        case Phase.SEALING:
+            deadline = of_sealer(run, status) or of_seal(run, status)
+        case "" | Phase.PENDING:
+            deadline = None
+        case _:
+            deadline = of_expiry(run, status)
+    if deadline is None:
+        return None
+    rest = (deadline - observed.now).total_seconds()
+    return rest if rest > 0 else _AGAIN
+
+
+def _after(start: datetime | None, seconds: int) -> datetime | None:
+    return times.later(start, seconds) if start and seconds > 0 else None

@@ -1,0 +1,72 @@
+"""`Provisioning` and `Running`: what is made, and what is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vaportrail.resources.status import Phase, PipelineRunStatus, Reason
+from vaportrail_operator.planning import deadlines
+from vaportrail_operator.planning.children.collector import collector_pod, collector_service
+from vaportrail_operator.planning.children.raycluster import ray_cluster as ray_cluster_manifest
+from vaportrail_operator.planning.children.runner import runner_pod
+from vaportrail_operator.planning.children.tokens import create_tokens
+from vaportrail_operator.planning.ends import may_be_lost
+from vaportrail_operator.planning.looks import waiting
+from vaportrail_operator.planning.names import base_name, collector_name, runner_name, tokens_name
+from vaportrail_operator.planning.receipt import was_seen
+from vaportrail_operator.planning.release import sweep_again
+from vaportrail_operator.planning.steps import Step
+from vaportrail_operator.planning.types import Action, Component, Create, Kind, Observed, SecretState
+
+__all__ = ["go_on"]
+
+
+def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
+    """Return the step of a run that nothing speaks against."""
+    runner = observed.pod(Component.RUNNER)
+    running = status.phase is Phase.RUNNING or bool(runner and (runner.ready or runner.ready_at))
+    why = "" if running else waiting(observed)
+    status = status.model_copy(
+        update={
+            "phase": Phase.RUNNING if running else Phase.PROVISIONING,
+            "reason": _reason(running, why),
+            "message": why,
+        }
+    )
+    missing = tuple(_missing(observed, status))
+    if may_be_lost(observed, status):
+        looked = sweep_again(observed, status)
+        return Step(status, (*missing, *looked.actions), looked.again)
+    return Step(status, missing, None if observed.kuberay else deadlines.LOOK_FOR_KUBERAY)
+
+
+def _reason(running: bool, why: str) -> Reason:
+    if running:
+        return Reason.RUNNING_PIPELINE
+    return Reason.POD_WAITING if why else Reason.STARTING_PODS
+
+
+def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
+    """Yield what makes what is not there.
+
+    The collector holds nothing that counts, so it is made again. The RayCluster and the runner hold
+    the run: they are made once, and never again after they have been seen.
+    """
+    run = observed.run
+    provisioning = status.phase is Phase.PROVISIONING
+    if collector_name(run) not in {service.name for service in observed.services}:
+        # Guarded, and the first: a plan from an old view of the run is given up here.
+        yield Create(Kind.SERVICE, collector_service(run), guarded=provisioning)
+    secret_seen = was_seen(status.receipt, Kind.SECRET, tokens_name(run))
+    if provisioning and observed.secret is not SecretState.MADE and not secret_seen:
+        yield create_tokens(run)
+    if observed.pod(Component.COLLECTOR) is None:
+        yield Create(Kind.POD, collector_pod(run, observed.settings))
+    if not provisioning:
+        return
+    cluster_seen = was_seen(status.receipt, Kind.RAY_CLUSTER, base_name(run))
+    if observed.kuberay and observed.ray_cluster is None and not cluster_seen:
+        yield Create(Kind.RAY_CLUSTER, ray_cluster_manifest(run), guarded=True)
+    runner_seen = was_seen(status.receipt, Kind.POD, runner_name(run))
+    if observed.pod(Component.RUNNER) is None and not runner_seen:
+        yield Create(Kind.POD, runner_pod(run), guarded=True)

@@ -1,0 +1,119 @@
+"""The receipt: what was made for a run, and when it was there, from what has been seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vaportrail.handover import ReceiptEntry
+from vaportrail.resources.status import ENTRY_LIMIT, Receipt
+from vaportrail_operator.planning import times
+from vaportrail_operator.planning.looks import ray_cluster
+from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
+from vaportrail_operator.planning.types import Component, Kind, Observed, SecretState
+
+__all__ = ["entries_for_record", "entry", "last_removal", "receipt_of", "was_seen"]
+
+_GROUPED = (Component.HEAD, Component.WORKER)
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Something that is there now."""
+
+    object: str
+    uid: str
+    created: datetime
+    count: int = 1
+
+
+def receipt_of(observed: Observed) -> list[Receipt]:
+    """Return the receipt so far: what is new is added, and what is no longer there is closed.
+
+    What KubeRay makes of one kind is one entry, with the largest number there was at one time.
+    """
+    known = {each.object: each for each in observed.run.status.receipt}
+    there = {each.object: each for each in _there(observed)}
+    for name, seen in there.items():
+        if name in known or len(known) < ENTRY_LIMIT:
+            known[name] = _updated(known.get(name), seen)
+    secret = f"{Kind.SECRET}/{tokens_name(observed.run)}"
+    for name, each in known.items():
+        # The Secret cannot be looked at; only its removal says that it is gone.
+        unsure = name == secret and observed.secret is not SecretState.GONE
+        if name not in there and not unsure and times.is_open(each.lifetime):
+            created = times.begin(each.lifetime) or observed.now
+            known[name] = each.model_copy(update={"lifetime": times.interval(created, observed.now)})
+    return list(known.values())
+
+
+def _there(observed: Observed) -> Iterator[_There]:
+    cluster = base_name(observed.run)
+    if observed.secret is SecretState.MADE:
+        yield _There(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
+    for service in observed.services:
+        if service.owned:
+            yield _There(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
+    yield from _group(
+        f"{Kind.SERVICE} of {cluster}", [s.created_at for s in observed.services if not s.owned]
+    )
+    for pod in observed.pods:
+        if pod.component not in _GROUPED:
+            yield _There(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
+    own = ray_cluster(observed)
+    if own:
+        yield _There(f"{Kind.RAY_CLUSTER}/{own.name}", own.uid, own.created_at)
+    yield from _group(f"{Kind.POD} of {cluster}", [pod.created_at for pod in observed.pods_of(*_GROUPED)])
+
+
+def _group(name: str, created: Sequence[datetime]) -> Iterator[_There]:
+    if created:
+        yield _There(name, "", min(created), len(created))
+
+
+def _updated(known: Receipt | None, seen: _There) -> Receipt:
+    if known is None:
+        return Receipt(
+            object=seen.object, uid=seen.uid, count=seen.count, lifetime=times.interval(seen.created)
+        )
+    first = times.begin(known.lifetime) or seen.created
+    again = bool(known.uid) and known.uid != seen.uid
+    return known.model_copy(
+        update={
+            "uid": seen.uid,
+            "count": known.count + 1 if again else max(known.count, seen.count),
+            "lifetime": times.interval(first),
+        }
+    )
+
+
+def entry(receipt: Sequence[Receipt], kind: Kind, name: str) -> Receipt | None:
+    """Return the entry of an object."""
+    return next((each for each in receipt if each.object == f"{kind}/{name}"), None)
+
+
+def was_seen(receipt: Sequence[Receipt], kind: Kind, name: str) -> bool:
+    """Return whether an object has ever been seen."""
+    return entry(receipt, kind, name) is not None
+
+
+def last_removal(receipt: Sequence[Receipt]) -> datetime | None:
+    """Return when the last object was seen to be gone; None if nothing has been."""
+    return max((end for each in receipt if (end := times.end(each.lifetime))), default=None)
+
+
+def entries_for_record(observed: Observed, receipt: Sequence[Receipt]) -> list[ReceiptEntry]:
+    """Return the receipt for the run's record, which the sealer itself is not in."""
+    sealer = f"{Kind.POD}/{sealer_name(observed.run)}"
+    return [
+        ReceiptEntry(
+            object=each.object,
+            uid=each.uid,
+            count=max(1, each.count),
+            created=each.lifetime.partition("/")[0],
+            removed="" if times.is_open(each.lifetime) else each.lifetime.partition("/")[2],
+        )
+        for each in receipt
+        if each.object != sealer
+    ]

@@ -1,0 +1,164 @@
+"""The timeline: what the run's infrastructure did when, from what has been seen of it.
+
+What has been written stays: pods go, and with them what they said. The stretches that only the
+operator knows (`Drain`, `Release…`, `Seal`) are open from when it begins with them; deadlines count
+from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from vaportrail.handover import TimelineEntry
+from vaportrail.resources.status import ENTRY_LIMIT, Phase, PipelineRunStatus, RecordStatus
+from vaportrail_operator.planning import times
+from vaportrail_operator.planning.answers import run_answer
+from vaportrail_operator.planning.looks import compute, drained, ended, expected_workers, ray_cluster
+from vaportrail_operator.planning.names import created_at
+from vaportrail_operator.planning.types import Component, Observed, PodSeen
+
+__all__ = ["DRAIN", "SEAL", "USER_CODE", "entries_for_record", "timeline_of"]
+
+DRAIN, SEAL, USER_CODE = "Drain", "Seal", "UserCode"
+_BUSY = (Phase.PROVISIONING, Phase.RUNNING)
+_STEPS = (
+    ("Scheduled", "created_at", "scheduled_at"),
+    ("Pulled", "scheduled_at", "started_at"),
+    ("Ready", "started_at", "ready_at"),
+)
+
+
+class _Timeline:
+    """A timeline that is being written."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self.known = dict(known)
+
+    def once(self, name: str, start: datetime | None, end: datetime | None) -> None:
+        """Write a stretch when both its ends are known, and never again."""
+        if name not in self.known and start is not None and end is not None:
+            self.known[name] = times.interval(start, end)
+
+    def begin(self, name: str, start: datetime | None) -> None:
+        """Begin a stretch, once."""
+        if name not in self.known and start is not None:
+            self.known[name] = times.interval(start)
+
+    def finish(self, name: str, end: datetime | None, start: datetime | None = None) -> None:
+        """End a stretch that was begun, once; a better start may be known by now."""
+        if end is not None and times.is_open(self.known.get(name, "")):
+            begun = start or times.begin(self.known[name])
+            self.known[name] = times.interval(begun or end, end)
+
+
+def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]:
+    """Return the timeline so far.
+
+    Args:
+        observed: what is seen.
+        status: as this plan leaves it, but for the timeline.
+    """
+    timeline = _Timeline(status.timeline)
+    # A run that never got to make anything was not queued for it either.
+    if not status.start_time:
+        return timeline.known
+    over = status.phase not in _BUSY
+    timeline.once("Queued", created_at(observed.run), times.parse(status.start_time))
+    _provisioning(timeline, observed, over)
+    _user_code(timeline, observed, status.phase)
+    if over:
+        _release(timeline, observed)
+    if over and status.phase is not Phase.RELEASING:
+        _seal(timeline, observed, status.record)
+    # The schema takes no more; nothing of ours comes near.
+    return dict(list(timeline.known.items())[:ENTRY_LIMIT])
+
+
+def _provisioning(timeline: _Timeline, observed: Observed, over: bool) -> None:
+    collector, head = observed.pod(Component.COLLECTOR), observed.pod(Component.HEAD)
+    if collector:
+        timeline.once("CollectorReady", collector.created_at, collector.ready_at)
+    _steps(timeline, "Head", [head] if head else [], 1, over)
+    workers = observed.pods_of(Component.WORKER)
+    _steps(timeline, "Workers", workers, expected_workers(observed), over)
+    runner = observed.pod(Component.RUNNER)
+    if runner:
+        timeline.once("RunnerScheduled", runner.created_at, runner.scheduled_at)
+        timeline.once("RunnerPulled", runner.scheduled_at, _started(runner))
+
+
+def _steps(timeline: _Timeline, what: str, pods: Sequence[PodSeen], expected: int, over: bool) -> None:
+    """Write how the pods of one kind got ready, once all have, or will not any more."""
+    for step, since, until in _STEPS:
+        starts = [time for pod in pods if (time := getattr(pod, since))]
+        ends = [time for pod in pods if (time := getattr(pod, until))]
+        if starts and ends and (over or len(ends) >= expected):
+            timeline.once(f"{what}{step}", min(starts), max(ends))
+
+
+def _started(pod: PodSeen) -> datetime | None:
+    return pod.started_at or (pod.terminated.started_at if pod.terminated else None)
+
+
+def _user_code(timeline: _Timeline, observed: Observed, phase: str) -> None:
+    over = phase not in _BUSY
+    runner = observed.pod(Component.RUNNER)
+    answer = run_answer(runner)
+    start = times.parse(answer.user_code_started) if answer else None
+    if runner:
+        start = start or runner.ready_at
+        joined = times.parse(answer.joined) if answer else None
+        if answer or over:
+            timeline.once("RunnerJoined", _started(runner), joined or runner.ready_at)
+    timeline.begin(USER_CODE, start or (observed.now if phase == Phase.RUNNING else None))
+    if runner and runner.terminated:
+        stop = times.parse(answer.user_code_ended) if answer else None
+        timeline.finish(USER_CODE, stop or runner.terminated.finished_at or observed.now, start)
+    elif over and ended(runner):
+        timeline.finish(USER_CODE, observed.now)
+
+
+def _release(timeline: _Timeline, observed: Observed) -> None:
+    now = observed.now
+    timeline.begin(DRAIN, now)
+    ray = observed.pods_of(Component.HEAD, Component.WORKER)
+    runner = observed.pod(Component.RUNNER)
+    collector = observed.pod(Component.COLLECTOR)
+    cluster = ray_cluster(observed)
+    shipping = [pod for pod in compute(observed) if pod is not collector]
+    if all(drained(pod) for pod in shipping) and cluster is None:
+        ends = [pod.drained_at for pod in shipping if pod.drained_at]
+        timeline.finish(DRAIN, max(ends, default=now))
+    if ended(runner) and cluster:
+        timeline.begin("ReleaseRayCluster", now)
+    if runner:
+        timeline.begin("ReleaseRunner", now)
+    else:
+        timeline.finish("ReleaseRunner", now)
+    if not ray and cluster is None:
+        timeline.finish("ReleaseRayCluster", now)
+    if not times.is_open(timeline.known[DRAIN]):
+        if collector or observed.services:
+            timeline.begin("ReleaseCollector", now)
+        if collector is None and not observed.services:
+            timeline.finish("ReleaseCollector", now)
+
+
+def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) -> None:
+    timeline.begin(SEAL, observed.now)
+    sealer = observed.pod(Component.SEALER)
+    if sealer and sealer.terminated and sealer.terminated.exit_code == 0:
+        timeline.finish(SEAL, sealer.terminated.finished_at or observed.now)
+    elif record and record.state != "Open":
+        timeline.finish(SEAL, observed.now)
+
+
+def entries_for_record(timeline: Mapping[str, str]) -> list[TimelineEntry]:
+    """Return the stretches that have ended, for the run's record."""
+    entries = []
+    for name, stretch in timeline.items():
+        start, _, end = stretch.partition("/")
+        if not times.is_open(stretch):
+            entries.append(TimelineEntry(name=name, start=start, end=end))
+    return entries

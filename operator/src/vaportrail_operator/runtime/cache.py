@@ -1,0 +1,210 @@
+"""What the operator knows of the cluster: the newest that the watches, lists and its own calls told.
+
+An object is told of more than once and out of order: by the watch, by a list, by the reply to a write.
+Versions of one kind come from one counter, so the higher one is the newer; where a version is not a
+number the last word counts. A uid that was deleted never comes back, whatever a late word says.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from vaportrail_operator.observation.entries import Entry, Place, Watched
+from vaportrail_operator.observation.runs import RunSeen
+from vaportrail_operator.planning.types import ObjectSeen, PodSeen, SecretState, Swept
+
+__all__ = ["Cache", "Key"]
+
+Key = tuple[str, str]
+"""A run's namespace and name: what the work queue holds."""
+_GRAVES = 20_000
+
+
+@dataclass(slots=True)
+class _Kept:
+    entry: Entry
+    unheard_since: float | None
+
+
+@dataclass(slots=True)
+class _Memory:
+    secret: SecretState = SecretState.UNKNOWN
+    swept: Swept | None = None
+
+
+class Cache:
+    """The newest known of each watched object, by its place and by its run.
+
+    Args:
+        clock: monotonic seconds.
+        changed: told the key of a run whenever something of it is new.
+    """
+
+    def __init__(self, clock: Callable[[], float], changed: Callable[[Key], None]) -> None:
+        self._clock = clock
+        self._changed = changed
+        self._kept: dict[Place, _Kept] = {}
+        self._of_run: dict[str, set[Place]] = defaultdict(set)
+        self._memories: dict[str, _Memory] = {}
+        self._graves: OrderedDict[str, None] = OrderedDict()
+
+    def put(self, entry: Entry, *, heard: bool = False) -> bool:
+        """Take in an object as somebody saw it; returns whether that is new.
+
+        Args:
+            entry: the object.
+            heard: whether the watch says so. What else tells, the watch must say too before long.
+        """
+        if entry.uid in self._graves:
+            return False
+        kept = self._kept.get(entry.place)
+        if kept is not None:
+            order = _compare(entry.version, kept.entry.version)
+            if order < 0 or (order == 0 and entry.uid == kept.entry.uid):
+                if heard and order == 0:
+                    kept.unheard_since = None
+                return False
+            if kept.entry.uid != entry.uid:
+                self._bury(kept.entry.uid)
+            self._unindex(kept.entry)
+        self._kept[entry.place] = _Kept(entry, None if heard else self._clock())
+        if entry.run_uid:
+            self._of_run[entry.run_uid].add(entry.place)
+        self._tell(entry)
+        return True
+
+    def drop(self, place: Place, uid: str) -> bool:
+        """Take in that an object is gone for good; returns whether that is new."""
+        self._bury(uid)
+        kept = self._kept.get(place)
+        if kept is None or kept.entry.uid != uid:
+            return False
+        del self._kept[place]
+        self._unindex(kept.entry)
+        if place.kind is Watched.RUN:
+            self._memories.pop(uid, None)
+        self._tell(kept.entry)
+        return True
+
+    def replace_all(
+        self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str, run_uid: str = ""
+    ) -> None:
+        """Take in a complete list: what it lacks, and is not newer than it, is gone.
+
+        Args:
+            kind: of all of them.
+            scope: the namespace that was listed; None: all.
+            entries: what was listed.
+            version: of the list.
+            run_uid: of the run whose objects were listed; empty: of all runs.
+        """
+        listed = {}
+        for entry in entries:
+            listed[entry.place] = entry.uid
+            self.put(entry)
+        for place, kept in list(self._kept.items()):
+            inside = place.kind is kind and scope in (None, place.namespace)
+            inside = inside and run_uid in ("", kept.entry.run_uid)
+            if inside and listed.get(place) != kept.entry.uid and _compare(kept.entry.version, version) <= 0:
+                self.drop(place, kept.entry.uid)
+
+    def drop_all(self, kind: Watched) -> None:
+        """Take in that the API server serves a kind no more."""
+        for place, kept in list(self._kept.items()):
+            if place.kind is kind:
+                self.drop(place, kept.entry.uid)
+
+    def mark_deleting(self, place: Place, uid: str) -> bool:
+        """Take in that a deletion was accepted; returns whether that is new."""
+        kept = self._kept.get(place)
+        if kept is None or kept.entry.uid != uid:
+            return False
+        seen = kept.entry.seen
+        if isinstance(seen, RunSeen) or seen.deleting:
+            return False
+        kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
+        return True
+
+    def get(self, place: Place) -> Entry | None:
+        """Return what is known of the object at a place."""
+        kept = self._kept.get(place)
+        return kept.entry if kept else None
+
+    def run(self, key: Key) -> tuple[Entry, RunSeen] | None:
+        """Return the run with this namespace and name."""
+        entry = self.get(Place(Watched.RUN, *key))
+        return (entry, entry.seen) if entry and isinstance(entry.seen, RunSeen) else None
+
+    def runs(self) -> Iterator[tuple[Key, RunSeen]]:
+        """Yield all runs."""
+        for place, kept in list(self._kept.items()):
+            if isinstance(kept.entry.seen, RunSeen):
+                yield (place.namespace, place.name), kept.entry.seen
+
+    def children(self, run_uid: str) -> list[Entry]:
+        """Return what was made for a run and is still there."""
+        places = self._of_run.get(run_uid, ())
+        found = (self._kept[place].entry for place in places)
+        return [entry for entry in found if isinstance(entry.seen, PodSeen | ObjectSeen)]
+
+    def made_for_runs(self) -> Iterator[Entry]:
+        """Yield what was made for any run and is still there."""
+        for kept in list(self._kept.values()):
+            if kept.entry.run_uid and not isinstance(kept.entry.seen, RunSeen):
+                yield kept.entry
+
+    def secret(self, run_uid: str) -> SecretState:
+        """Return what is known of a run's Secret."""
+        return self._memories[run_uid].secret if run_uid in self._memories else SecretState.UNKNOWN
+
+    def set_secret(self, run_uid: str, state: SecretState) -> None:
+        """Remember what became of a run's Secret, which is not watched."""
+        self._memories.setdefault(run_uid, _Memory()).secret = state
+
+    def swept(self, run_uid: str) -> Swept | None:
+        """Return the last live look for what is left of a run, if nothing changed since."""
+        return self._memories[run_uid].swept if run_uid in self._memories else None
+
+    def set_swept(self, run_uid: str, swept: Swept) -> None:
+        """Remember a live look; it counts until something that was made for the run changes."""
+        self._memories.setdefault(run_uid, _Memory()).swept = swept
+
+    def unheard(self) -> dict[Watched, float]:
+        """Return, by kind, for how many seconds the watch has owed what is already known otherwise."""
+        now, owed = self._clock(), dict.fromkeys(Watched, 0.0)
+        for place, kept in self._kept.items():
+            if kept.unheard_since is not None:
+                owed[place.kind] = max(owed[place.kind], now - kept.unheard_since)
+        return owed
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _bury(self, uid: str) -> None:
+        self._graves[uid] = None
+        while len(self._graves) > _GRAVES:
+            self._graves.popitem(last=False)
+
+    def _unindex(self, entry: Entry) -> None:
+        places = self._of_run.get(entry.run_uid)
+        if places is not None:
+            places.discard(entry.place)
+            if not places:
+                del self._of_run[entry.run_uid]
+
+    def _tell(self, entry: Entry) -> None:
+        if entry.place.kind is not Watched.RUN and entry.run_uid in self._memories:
+            self._memories[entry.run_uid].swept = None
+        if entry.run_name:
+            self._changed((entry.place.namespace, entry.run_name))
+
+
+def _compare(one: str, other: str) -> int:
+    """Return whether a version is older (-1), the same (0) or newer (1) than another."""
+    if one == other:
+        return 0
+    if one.isdecimal() and other.isdecimal():
+        return -1 if int(one) < int(other) else 1
+    return 1

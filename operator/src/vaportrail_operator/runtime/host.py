@@ -1,0 +1,137 @@
+"""The watches' own thread: begun, begun again when they fail or should watch other kinds, ended.
+
+kopf takes an event loop for its own: it handles the process's signals and cancels every task that it
+did not make. In a thread with a loop of its own it can do neither to the rest of the operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+
+from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.runtime.workqueue import Backoff
+
+__all__ = ["WatchHost"]
+
+_log = logging.getLogger(__name__)
+
+Watch = Callable[[frozenset[Watched], asyncio.Event, asyncio.Event], Awaitable[None]]
+"""Watches some kinds until the first event is set; sets the second when it has begun."""
+
+
+class WatchHost:
+    """Keeps the watches going.
+
+    Args:
+        watch: runs in the thread.
+        kinds: what to watch, asked at each beginning.
+        begun: told at each beginning, in the caller's loop; it lists what was missed.
+        clock: monotonic seconds.
+        backoff: between a failure and the next beginning.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        kinds: Callable[[], frozenset[Watched]],
+        begun: Callable[[], None],
+        clock: Callable[[], float],
+        backoff: Backoff,
+    ) -> None:
+        self._watch, self._kinds, self._begun, self._clock = watch, kinds, begun, clock
+        self._backoff = backoff
+        self._down_since: float | None = clock()
+        self._stopping = False
+        self._stop_one: Callable[[], None] | None = None
+
+    @property
+    def down_seconds(self) -> float:
+        """For how long nothing has been watched."""
+        return 0.0 if self._down_since is None else self._clock() - self._down_since
+
+    async def run(self) -> None:
+        """Watch until `stop`."""
+        failures = 0
+        while not self._stopping:
+            error = await self._run_once()
+            self._down_since = self._clock()
+            failures = failures + 1 if error is not None else 0
+            if error is not None and not self._stops():
+                delay = self._backoff.delay(failures)
+                _log.warning("the watches ended; again in %.1f s: %s", delay, _in_words(error))
+                await asyncio.sleep(delay)
+
+    def restart(self) -> None:
+        """Begin the watches again, of the kinds that there are now."""
+        if self._stop_one:
+            self._stop_one()
+
+    def stop(self) -> None:
+        """End the watches for good."""
+        self._stopping = True
+        self.restart()
+
+    def _stops(self) -> bool:
+        return self._stopping
+
+    async def _run_once(self) -> BaseException | None:
+        ours = asyncio.get_running_loop()
+        ended: asyncio.Future[BaseException | None] = ours.create_future()
+        kinds = self._kinds()
+
+        def call(what: Callable[[], None]) -> None:
+            if not ours.is_closed():
+                ours.call_soon_threadsafe(what)
+
+        def finish(error: BaseException | None) -> None:
+            if not ended.done():
+                ended.set_result(error)
+
+        def up() -> None:
+            self._down_since = None
+            self._begun()
+
+        def know(stop: Callable[[], None]) -> None:
+            self._stop_one = stop
+            if self._stopping:
+                stop()
+
+        async def main() -> None:
+            loop, stop, ready = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+            call(lambda: know(lambda: _set(loop, stop)))
+            waiting = asyncio.ensure_future(_when(ready, lambda: call(up)))
+            try:
+                await self._watch(kinds, stop, ready)
+            finally:
+                waiting.cancel()
+
+        def body() -> None:
+            error: BaseException | None = None
+            try:
+                asyncio.run(main())
+            except BaseException as caught:
+                error = caught
+            call(lambda: finish(error))
+
+        threading.Thread(target=body, name="watches", daemon=True).start()
+        try:
+            return await ended
+        finally:
+            self._stop_one = None
+
+
+async def _when(event: asyncio.Event, then: Callable[[], None]) -> None:
+    await event.wait()
+    then()
+
+
+def _set(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(event.set)
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,112 @@
+"""Removes what was made for a run that is gone or over, should anything ever be left so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from vaportrail_operator.acting.client import Client, Conflict, NotFound
+from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
+from vaportrail_operator.observation.entries import Entry, Watched
+from vaportrail_operator.observation.runs import RunSeen, run_seen
+from vaportrail_operator.planning.types import Component, Kind, PodSeen
+from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.metrics import Metrics
+
+__all__ = ["LeakSweeper"]
+
+_log = logging.getLogger(__name__)
+_OURS = (Component.RUNNER, Component.COLLECTOR, Component.SEALER)
+_ENDED = ("Succeeded", "Failed")
+
+
+class LeakSweeper:
+    """Looks for leaks among what is known, and makes sure of each with a live read of its run.
+
+    Args:
+        cache: what is known.
+        client: of the API server.
+        clock: monotonic seconds.
+        metrics: where what is removed is counted.
+        patience: seconds that something must have been left, as far as this process saw.
+        sealer_patience: the same, for a sealer that still works: nothing owns it, so that it can end
+            its record though its run was deleted.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        client: Client,
+        clock: Callable[[], float],
+        metrics: Metrics,
+        *,
+        patience: float = 600.0,
+        sealer_patience: float = 7200.0,
+    ) -> None:
+        self._cache, self._client, self._clock, self._metrics = cache, client, clock, metrics
+        self._patience, self._sealer_patience = patience, sealer_patience
+        self._since: dict[str, float] = {}
+
+    async def sweep(self) -> int:
+        """Remove what has been left for too long; returns how much that was.
+
+        Raises:
+            ApiError: a call failed.
+        """
+        now = self._clock()
+        left = [entry for entry in self._cache.made_for_runs() if self._is_left(entry)]
+        self._since = {entry.uid: self._since.get(entry.uid, now) for entry in left}
+        removed = 0
+        for entry in left:
+            if now - self._since[entry.uid] >= self._patience_for(entry) and await self._is_left_live(entry):
+                removed += await self._remove(entry)
+        return removed
+
+    def _is_left(self, entry: Entry) -> bool:
+        seen = entry.seen
+        if isinstance(seen, RunSeen) or seen.deleting or not entry.run_name:
+            return False
+        # What is made by another object's controller goes with that object.
+        ours = seen.component in _OURS if isinstance(seen, PodSeen) else seen.owned
+        found = self._cache.run((entry.place.namespace, entry.run_name))
+        return ours and not (found and found[0].uid == entry.run_uid and not found[1].over)
+
+    async def _is_left_live(self, entry: Entry) -> bool:
+        try:
+            raw = await self._client.get(RUNS, entry.place.namespace, entry.run_name)
+        except NotFound:
+            return True
+        seen = run_seen(raw)
+        return seen.run.metadata.uid != entry.run_uid or seen.over
+
+    async def _remove(self, entry: Entry) -> int:
+        place = entry.place
+        try:
+            await self._client.delete(
+                RESOURCE_OF[Kind(place.kind)], place.namespace, place.name, uid=entry.uid
+            )
+        except (NotFound, Conflict):
+            self._cache.drop(place, entry.uid)
+            return 0
+        self._cache.mark_deleting(place, entry.uid)
+        self._metrics.leaked.labels(str(place.kind)).inc()
+        _log.warning(
+            "removed what was left of a run",
+            extra={
+                "namespace": place.namespace,
+                "run": entry.run_name,
+                "run_uid": entry.run_uid,
+                "object": f"{place.kind}/{place.name}",
+            },
+        )
+        return 1
+
+    def _patience_for(self, entry: Entry) -> float:
+        seen = entry.seen
+        working = (
+            entry.place.kind is Watched.POD
+            and isinstance(seen, PodSeen)
+            and seen.component is Component.SEALER
+            and seen.phase not in _ENDED
+        )
+        return self._sealer_patience if working else self._patience

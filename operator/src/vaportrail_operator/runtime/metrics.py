@@ -1,0 +1,89 @@
+"""The operator's own metrics, for Prometheus; never labelled by a run's name."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from vaportrail.resources.status import Phase
+
+__all__ = ["Metrics", "Readings"]
+
+_STEP_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Readings(Collector):
+    """What is read off the parts when Prometheus asks.
+
+    Args:
+        queue: the waiting keys, the seconds that the first has waited, the retries so far.
+        phases: the phase of each run.
+        unheard: by kind, for how long its watch has owed what is already known otherwise.
+    """
+
+    def __init__(
+        self,
+        queue: Callable[[], tuple[int, float, int]],
+        phases: Callable[[], Iterable[str]],
+        unheard: Callable[[], dict[str, float]],
+    ) -> None:
+        self._queue, self._phases, self._unheard = queue, phases, unheard
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the gauges."""
+        depth, oldest, retries = self._queue()
+        yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", depth)
+        yield GaugeMetricFamily(
+            "vaportrail_workqueue_oldest_seconds", "How long the first of them has waited.", oldest
+        )
+        yield CounterMetricFamily("vaportrail_workqueue_retries", "Steps put back after failing.", retries)
+        runs = GaugeMetricFamily("vaportrail_runs", "PipelineRuns by phase.", labels=["phase"])
+        tally = Tally(phase or str(Phase.PENDING) for phase in self._phases())
+        for phase in Phase:
+            runs.add_metric([phase], tally[phase])
+        yield runs
+        owed = GaugeMetricFamily(
+            "vaportrail_watch_unheard_seconds",
+            "How long the watch of a kind has owed what lists and replies told.",
+            labels=["kind"],
+        )
+        for kind, seconds in self._unheard().items():
+            owed.add_metric([kind], seconds)
+        yield owed
+
+
+class Metrics:
+    """Counters that the parts count on, and all of it as text."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "vaportrail_reconcile", "Steps by their result.", ["result"], registry=self._registry
+        )
+        self.duration = Histogram(
+            "vaportrail_reconcile_duration_seconds",
+            "How long a step took.",
+            buckets=_STEP_SECONDS,
+            registry=self._registry,
+        )
+        self.leaked = Counter(
+            "vaportrail_leaked_objects",
+            "Removed though no run wanted them.",
+            ["kind"],
+            registry=self._registry,
+        )
+        self.watch_restarts = Counter(
+            "vaportrail_watch_restarts", "How often the watches were begun again.", registry=self._registry
+        )
+
+    def read_from(self, readings: Readings) -> None:
+        """Add what is read off the parts."""
+        self._registry.register(readings)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text form."""
+        return generate_latest(self._registry)

@@ -1,0 +1,236 @@
+"""The operator's life: the Lease, the first lists, then the watches and workers, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.acting.client import ApiError, Client
+from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.fields import Raw, metadata_of
+from vaportrail_operator.planning.types import Observed, Plan
+from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.environment import Environment
+from vaportrail_operator.runtime.health import Health
+from vaportrail_operator.runtime.host import Watch, WatchHost
+from vaportrail_operator.runtime.leaks import LeakSweeper
+from vaportrail_operator.runtime.lease import Lease
+from vaportrail_operator.runtime.listing import Lister
+from vaportrail_operator.runtime.metrics import Metrics, Readings
+from vaportrail_operator.runtime.reconciler import Reconciler
+from vaportrail_operator.runtime.server import serving
+from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
+
+__all__ = ["Operator"]
+
+_log = logging.getLogger(__name__)
+_WORKERS = 8
+_RESYNC_SECONDS = 300.0
+_KUBERAY_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Operator:
+    """All parts of the operator, put together. Make it inside the event loop that it works in.
+
+    Args:
+        environment: what it was installed with.
+        client: of the API server.
+        plan: the planner.
+        watch: watches kinds and gives what is seen to the sink: `handlers.watch`.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        client: Client,
+        plan: Callable[[Observed], Plan],
+        watch: Callable[[Callable[[Watched, Raw, bool], None]], Watch],
+    ) -> None:
+        self._environment = environment
+        self._loop = asyncio.get_running_loop()
+        clock = self._loop.time
+        retries = Backoff(0.25, 30.0, random.random)
+        self._queue: WorkQueue[Key] = WorkQueue(clock, retries)
+        self._cache = Cache(clock, self._queue.add)
+        self._metrics = Metrics()
+        self._lister = Lister(client, self._cache, environment.namespaces)
+        self._listing_wanted = asyncio.Event()
+        self._host = WatchHost(
+            watch(self._take_in), lambda: self._lister.kinds, self._watches_begun, clock, retries
+        )
+        self._leaks = LeakSweeper(self._cache, client, clock, self._metrics)
+        self._lease = Lease(
+            client, environment.namespace, environment.lease, environment.identity, clock=clock, now=_now
+        )
+        self._health = Health(
+            self._cache, self._queue, lambda: self._host.down_seconds, lambda: self._lease.held
+        )
+        self._reconciler = Reconciler(
+            queue=self._queue,
+            cache=self._cache,
+            applier=Applier(
+                client,
+                self._cache,
+                now=_now,
+                token=lambda: secrets.token_hex(32),
+                instance=environment.identity,
+            ),
+            plan=plan,
+            settings=environment.settings,
+            kuberay=lambda: self._lister.kuberay,
+            now=_now,
+            metrics=self._metrics,
+        )
+        self._backoff = Backoff(0.5, 15.0, random.random)
+        self._metrics.read_from(
+            Readings(
+                lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
+                lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
+                lambda: {str(kind): seconds for kind, seconds in self._cache.unheard().items()},
+            )
+        )
+
+    async def run(self, stop: asyncio.Event) -> int:
+        """Work until told to stop; returns the process's exit status.
+
+        Args:
+            stop: no step is begun after it is set, and those begun have ten seconds.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        async with AsyncExitStack() as stack:
+            port = await stack.enter_async_context(
+                serving(
+                    self._environment.port,
+                    metrics=self._metrics.text,
+                    problems=self._health.problems,
+                    unready=self._health.unready,
+                )
+            )
+            _log.info("started", extra={"port": port, "identity": self._environment.identity})
+            status = await self._until(stop, self._begin(), "beginning")
+            if status is None:
+                status = await self._work(stop)
+            await self._lease.release()
+        _log.info("stopped", extra={"exit_status": status})
+        return status
+
+    async def _begin(self) -> None:
+        await self._lease.acquire()
+        _log.info("the Lease is held")
+        await self._persist(self._lister.list_all, "listing")
+        self._health.working = True
+
+    async def _work(self, stop: asyncio.Event) -> int:
+        workers = [asyncio.create_task(self._reconciler.work(), name=f"worker {i}") for i in range(_WORKERS)]
+        others = [
+            asyncio.create_task(each, name=name)
+            for name, each in (
+                ("watches", self._host.run()),
+                ("lease", self._lease.hold()),
+                ("resync", self._keep_listing()),
+                ("kuberay", self._look_for_kuberay()),
+            )
+        ]
+        status = await self._until(stop, _first_failure(workers + others), "working") or 0
+        self._queue.close()
+        self._host.stop()
+        # Whoever may hold the Lease now must not meet a step of ours.
+        _, running = await asyncio.wait(workers, timeout=_STOP_SECONDS if self._lease.held else 0.0)
+        if running:
+            _log.warning("%d steps did not end in time", len(running))
+        for task in workers + others:
+            task.cancel()
+        await asyncio.gather(*workers, *others, return_exceptions=True)
+        return status
+
+    async def _until(self, stop: asyncio.Event, what: Coroutine[Any, Any, None], name: str) -> int | None:
+        """Do something until it ends (None), fails (1) or the operator is told to stop (0)."""
+        doing, stopping = asyncio.create_task(what, name=name), asyncio.create_task(stop.wait())
+        await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not doing.done():
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+            return 0
+        error = doing.exception()
+        if error is None:
+            return None
+        _log.error("the operator ends: %s", error, exc_info=error)
+        return 1
+
+    def _take_in(self, kind: Watched, raw: Raw, gone: bool) -> None:
+        # Called by the watching thread: objects are reduced there, and the rest happens here.
+        entry = entry_of(kind, raw)
+        if entry is None:
+            return
+        if gone:
+            self._soon(lambda: self._cache.drop(entry.place, entry.uid))
+        else:
+            self._soon(lambda: self._cache.put(entry, heard=True))
+        _log.debug("heard of %s", kind, extra={"object": metadata_of(raw).get("name", "")})
+
+    def _soon(self, what: Callable[[], object]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(what)
+
+    def _watches_begun(self) -> None:
+        self._metrics.watch_restarts.inc()
+        # What was deleted while nothing was watched, no watch will ever say.
+        self._listing_wanted.set()
+
+    async def _keep_listing(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_RESYNC_SECONDS * random.uniform(0.9, 1.1)):
+                    await self._listing_wanted.wait()
+            except TimeoutError:
+                pass
+            self._listing_wanted.clear()
+            before = self._lister.kinds
+            await self._persist(self._lister.list_all, "listing")
+            if self._lister.kinds != before:
+                self._host.restart()
+            for key, seen in self._cache.runs():
+                if not seen.over:
+                    self._queue.add(key)
+            await self._persist(self._leaks.sweep, "looking for leaks")
+
+    async def _look_for_kuberay(self) -> None:
+        while True:
+            await asyncio.sleep(_KUBERAY_SECONDS)
+            if not self._lister.kuberay and await self._persist(self._lister.look_for_kuberay, "discovery"):
+                self._host.restart()
+                for key, _ in self._cache.runs():
+                    self._queue.add(key)
+
+    async def _persist(self, call: Callable[[], Awaitable[Any]], what: str) -> Any:
+        failures = 0
+        while True:
+            try:
+                return await call()
+            except ApiError as error:
+                failures += 1
+                delay = self._backoff.delay(failures)
+                _log.warning("%s failed; again in %.1f s: %s", what, delay, error)
+                await asyncio.sleep(delay)
+
+
+async def _first_failure(tasks: list[asyncio.Task[None]]) -> None:
+    """Return never, unless one of some endless tasks ends: then raise why."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    first = next(iter(done))
+    raise first.exception() or RuntimeError(f"{first.get_name()} ended")

@@ -1,0 +1,117 @@
+"""The loop: a key, what is observed of its run, a plan, its application, and when to look again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from vaportrail_operator.acting.apply import Applier, NameTaken
+from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
+from vaportrail_operator.observation.observe import observed
+from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
+from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.logs import about
+from vaportrail_operator.runtime.metrics import Metrics
+from vaportrail_operator.runtime.unreadable import plan_of_unreadable
+from vaportrail_operator.runtime.workqueue import WorkQueue
+
+__all__ = ["Reconciler"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Brings runs on, one step at a time.
+
+    Attributes:
+        queue: of the runs to look at.
+        cache: what is known.
+        applier: carries out plans.
+        plan: the planner.
+        settings: the operator's.
+        kuberay: whether RayClusters can be made.
+        now: the time.
+        metrics: where steps are counted.
+    """
+
+    queue: WorkQueue[Key]
+    cache: Cache
+    applier: Applier
+    plan: Callable[[Observed], Plan]
+    settings: OperatorSettings
+    kuberay: Callable[[], bool]
+    now: Callable[[], datetime]
+    metrics: Metrics
+
+    async def work(self) -> None:
+        """Work on keys until the queue is closed."""
+        while (key := await self.queue.get()) is not None:
+            started = time.monotonic()
+            try:
+                with about(namespace=key[0], run=key[1]):
+                    result = await self._step_or_retry(key)
+            finally:
+                self.queue.done(key)
+            self.metrics.reconciles.labels(result).inc()
+            self.metrics.duration.observe(time.monotonic() - started)
+
+    async def _step_or_retry(self, key: Key) -> str:
+        try:
+            after = await self.step(key)
+        except Conflict as error:
+            _log.debug("the run changed meanwhile: %s", error)
+            self.queue.retry(key)
+            return "conflict"
+        except Unavailable as error:
+            delay = self.queue.retry(key, error.retry_after)
+            _log.warning("the API server could not answer; again in %.1f s: %s", delay, error)
+            return "unavailable"
+        except (ApiError, NameTaken) as error:
+            delay = self.queue.retry(key)
+            _log.warning("the API server refused; again in %.1f s: %s", delay, error)
+            return "refused"
+        except Exception:
+            delay = self.queue.retry(key)
+            _log.exception("a step failed; again in %.1f s", delay)
+            return "error"
+        self.queue.succeeded(key)
+        if after is not None:
+            self.queue.add_after(key, after)
+        return "ok"
+
+    async def step(self, key: Key) -> float | None:
+        """Bring a run on by one step.
+
+        Returns:
+            Seconds after which it should be looked at again though nothing happens; None: never.
+
+        Raises:
+            ApiError: a call failed.
+            NameTaken: a stranger's object is in the way.
+        """
+        found = self.cache.run(key)
+        if found is None:
+            return None
+        entry, seen = found
+        children = self.cache.children(entry.uid)
+        with about(run_uid=entry.uid):
+            if seen.problems:
+                plan = plan_of_unreadable(seen, children, self.now())
+            else:
+                plan = self.plan(
+                    observed(
+                        seen,
+                        children,
+                        now=self.now(),
+                        settings=self.settings,
+                        kuberay=self.kuberay(),
+                        secret=self.cache.secret(entry.uid),
+                        swept=self.cache.swept(entry.uid),
+                    )
+                )
+            changed = await self.applier.apply(seen.run, plan)
+        return 0.0 if changed else plan.requeue_after

@@ -1,0 +1,35 @@
+"""How the command line says that a run is over: its failures, its verdict, its record."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vaportrail.cli.ls_command import summary
+from vaportrail.cli.show_command import attempt_failure_lines, body_failure_lines, verdict_line
+from vaportrail.contract import Outcome
+from vaportrail.record.read import Run
+
+__all__ = ["report"]
+
+
+def report(run: Run, sha256: str, *, as_json: bool) -> int:
+    """Print how a sealed run ended; return the exit code that says so.
+
+    Args:
+        run: a sealed run.
+        sha256: its manifest's hash.
+        as_json: print one JSON object instead of lines.
+    """
+    if as_json:
+        click.echo(json.dumps({**summary(run), "sha256": sha256}))
+    else:
+        failures = [*body_failure_lines(run), *attempt_failure_lines(run)]
+        for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
+            click.echo(line)
+        click.echo(verdict_line(run))
+        click.echo(f"record      {run.uri}\nsha256      {sha256}")
+    if run.outcome is Outcome.CANCELLED:
+        return 130
+    return 0 if run.outcome is Outcome.SUCCEEDED else 1

@@ -1,0 +1,150 @@
+"""`vaportrail submit`"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vaportrail.errors import UsageError, VaportrailError
+
+__all__ = ["command", "context_option", "namespace_option"]
+
+namespace_option = click.option(
+    "-n", "--namespace", metavar="NAME", help="The run's namespace; the context's own unless given."
+)
+context_option = click.option("--context", metavar="NAME", help="Which context of the kubeconfig to use.")
+
+
+@click.command("submit")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE",
+              help="A parameter, in YAML or JSON; wins over the file's. Repeatable.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="What to call the run, instead of the file's metadata.name.")
+@click.option("--source", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Pack this folder, put it below the record root and run it.")  # fmt: skip
+@namespace_option
+@context_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    file: Path, assignments: tuple[str, ...], name: str | None, folder: Path | None,
+    namespace: str | None, context: str | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Create a PipelineRun in a cluster from a FILE of YAML or JSON.
+
+    Everything that is wrong with the file is told at once, and nothing is created then. The cluster
+    is the kubeconfig's, or the one that this runs in.
+
+    With --source the code comes from a folder: it is packed, named by its content and uploaded once,
+    with the credentials and the AWS_ENDPOINT_URL of this shell. Left out are version control,
+    environments, caches, records, .env files and what git ignores.
+    """
+    from vaportrail.cluster.kubernetes_api import PipelineRuns
+    from vaportrail.resources.validation import parse_pipelinerun
+
+    manifest = _manifest(file, assignments, name, namespace)
+    archive = None
+    if folder is not None:
+        from vaportrail.cluster.packing import pack
+
+        archive = pack(folder)
+        _set_source(manifest, archive.path, archive.sha256)
+    try:
+        run = parse_pipelinerun(manifest)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    with PipelineRuns(namespace or run.metadata.namespace or None, context) as runs:
+        if archive is not None:
+            _upload(archive, run.spec.record.uri, run.spec.record.endpoint, run.spec.record.region)
+        made = runs.create(manifest)
+    _tell(made, run.spec.pipeline, run.spec.record.uri, as_json=as_json)
+    return 0
+
+
+def _manifest(
+    file: Path, assignments: tuple[str, ...], name: str | None, namespace: str | None
+) -> dict[str, Any]:
+    from vaportrail.authoring.parameters import parse_assignments
+    from vaportrail.resources.validation import load_document, load_value
+
+    manifest = load_document(read_text(file))
+    manifest.pop("status", None)
+    metadata, spec = (manifest.setdefault(key, {}) for key in ("metadata", "spec"))
+    if not isinstance(metadata, dict) or not isinstance(spec, dict):
+        return manifest
+    if name is not None:
+        metadata.pop("generateName", None)
+        metadata["name"] = name
+    if namespace is not None and metadata.get("namespace", namespace) != namespace:
+        raise UsageError(
+            f"--namespace {namespace!r} is not the file's, metadata.namespace: {metadata['namespace']!r}; "
+            "give one of them"
+        )
+    given = {key: load_value(text) for key, text in parse_assignments(assignments).items()}
+    if given:
+        spec["parameters"] = {**(spec.get("parameters") or {}), **given}
+    return manifest
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a file, or raise `UsageError`."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{str(file)!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{str(file)!r} is not a text in UTF-8") from None
+
+
+def _set_source(manifest: dict[str, Any], path: str, sha256: str) -> None:
+    spec = manifest["spec"]
+    if not isinstance(spec, dict):
+        return
+    if spec.get("source"):
+        raise UsageError("--source: the file has a spec.source already; leave one of them out")
+    record = spec.get("record")
+    root = record.get("uri") if isinstance(record, dict) else None
+    if isinstance(root, str) and root.startswith("file://"):
+        raise UsageError(
+            f"--source: {root} is a volume of the cluster, which cannot be written from here; "
+            "use a record root in an object store, or put the code in the image"
+        )
+    if isinstance(root, str):
+        spec["source"] = {"archive": {"uri": f"{root.rstrip('/')}/{path}", "sha256": sha256}}
+
+
+def _upload(archive: Any, root: str, endpoint: str, region: str) -> None:
+    from vaportrail.cluster.packing import upload
+    from vaportrail.storage.store import normalise_root, open_store
+
+    # The shell's own settings win: from here the bucket may have another address than from the pods.
+    for variable, value in (("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", region)):
+        if value:
+            os.environ.setdefault(variable, value)
+    new = upload(archive, open_store(normalise_root(root)))
+    said = f"{archive.files} files, {len(archive.content) / 1024:.0f} KiB"
+    click.echo(f"{'uploaded' if new else 'already there:'} {archive.path}  ({said})", err=True)
+
+
+def _tell(made: dict[str, Any], pipeline: str, root: str, *, as_json: bool) -> None:
+    from vaportrail.resources.pipelinerun import Metadata
+    from vaportrail.storage.layout import RUNS, directory_name
+
+    metadata = Metadata.model_validate(made["metadata"])
+    if metadata.creation_timestamp is None:
+        raise VaportrailError("the cluster's answer does not say when the run was created")
+    folder = directory_name(metadata.uid, int(metadata.creation_timestamp.timestamp()) * 10**9)
+    record = f"{root.rstrip('/')}/{RUNS}/{pipeline}/{folder}"
+    name, namespace = metadata.name, metadata.namespace
+    if as_json:
+        words = {"name": name, "namespace": namespace, "uid": metadata.uid, "record": record}
+        click.echo(json.dumps(words))
+        return
+    click.echo(f"pipelinerun.vaportrail.dev/{name} created in namespace {namespace}")
+    click.echo(f"record      {record}")
+    click.echo(f"status      kubectl get pipelineruns.vaportrail.dev {name} --namespace {namespace}")
+    click.echo(f"watch       vaportrail watch {record}")
+    click.echo(f"cancel      vaportrail cancel {name} --namespace {namespace}")

@@ -1,0 +1,204 @@
+"""`vaportrail watch`"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from vaportrail.cli import words
+from vaportrail.cli.ended import report
+from vaportrail.cli.locate import locate, root_option
+from vaportrail.cli.progress import PlainProgress
+from vaportrail.cluster.events import Event
+from vaportrail.cluster.follow import Follower, live_runs
+from vaportrail.contract import RunSettings
+from vaportrail.errors import RecordNotFound
+from vaportrail.record.read import Run, open_run
+from vaportrail.record.times import rfc3339
+from vaportrail.storage import layout
+from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+
+__all__ = ["EventLines", "command"]
+
+_POLL_SECONDS = 1.0
+
+
+@click.command("watch")
+@click.argument("run", metavar="RUN")
+@root_option
+@click.option("--logs", is_flag=True, help="Also log lines and output.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
+              help="How long to wait for a run that has not begun; for ever unless given.")  # fmt: skip
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object an event; the last as of `run --json`."
+)
+def command(run: str, root: str, logs: bool, timeout: float | None, as_json: bool) -> int:
+    """Follow a run of a cluster in its record root, until its record is sealed.
+
+    RUN is the start of a run's id, its name, or its record's URI. Only the record root is read: no
+    access to the cluster is needed. Events go to standard error, the end to standard output.
+
+    \b
+    Exit codes, as of `run`: 0 succeeded, 1 failed or not found, 130 cancelled, and for Ctrl-C, which
+    leaves the run alone.
+    """
+    wanted, place = _place(run, root)
+    try:
+        found = _find(wanted, place, timeout)
+        sealed = found if isinstance(found, Run) else _follow(found, place, logs=logs, as_json=as_json)
+    except KeyboardInterrupt:
+        click.echo(f"not watching any more; the run goes on. Again: vaportrail watch {run}", err=True)
+        return 130
+    raw = open_store(sealed.uri).get(layout.MANIFEST)
+    return report(sealed, hashlib.sha256(raw).hexdigest(), as_json=as_json)
+
+
+def _place(run: str, root: str) -> tuple[str, str]:
+    """Return how the run is called, and the root in which it lies; a record's URI says both."""
+    parts = run.rstrip("/").rsplit("/", 3)
+    if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in run or Path(parts[0]).is_dir()):
+        return parts[3], normalise_root(parts[0])
+    return run, normalise_root(root)
+
+
+def _find(wanted: str, root: str, timeout: float | None) -> RunSettings | Run:
+    """Return the run as soon as it has begun; a sealed one as it is.
+
+    Raises:
+        RecordNotFound: it has not begun in time, or more than one run is meant.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    told = False
+    while True:
+        store = open_store(root) if is_remote(root) or Path(root).is_dir() else None
+        live = [each for each in live_runs(store) if _means(wanted, each)] if store is not None else []
+        if len(live) > 1:
+            ids = ", ".join(each.identity.uid for each in live[:5])
+            raise RecordNotFound(f"{wanted!r} means {len(live)} runs that are not sealed: {ids}; give an id")
+        if live:
+            return live[0]
+        if not told and store is not None and (sealed := _sealed(wanted, root)) is not None:
+            return sealed
+        if deadline is not None and time.monotonic() >= deadline:
+            raise RecordNotFound(f"no run {wanted!r} has begun below {root} within {timeout:g} s")
+        if not told:
+            click.echo(f"waiting for run {wanted!r} to begin below {root}", err=True)
+            told = True
+        time.sleep(_POLL_SECONDS)
+
+
+def _means(text: str, settings: RunSettings) -> bool:
+    identity = settings.identity
+    text = text.removeprefix(f"{identity.pipeline}/")
+    return text in (identity.name, settings.path.rpartition("/")[2]) or identity.uid.startswith(text)
+
+
+def _sealed(wanted: str, root: str) -> Run | None:
+    try:
+        found = locate(wanted, root)
+    except RecordNotFound:
+        return None
+    return found if found.sealed else None
+
+
+def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:
+    """Tell what happens until the record stands; return it."""
+    store: ObjectStore = open_store(root)
+    follower = Follower(store, settings)
+    tell = _json_line if as_json else EventLines(sys.stderr).tell
+    while True:
+        # Asked first: what was stored before the seal is still read.
+        over = follower.sealed()
+        for event in follower.look():
+            if logs or event.kind != "log":
+                tell(event)
+        if over:
+            return open_run(f"{root}/{settings.path}")
+        time.sleep(_POLL_SECONDS)
+
+
+class EventLines(PlainProgress):
+    """Events in the words of the plain progress of `vaportrail run`, with their own times.
+
+    Args:
+        out: where the lines go.
+    """
+
+    begun = "started"
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out, clock=lambda: self._now)
+        self._now = 0.0
+        self._begun: dict[str, int] = {}
+        self._retries: dict[str, int] = {}
+        self._told: set[tuple[str, int]] = set()
+        self._ways: dict[str, Callable[[Event], None]] = {
+            "run.started": lambda event: self._say(f"run {event.text}"),
+            "run.ended": self._run_ended,
+            "milestone": lambda event: self.milestone(event.text),
+            "task.submitted": self._task_submitted,
+            "task.ended": self._task_ended,
+            "attempt.started": self._attempt_started,
+            "attempt.ended": self._attempt_ended,
+            "log": self._log,
+        }
+
+    def tell(self, event: Event) -> None:
+        """Print an event's line, if it has one."""
+        self._now = event.time / 1e9
+        self._ways[event.kind](event)
+
+    def _run_ended(self, event: Event) -> None:
+        assert event.outcome is not None
+        self._say(f"{event.outcome.value}: {event.text}")
+        self._say("waiting for the seal")
+
+    def _task_submitted(self, event: Event) -> None:
+        self._retries[event.task] = event.retries
+        self.task_submitted(event.task, event.text)
+        self._say(f"{event.task} submitted: {event.text}")
+
+    def _attempt_started(self, event: Event) -> None:
+        self._begun[event.task] = event.time
+        self.attempt_started(event.task, event.attempt)
+
+    def _attempt_ended(self, event: Event) -> None:
+        """Tell of an attempt that failed and may be retried; of others the task's end tells."""
+        key = (event.task, event.attempt)
+        ended_well = event.outcome is None or event.outcome.ok
+        if ended_well or key in self._told or event.attempt > self._retries.get(event.task, 0):
+            return
+        self._told.add(key)
+        why = f": {event.failure.type}: {words.brief(event.failure.message)}" if event.failure else ""
+        self._say(f"{event.task} attempt {event.attempt} {event.outcome}{why}")
+
+    def _task_ended(self, event: Event) -> None:
+        assert event.outcome is not None
+        seconds = (event.time - self._begun.get(event.task, event.started)) / 1e9
+        self.task_ended(event.task, event.outcome, max(0.0, seconds), event.failure, event.cause)
+
+    def _log(self, event: Event) -> None:
+        self._say(f"{event.task or '(pipeline)'} {event.source}: {event.text}")
+
+
+def _json_line(event: Event) -> None:
+    failure = event.failure
+    line = {
+        "time": rfc3339(event.time),
+        "event": event.kind,
+        "task": event.task,
+        "attempt": event.attempt,
+        "text": event.text,
+        "source": event.source,
+        "outcome": event.outcome.value if event.outcome is not None else "",
+        "cause": event.cause,
+        "failure": {"type": failure.type, "message": failure.message} if failure is not None else {},
+    }
+    click.echo(json.dumps({name: value for name, value in line.items() if value}))

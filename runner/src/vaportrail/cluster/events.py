@@ -1,0 +1,106 @@
+"""What a record's lines say happened, one event a line; for whoever watches a run. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vaportrail.contract import Failure, Outcome
+from vaportrail.record.label import call_label
+from vaportrail.record.otlp import Record
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.recorder import read_failure
+from vaportrail.telemetry.values import from_any_value, read_attributes
+
+__all__ = ["Event", "read_event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a run.
+
+    Attributes:
+        time: nanoseconds since the epoch.
+        kind: ``"run.started"``, ``"run.ended"``, ``"milestone"``, ``"task.submitted"``,
+            ``"task.ended"``, ``"attempt.started"``, ``"attempt.ended"`` or ``"log"``.
+        task: the task's id; empty for the pipeline's body.
+        attempt: from 1; 0 where it belongs to none.
+        text: a name, a label, a message or a line of output, as the kind has it.
+        outcome: how it ended.
+        failure: why, where it failed.
+        started: when what ended had begun; 0 where nothing ended.
+        cause: the upstream task that skipped it.
+        source: ``"stdout"``, ``"stderr"`` or the logger's name.
+        retries: how many more attempts a task may have.
+    """
+
+    time: int
+    kind: str
+    task: str = ""
+    attempt: int = 0
+    text: str = ""
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    started: int = 0
+    cause: str = ""
+    source: str = ""
+    retries: int = 0
+
+
+def read_event(record: Record) -> Event | None:
+    """Return what a record says, or None where that is nothing that a watcher is told."""
+    if record.kind == "T":
+        return _ended(record.body, record.attributes)
+    return _logged(record) if record.kind == "L" else None
+
+
+def _ended(body: Mapping[str, Any], named: Mapping[str, Any]) -> Event | None:
+    task, attempt = named.get(c.TASK_RUN_ID, ""), named.get(c.ATTEMPT, 0)
+    if c.OUTCOME not in named or not task:
+        return None
+    return Event(
+        int(body["endTimeUnixNano"]),
+        "attempt.ended" if attempt else "task.ended",
+        task,
+        attempt,
+        outcome=Outcome(named[c.OUTCOME]),
+        failure=_failure(body),
+        started=int(body["startTimeUnixNano"]),
+        cause=named.get(c.TASK_CAUSE, ""),
+    )
+
+
+def _failure(body: Mapping[str, Any]) -> Failure | None:
+    for event in body.get("events", []):
+        if event.get("name") == "exception":
+            return read_failure(read_attributes(event.get("attributes", [])))
+    return None
+
+
+def _logged(record: Record) -> Event | None:
+    named, time = record.attributes, int(record.body["timeUnixNano"])
+    task, attempt = named.get(c.TASK_RUN_ID, ""), named.get(c.ATTEMPT, 0)
+    text = str(from_any_value(record.body.get("body", {})))
+    match record.body.get("eventName", ""):
+        case "":
+            if named.get(c.EXCEPTION_STACKTRACE):
+                text = f"{text}\n{named[c.EXCEPTION_STACKTRACE].rstrip()}"
+            return Event(time, "log", task, attempt, text, source=record.scope)
+        case c.EVENT_RUN_STARTED:
+            return Event(time, "run.started", text=f"{named[c.PIPELINE_NAME]}/{named[c.RUN_NAME]}")
+        case c.EVENT_RUN_ENDED:
+            return Event(time, "run.ended", text=named[c.RUN_MESSAGE], outcome=Outcome(named[c.OUTCOME]))
+        case c.EVENT_MILESTONE:
+            return Event(time, "milestone", text=text)
+        case c.EVENT_TASK_SUBMITTED:
+            label = call_label(named[c.TASK_NAME], json.loads(named[c.TASK_ARGUMENTS]))
+            retries = json.loads(named[c.TASK_OPTIONS]).get("retries", 0)
+            return Event(time, "task.submitted", task, text=label, retries=retries)
+        case c.EVENT_ATTEMPT_STARTED:
+            return Event(time, "attempt.started", task, attempt, text=named.get(c.SPAN_NAME, task))
+        case c.EVENT_ATTEMPT_RESOLVED:
+            outcome = Outcome(named[c.OUTCOME])
+            return Event(time, "attempt.ended", task, attempt, outcome=outcome, failure=read_failure(named))
+    return None

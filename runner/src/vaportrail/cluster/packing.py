@@ -1,0 +1,127 @@
+"""A local folder as an archive under the record root, named by its content."""
+
+from __future__ import annotations
+
+import fnmatch
+import gzip
+import hashlib
+import io
+import os
+import stat
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vaportrail.errors import UsageError
+from vaportrail.storage.store import Store
+
+__all__ = ["Archive", "pack", "upload"]
+
+LIMIT: Final = 100 * 2**20
+"""Bytes of the files of a source."""
+SOURCES: Final = "sources"
+_SKIPPED: Final = (
+    ".git", ".hg", ".svn", ".venv", "venv", ".env", "__pycache__", "*.pyc", "*.egg-info", "node_modules",
+    ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints", ".tox", ".DS_Store",
+    "vaportrail-runs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A packed folder.
+
+    Attributes:
+        content: a `.tar.gz`; the same files always give the same bytes.
+        sha256: its hash.
+        files: how many files are in it.
+    """
+
+    content: bytes
+    sha256: str
+    files: int
+
+    @property
+    def path(self) -> str:
+        """Its place below a record root."""
+        return f"{SOURCES}/{self.sha256}.tar.gz"
+
+
+def pack(folder: Path) -> Archive:
+    """Return the files of a folder as an archive.
+
+    Left out are version control, virtual environments, caches, records and `.env`; in a git work tree
+    also what git ignores. Owners and times are not kept.
+
+    Raises:
+        UsageError: the folder is not there, is empty or too large, or holds what no archive can hold.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"--source {str(folder)!r} is not a folder")
+    names = sorted(_files(folder))
+    size = sum((folder / name).stat().st_size for name in names)
+    if not names or size > LIMIT:
+        found = f"holds {size / 2**20:.0f} MiB" if names else "holds no file"
+        raise UsageError(
+            f"--source {str(folder)!r} {found}; give the folder of the code, at most {LIMIT // 2**20} MiB: "
+            "data belongs in the bucket"
+        )
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", filename="", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in names:
+            _add(archive, folder, name)
+    content = buffer.getvalue()
+    return Archive(content, hashlib.sha256(content).hexdigest(), len(names))
+
+
+def upload(archive: Archive, store: Store) -> bool:
+    """Put an archive below a record root unless it is there; returns whether this call put it there."""
+    return store.create(archive.path, archive.content)
+
+
+def _add(archive: tarfile.TarFile, folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    entry.mode = 0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Yield what is to be packed, as paths with `/`."""
+    known = _seen_by_git(folder)
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_skipped(name)]
+        for name in [*folders, *names]:
+            path = Path(where, name)
+            relative = path.relative_to(folder).as_posix()
+            if name in folders:
+                if path.is_symlink():
+                    raise UsageError(f"{relative} is a link to a folder; put the folder itself there")
+                continue
+            if _is_skipped(name) or (known is not None and relative not in known):
+                continue
+            if not path.is_file():
+                raise UsageError(f"{relative} is neither a file nor a link to one; remove it")
+            yield relative
+
+
+def _is_skipped(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _SKIPPED)
+
+
+def _seen_by_git(folder: Path) -> frozenset[str] | None:
+    """Return the files that git does not ignore; None where there is no git or no work tree."""
+    command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        said = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return frozenset(os.fsdecode(name) for name in said.split(b"\0") if name)

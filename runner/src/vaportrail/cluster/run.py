@@ -1,0 +1,239 @@
+"""A run on a Ray cluster: join, fetch the code, check, run, and say how it went.
+
+The cluster takes seconds to come up, so joining goes on behind everything that needs no Ray.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
+from vaportrail.authoring.pipeline import Pipeline
+from vaportrail.cluster.join import Join
+from vaportrail.cluster.readiness import listening
+from vaportrail.cluster.source import Fetched, fetch
+from vaportrail.contract import Outcome, RunSettings
+from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
+from vaportrail.execution.attempt import describe_failure
+from vaportrail.execution.progress import Progress
+from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, environment, quiet
+from vaportrail.execution.run import (
+    Cancellation,
+    RunCancelled,
+    execute,
+    prepare_fixed,
+    record_refusal,
+)
+from vaportrail.execution.verdict import Verdict
+from vaportrail.handover import RunAnswer, RunRequest
+from vaportrail.record.times import rfc3339
+from vaportrail.storage import layout
+from vaportrail.storage.store import normalise_root, open_store, probe
+from vaportrail.telemetry.recorder import active
+from vaportrail.telemetry.values import describe
+
+__all__ = ["EXIT_USAGE", "Ended", "drive"]
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CANCELLED = 130
+
+Load = Callable[[str], Pipeline[..., Any]]
+"""From `MODULE:PIPELINE` to the pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: the answer to who asked for it, and the exit code that says the same."""
+
+    answer: RunAnswer
+    code: int
+
+
+@dataclass(slots=True)
+class _Moments:
+    """When what happened, nanoseconds since the epoch; 0 where it did not."""
+
+    joined: int = 0
+    started: int = 0
+    ended: int = 0
+
+
+def drive(
+    request: RunRequest,
+    join: Join,
+    *,
+    load: Load,
+    spool: Path,
+    ready_port: int,
+    progress: Progress,
+    cancellation: Cancellation,
+    clock: Callable[[], int] = time.time_ns,
+) -> Ended:
+    """Do what a request asks for; everything that is to be recorded is in the spool afterwards.
+
+    This process stays connected to Ray: who calls this ends it next.
+
+    Args:
+        request: what is asked for.
+        join: has begun to join the cluster.
+        load: finds the pipeline.
+        spool: the folder of spools.
+        ready_port: is open while the user's code runs.
+        progress: who hears of it.
+        cancellation: lets a signal's handler end the run.
+        clock: nanoseconds since the epoch.
+    """
+    settings = replace(request.settings, spool=str(spool / request.identity.uid))
+    moments, fetched, pipeline, code = _Moments(), Fetched(), None, EXIT_FAILED
+    try:
+        with cancellation.armed():
+            settings = replace(settings, root=normalise_root(settings.root))
+            fetched = fetch(request.source, join.folder / "source")
+            pipeline, search_path = _load(request.identity.entrypoint, fetched, load)
+            prepared = prepare_fixed(pipeline, settings)
+            _announce(prepared.settings)
+    except RunCancelled as error:
+        verdict = replace(error.verdict, message=f"{error.verdict.message} before the pipeline began")
+    except VaportrailError as error:
+        verdict = Verdict(Outcome.FAILED, str(error), describe_failure(error.__cause__ or error))
+        code = EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+    else:
+        ray = _cluster(
+            request, join, _runtime_env(fetched, search_path), moments, cancellation, ready_port, clock
+        )
+        verdict = execute(prepared, progress, ray, cancellation=cancellation, complete=False, git=fetched.git)
+        return _ended(verdict, EXIT_FAILED, moments, fetched)
+    progress.milestone(verdict.message)
+    _refuse(_told(settings, pipeline), verdict, fetched)
+    return _ended(verdict, code, moments, fetched)
+
+
+def _load(entrypoint: str, fetched: Fetched, load: Load) -> tuple[Pipeline[..., Any], list[str]]:
+    """Return the pipeline, and where its own modules are found besides the working folder."""
+    if fetched.folder is not None:
+        os.chdir(fetched.folder)
+    before = {os.getcwd(), *sys.path}
+    try:
+        pipeline = load(entrypoint)
+    except SystemExit as error:
+        raise EntrypointError(f"{entrypoint!r}: importing it ended Python: {error}") from error
+    return pipeline, [entry for entry in sys.path if entry not in before]
+
+
+def _runtime_env(fetched: Fetched, search_path: list[str]) -> dict[str, Any]:
+    """Return what Ray's workers need to import what was imported here."""
+    runtime_env: dict[str, Any] = {}
+    if fetched.folder is not None:
+        runtime_env["working_dir"] = str(fetched.folder)
+        # In a worker the folder has another name, but is where it starts.
+        search_path = [os.path.relpath(entry, fetched.folder) for entry in search_path]
+    if search_path:
+        runtime_env["env_vars"] = {"PYTHONPATH": os.pathsep.join(search_path)}
+    return runtime_env
+
+
+def _announce(settings: RunSettings) -> None:
+    """Leave word in the record root which run this is; see first that the root keeps what it is given.
+
+    Raises:
+        RecordError: it does not, or another runner has begun this run.
+    """
+    store = open_store(settings.root, create=True)
+    prefix = f"{layout.SPOOL}/{settings.identity.uid}"
+    probe(store, prefix)
+    path, content = f"{prefix}/{layout.RUN_FILE}", settings.to_json().encode()
+    # A repeated request may find what it itself has written.
+    if not store.create(path, content) and store.get(path) != content:
+        raise RecordError(f"{settings.root}/{path} stands already: another runner has begun this run")
+
+
+def _told(settings: RunSettings, pipeline: Pipeline[..., Any] | None) -> RunSettings:
+    """Return settings with parameters that were not accepted, as the record tells them."""
+    hidden = hidden_names(pipeline.fn) if pipeline is not None else set[str]()
+    told = {
+        name: HIDDEN_TEXT if name in hidden else describe(value)
+        for name, value in settings.identity.parameters.items()
+    }
+    return replace(settings, identity=replace(settings.identity, parameters=told))
+
+
+def _refuse(settings: RunSettings, verdict: Verdict, fetched: Fetched) -> None:
+    try:
+        _announce(settings)
+    except VaportrailError as error:
+        verdict = replace(verdict, message=f"{verdict.message} (and: {error})")
+    record_refusal(settings, verdict, fetched.git)
+
+
+def _ended(verdict: Verdict, code: int, moments: _Moments, fetched: Fetched) -> Ended:
+    if verdict.outcome is Outcome.SUCCEEDED:
+        code = 0
+    elif verdict.outcome is Outcome.CANCELLED:
+        code = EXIT_CANCELLED
+    answer = RunAnswer(
+        outcome=verdict.outcome,
+        message=verdict.message,
+        joined=_time(moments.joined),
+        user_code_started=_time(moments.started),
+        user_code_ended=_time(moments.ended),
+        source_revision=fetched.revision,
+    )
+    return Ended(answer, code)
+
+
+def _time(unix_nano: int) -> str:
+    return rfc3339(unix_nano) if unix_nano else ""
+
+
+@contextmanager
+def _cluster(
+    request: RunRequest,
+    join: Join,
+    runtime_env: dict[str, Any],
+    moments: _Moments,
+    cancellation: Cancellation,
+    ready_port: int,
+    clock: Callable[[], int],
+) -> Iterator[None]:
+    """Connect to the cluster; within, the user's code runs."""
+    # What is in the source is meant, also what its repository ignores.
+    with environment({**RAY_ENVIRONMENT, "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}):
+        importlib.import_module("ray")  # it takes half a second, which there is now
+        moments.joined = join.wait()
+        recorder = active()
+        if recorder is not None:
+            recorder.milestone("joined", moments.joined)
+        connect(address=join.address, _temp_dir=str(join.folder), runtime_env=runtime_env or None)
+        with quiet(), listening(ready_port), _time_limit(request.run_seconds, cancellation):
+            moments.started = clock()
+            try:
+                yield
+            finally:
+                moments.ended = clock()
+
+
+@contextmanager
+def _time_limit(seconds: int, cancellation: Cancellation) -> Iterator[None]:
+    """End the run when its time is over; 0 for no limit."""
+
+    def over(_signum: int, _frame: FrameType | None) -> None:
+        cancellation.request(Verdict(Outcome.TIMED_OUT, f"ran longer than its limit of {seconds} s"))
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,107 @@
+"""Parts: what a run's collector has put into its record root, one file a batch or one that grows.
+
+The collector writes OTLP JSON lines, packed or plain, below `spool/<uid>/`; their names begin with
+the signal. A file that cannot be read to its end says so, and what was read before stays.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from vaportrail.record.otlp import Record, Resource, read_groups
+from vaportrail.record.plan import Part
+from vaportrail.storage import layout
+from vaportrail.storage.store import Store
+from vaportrail.telemetry.spool import Kind
+
+__all__ = ["Groups", "fetch", "fetch_all", "live_part_records", "part_paths", "read_part", "spool_prefix"]
+
+Groups = Iterator[tuple[Kind, Resource, str, list[dict[str, Any]]]]
+"""Signal, resource, scope, records."""
+_NAME: Final = re.compile(r"(traces|logs|metrics)[^/]*\.jsonl?(\.gz)?")
+_GZIP: Final = b"\x1f\x8b"
+_AT_ONCE: Final = 8
+
+
+def spool_prefix(uid: str) -> str:
+    """Return where below its record root a run's parts lie, with a last slash."""
+    return f"{layout.SPOOL}/{uid}/"
+
+
+def part_paths(store: Store, prefix: str) -> list[str]:
+    """Return the paths of the parts below a prefix, sorted."""
+    return [path for path, _ in store.entries(prefix) if _NAME.fullmatch(path.rpartition("/")[2])]
+
+
+def fetch(store: Store, path: str, to: Path, size: int | None = None) -> Part:
+    """Bring the first `size` bytes of a part (all of it where None) to the file `to`."""
+    digest, left = hashlib.sha256(), size
+    with to.open("wb") as file:
+        for chunk in store.chunks(path):
+            if left is not None:
+                chunk = chunk[:left]
+                left -= len(chunk)
+            digest.update(chunk)
+            file.write(chunk)
+        return Part(path=path, size=file.tell(), sha256=digest.hexdigest())
+
+
+def fetch_all(store: Store, wanted: Iterable[tuple[str, int | None]], folder: Path) -> dict[str, Part]:
+    """Bring parts to files in `folder` that `local_name` names, several at once; return them by path."""
+
+    def one(item: tuple[str, int | None]) -> Part:
+        return fetch(store, item[0], folder / local_name(item[0]), item[1])
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return {part.path: part for part in pool.map(one, wanted)}
+
+
+def local_name(path: str) -> str:
+    """Return what a part is called on this machine."""
+    return hashlib.sha256(path.encode()).hexdigest()
+
+
+def read_part(file: Path, damaged: Callable[[str], None]) -> Groups:
+    """Yield what a part holds.
+
+    Args:
+        file: the part, on this machine.
+        damaged: told why, once, where some of it cannot be read.
+    """
+    with file.open("rb") as raw:
+        packed = raw.read(2) == _GZIP
+    reasons: list[str] = []
+    try:
+        with gzip.open(file) if packed else file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    try:
+                        yield from read_groups(line)
+                    except (ValueError, AttributeError, TypeError, KeyError) as error:
+                        reasons.append(f"line {number}: {error}")
+    except (OSError, EOFError, zlib.error) as error:
+        reasons.append(str(error))
+    if reasons:
+        damaged(reasons[0])
+
+
+def live_part_records(store: Store, path: str) -> Iterator[Record]:
+    """Yield the records of a part in its store, as far as it can be read now."""
+    raw = store.get(path)
+    # The last member or line may still be on its way.
+    content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw) if raw[:2] == _GZIP else raw
+    for line in content.splitlines():
+        try:
+            for kind, resource, scope, bodies in read_groups(line):
+                for body in bodies:
+                    yield Record(kind, resource, scope, body)
+        except json.JSONDecodeError:
+            continue

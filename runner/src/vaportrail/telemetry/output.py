@@ -1,0 +1,112 @@
+"""What a process printed, as lines; and how much of it is on record, and whose the rest is.
+
+The process itself turns its output into log records. What it had no time for is done by who comes
+after it: the shipper where it runs in a pod, else the sealer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.spool import Kind
+
+__all__ = ["SEVERITY", "SUFFIX", "Line", "OutputWatch", "Stream", "is_ray_mark", "line_values", "split_lines"]
+
+Stream = Literal["stdout", "stderr"]
+SUFFIX: Final[dict[Stream, str]] = {"stdout": "out", "stderr": "err"}
+SEVERITY: Final[dict[Stream, tuple[int, str]]] = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
+_LINE_LIMIT: Final = 64 * 1024
+_RAY_MARKS: Final = (":task_name:", ":actor_name:", ":job_id:")
+
+
+class Line(NamedTuple):
+    """One line of output: its text, the byte offset of its end, and whether it has no end."""
+
+    text: str
+    end: int
+    partial: bool
+
+
+def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
+    """Yield the lines of `raw`, which begins at byte `start` of its file.
+
+    A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
+    partial ones.
+    """
+    offset = start
+    for piece in _split_newlines(raw):
+        ended = piece.endswith(b"\n")
+        if not ended and not final and len(piece) < _LINE_LIMIT:
+            return
+        for at in range(0, len(piece), _LINE_LIMIT):
+            part = piece[at : at + _LINE_LIMIT]
+            offset += len(part)
+            whole = ended and at + _LINE_LIMIT >= len(piece)
+            yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
+
+
+def _split_newlines(raw: bytes) -> list[bytes]:
+    pieces = raw.split(b"\n")
+    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+def is_ray_mark(line: Line) -> bool:
+    """Return whether a line is one of those that Ray prints for its own log monitor."""
+    return line.text.startswith(_RAY_MARKS)
+
+
+def line_values(stream: Stream, line: Line) -> dict[str, object]:
+    """Return the attributes of a line's log record."""
+    return {
+        c.LOG_IOSTREAM: stream,
+        c.STREAM_OFFSET: line.end,
+        c.STREAM_PARTIAL: True if line.partial else None,
+    }
+
+
+@dataclass(slots=True)
+class OutputWatch:
+    """Sees one process's records in their order, and knows of its output what is on record.
+
+    Attributes:
+        read: how many bytes of each stream are on record.
+        attempt: of the attempt that runs: its task's id, its number, and its span's ids.
+    """
+
+    read: dict[Stream, int] = field(default_factory=dict)
+    attempt: dict[str, Any] = field(default_factory=dict)
+
+    def see(self, kind: Kind, body: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+        """Take note of one record; `named` are its attributes."""
+        if kind == "T":
+            if self.attempt.get("spanId") == body["spanId"]:
+                self.attempt = {}
+        elif body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
+            self.attempt = {
+                **{key: named[key] for key in (c.TASK_RUN_ID, c.ATTEMPT)},
+                **{key: body[key] for key in ("traceId", "spanId")},
+            }
+            # All before it had been dealt with, although markers that are passed over leave no record.
+            self._note("stdout", named[c.STDOUT_OFFSET])
+            self._note("stderr", named[c.STDERR_OFFSET])
+        elif c.LOG_IOSTREAM in named and c.STREAM_OFFSET in named:
+            self._note(named[c.LOG_IOSTREAM], named[c.STREAM_OFFSET])
+
+    def _note(self, stream: Stream, offset: int) -> None:
+        self.read[stream] = max(self.read.get(stream, 0), offset)
+
+    def rest(
+        self, writer: str, stream: Stream, raw: bytes, *, final: bool = True
+    ) -> Iterator[tuple[Line, dict[str, Any]]]:
+        """Yield the lines of `raw`, which follows what is on record, each with its record's attributes.
+
+        The lines count as read. They belong to the attempt that was running, if one was.
+        """
+        owner = {key: self.attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if self.attempt}
+        for line in split_lines(raw, self.read.get(stream, 0), final=final):
+            self._note(stream, line.end)
+            if not is_ray_mark(line):
+                yield line, {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}

@@ -1,0 +1,108 @@
+"""`python3 -m vaportrail.telemetry.shipper`: a sidecar that brings a pod's spool to the collector.
+
+It follows the spool that the pod's main container writes, and ends, on SIGTERM, when all of it is
+stored: the kubelet sends that only after the main container has ended. It exits with 0 only then.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from vaportrail.telemetry.shipper_http import HttpCollector
+from vaportrail.telemetry.shipper_loop import Shipper
+
+__all__ = ["main"]
+
+# The names are the hand-over's; importing it would load pydantic.
+_COLLECTOR: Final = "VAPORTRAIL_COLLECTOR"
+_TOKEN: Final = "VAPORTRAIL_COLLECTOR_TOKEN"
+_SPOOL: Final = "VAPORTRAIL_SPOOL"
+_DRAIN_SECONDS: Final = "VAPORTRAIL_DRAIN_SECONDS"
+_DEFAULT_DRAIN_SECONDS: Final = 50.0
+_REPLY_SECONDS: Final = 10.0
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class SpoolFolder:
+    """The spools of a pod on disk, `<folder>/<run uid>/<writer>.*`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def writers(self) -> list[str]:
+        return sorted(
+            f"{run.name}/{file.name.removesuffix('.spool')}"
+            for run in _entries(self._folder)
+            if run.is_dir(follow_symlinks=False)
+            for file in _entries(run.path)
+            if file.name.endswith(".spool")
+        )
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        try:
+            fd = os.open(self._folder / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(fd, size, offset)
+        finally:
+            os.close(fd)
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except FileNotFoundError:
+        return []
+
+
+def _wait(seconds: float) -> bool:
+    """Wait, and return True at once when a signal that ends the shipper has come."""
+    return signal.sigtimedwait(_SIGNALS, max(0.0, seconds)) is not None
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"shipper: {line}\n")
+    sys.stderr.flush()
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Ship until told to end; return the exit status."""
+    # A signal that is blocked waits until it is asked for, also where this is process 1.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        collector = HttpCollector(environ[_COLLECTOR], environ[_TOKEN], _REPLY_SECONDS)
+        files = SpoolFolder(Path(environ[_SPOOL]))
+        drain_seconds = float(environ.get(_DRAIN_SECONDS, _DEFAULT_DRAIN_SECONDS))
+    except KeyError as error:
+        _say(f"the variable {error.args[0]} is not set")
+        return 2
+    except ValueError as error:
+        _say(str(error))
+        return 2
+    shipper = Shipper(
+        files,
+        collector,
+        unix_nano=time.time_ns,
+        monotonic=time.monotonic,
+        wait=_wait,
+        chance=random.random,
+        say=_say,
+        drain_seconds=drain_seconds,
+    )
+    try:
+        return shipper.run()
+    finally:
+        collector.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

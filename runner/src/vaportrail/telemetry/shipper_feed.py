@@ -1,0 +1,226 @@
+"""One process's files in the spool, on their way out: what was not sent yet, as entries of a batch.
+
+Pure but for the reader that it is given. Nothing is kept on disk: a shipper that starts again sends
+everything again, and the seal takes the duplicates out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.otlp import log_record
+from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
+from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
+from vaportrail.telemetry.values import attributes, read_attributes
+from vaportrail.version import __version__
+
+__all__ = ["Entry", "Feed", "Files"]
+
+PIECE: Final = 1 << 20
+"""Bytes of raw output that are turned into records at once."""
+_TELLS: Final = tuple(name.encode() for name in (c.STREAM_OFFSET, c.EVENT_ATTEMPT_STARTED))
+"""What stands in records that say how much of the output is on record."""
+
+
+class Files(Protocol):
+    """The spool on disk; paths are relative to it."""
+
+    def writers(self) -> list[str]:
+        """Return the paths of all `.spool` files without their ending, sorted."""
+        ...
+
+    def read(self, path: str, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes of a file from `offset` on; empty where there is nothing."""
+        ...
+
+
+class Entry(NamedTuple):
+    """One record on its way: its signal, its process as JSON, its scope, itself as JSON."""
+
+    kind: Kind
+    resource: bytes
+    scope: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Sender:
+    """The shipper's own records about one process, numbered from 1 in an order that repeats."""
+
+    writer: str
+    resource: bytes
+    seq: int = 0
+
+    @classmethod
+    def about(cls, writer: str, header: Header | None) -> _Sender:
+        known = read_attributes(header.resource.get("attributes", [])) if header is not None else {}
+        kept = {key: known.get(key) for key in (c.PIPELINE_NAME, c.PIPELINE_RUN_ID, c.HOST_NAME)}
+        own = {
+            c.SERVICE_NAME: "vaportrail",
+            c.SERVICE_VERSION: __version__,
+            **kept,
+            c.WRITER_ID: f"shipper-of-{writer}",
+            c.WRITER_ROLE: "shipper",
+        }
+        return cls(writer, compact({"attributes": attributes(own)}).encode())
+
+    def numbered(self, values: dict[str, Any]) -> dict[str, Any]:
+        self.seq += 1
+        return {**values, c.SEQ: self.seq}
+
+    def entry(self, scope: str, record: dict[str, Any]) -> Entry:
+        return Entry("L", self.resource, scope, compact(record).encode())
+
+
+class Feed:
+    """Reads on in one process's files.
+
+    Args:
+        path: of its files in the spool, without their ending.
+        files: reads them.
+        clock: nanoseconds since the epoch.
+    """
+
+    __slots__ = (
+        "_clock", "_files", "_header", "_last", "_offset", "_path", "_resource", "_sender", "_streams",
+        "_watch", "finished",
+    )  # fmt: skip
+
+    def __init__(self, path: str, files: Files, clock: Callable[[], int]) -> None:
+        self._path, self._files, self._clock = path, files, clock
+        self._offset = 0
+        self._header: Header | None = None
+        self._resource = b""
+        self._sender = _Sender.about(path.rpartition("/")[2], None)
+        self._watch = OutputWatch()
+        self._streams: list[Stream] = sorted(SUFFIX)
+        self._last = 0
+        self.finished = False
+        """Whether all there will ever be was given out, the last count included."""
+
+    def take(self, size: int, *, final: bool) -> Iterator[Entry]:
+        """Yield what comes next, about `size` bytes of it; nothing where there is nothing yet.
+
+        Args:
+            size: bytes to read of the spool.
+            final: nobody writes any more. Then the output that its process had no time to record
+                follows the records, and the exact count follows that.
+        """
+        if self.finished:
+            return
+        # Read before the records: whatever it counts had been written, or never will be.
+        counted, ledger = self._clock(), self._ledger()
+        entries, rest = self._records(size)
+        yield from entries
+        if not final:
+            if entries and ledger is not None:
+                yield self._count(ledger, "unknown", counted)
+            return
+        if rest:
+            return
+        while self._streams:
+            raw = self._output(self._streams[0])
+            if raw:
+                yield from self._lines(self._streams[0], raw)
+                return
+            self._streams.pop(0)
+        self.finished = True
+        ledger = self._ledger()
+        if ledger is not None:
+            yield self._count(ledger, "exact", counted)
+
+    def left(self) -> int:
+        """Return how many bytes of the spool were not given out yet."""
+        seen = 0
+        while piece := self._files.read(f"{self._path}.spool", self._offset + seen, PIECE):
+            seen += len(piece)
+        return seen
+
+    def _records(self, size: int) -> tuple[list[Entry], bool]:
+        """Return the next records, and whether whole lines may be left."""
+        raw = self._lines_from(size)
+        rest = bool(raw)
+        if self._offset == 0 and raw:
+            first, _, raw = raw.partition(b"\n")
+            self._offset = len(first) + 1
+            self._begin(read_header(first))
+        self._offset += len(raw)
+        entries: list[Entry] = []
+        if self._header is not None:
+            for line in raw.split(b"\n"):
+                found = whole_line(line)
+                if found is not None:
+                    _, kind, scope, body = found
+                    self._see(kind, body)
+                    entries.append(Entry(kind, self._resource, scope, body))
+            if entries:
+                self._last = _time(entries[-1].body) or self._last
+        return entries, rest
+
+    def _lines_from(self, size: int) -> bytes:
+        """Return the next whole lines: about `size` bytes, at least one line."""
+        while True:
+            raw = self._files.read(f"{self._path}.spool", self._offset, size)
+            whole = raw[: raw.rfind(b"\n") + 1]
+            if whole or len(raw) < size:
+                return whole
+            size *= 2
+
+    def _begin(self, header: Header | None) -> None:
+        self._header = header
+        if header is not None:
+            self._resource = compact(header.resource).encode()
+            self._sender = _Sender.about(header.writer, header)
+            self._last = header.started_unix_nano
+
+    def _see(self, kind: Kind, body: bytes) -> None:
+        attempt = self._watch.attempt
+        ends = kind == "T" and attempt and attempt["spanId"].encode() in body
+        if ends or (kind == "L" and any(mark in body for mark in _TELLS)):
+            record = json.loads(body)
+            self._watch.see(kind, record, read_attributes(record.get("attributes", [])))
+
+    def _output(self, stream: Stream) -> bytes:
+        # Pieces of one size from one place on: cut the same way, whoever reads them and how often.
+        path = f"{self._path}.{SUFFIX[stream]}"
+        return self._files.read(path, self._watch.read.get(stream, 0), PIECE)
+
+    def _lines(self, stream: Stream, raw: bytes) -> Iterator[Entry]:
+        now = self._clock()
+        for line, values in self._watch.rest(self._sender.writer, stream, raw, final=len(raw) < PIECE):
+            record = log_record(
+                line.text,
+                self._sender.numbered(values),
+                unix_nano=self._last,
+                observed_unix_nano=now,
+                severity=SEVERITY[stream],
+                trace_id=self._watch.attempt.get("traceId", ""),
+                span_id=self._watch.attempt.get("spanId", ""),
+            )
+            yield self._sender.entry(stream, record)
+
+    def _ledger(self) -> Ledger | None:
+        return read_ledger(self._files.read(f"{self._path}.ledger", 0, 64))
+
+    def _count(self, ledger: Ledger, state: str, unix_nano: int) -> Entry:
+        values = {
+            c.LEDGER_WRITER: self._sender.writer,
+            c.LEDGER_STATE: state,
+            c.LEDGER_COUNTED_AT: unix_nano,
+            c.LEDGER_MADE_LOGS: ledger.logs,
+            c.LEDGER_MADE_SPANS: ledger.spans,
+            c.LEDGER_MADE_METRICS: ledger.metrics,
+        }
+        record = log_record(
+            None, values, unix_nano=unix_nano, observed_unix_nano=unix_nano, event=c.EVENT_LEDGER
+        )
+        return self._sender.entry(c.SCOPE, record)
+
+
+def _time(body: bytes) -> int:
+    record = json.loads(body)
+    return int(record.get("endTimeUnixNano") or record.get("timeUnixNano") or 0)

@@ -1,0 +1,159 @@
+"""What is read off a RayCluster, a Service and a PipelineRun."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaportrail.resources.status import Phase
+from vaportrail_operator.observation.objects import object_seen
+from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.planning.types import ObjectSeen
+
+UID = "0f1e2d3c-0000-4000-8000-000000000001"
+
+
+def ray_cluster(*conditions: dict[str, Any], owner: str = UID, **status: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayCluster",
+        "metadata": {
+            "name": "mnist-0f1e2d3c",
+            "uid": "cluster-uid",
+            "creationTimestamp": "2026-01-02T03:04:05Z",
+            "labels": {"vaportrail.dev/run-uid": UID},
+            "ownerReferences": [
+                {"kind": "Other", "uid": "first"},
+                {"kind": "PipelineRun", "uid": owner, "controller": True},
+            ],
+        },
+        "status": {"conditions": list(conditions), **status},
+    }
+
+
+def test_a_cluster_whose_controller_is_the_run_is_owned() -> None:
+    assert object_seen(ray_cluster()) == ObjectSeen(
+        name="mnist-0f1e2d3c", uid="cluster-uid", created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    )
+
+
+def test_a_cluster_of_a_deleted_run_of_the_same_name_is_not_owned() -> None:
+    assert not object_seen(ray_cluster(owner="of the deleted one")).owned
+
+
+@pytest.mark.parametrize(
+    ("conditions", "status", "problem"),
+    [
+        (
+            [
+                {
+                    "type": "ReplicaFailure",
+                    "status": "True",
+                    "reason": "FailedCreateHeadPod",
+                    "message": 'pods "it" is forbidden: exceeded quota',
+                }
+            ],
+            {},
+            'FailedCreateHeadPod: pods "it" is forbidden: exceeded quota',
+        ),
+        (
+            [
+                {
+                    "type": "HeadPodReady",
+                    "status": "False",
+                    "reason": "ImagePullBackOff",
+                    "message": "Back-off",
+                }
+            ],
+            {},
+            "ImagePullBackOff: Back-off",
+        ),
+        ([{"type": "HeadPodReady", "status": "False", "reason": "ContainersNotReady"}], {}, ""),
+        ([{"type": "HeadPodReady", "status": "False", "reason": "HeadPodNotFound"}], {}, ""),
+        ([{"type": "HeadPodReady", "status": "True", "reason": "HeadPodRunningAndReady"}], {}, ""),
+        ([], {"state": "failed", "reason": "the spec is invalid"}, "the spec is invalid"),
+    ],
+)
+def test_what_kuberay_says_is_wrong_is_told(
+    conditions: list[dict[str, Any]], status: dict[str, Any], problem: str
+) -> None:
+    assert object_seen(ray_cluster(*conditions, **status)).problem == problem
+
+
+def raw_run(**changes: Any) -> dict[str, Any]:
+    spec = {
+        "pipeline": "mnist",
+        "entrypoint": "mnist.pipeline:mnist",
+        "image": "example.invalid/mnist:1",
+        "record": {"uri": "s3://runs/ml"},
+    }
+    return {
+        "apiVersion": "vaportrail.dev/v1alpha1",
+        "kind": "PipelineRun",
+        "metadata": {
+            "name": "mnist",
+            "namespace": "team",
+            "uid": UID,
+            "resourceVersion": "7",
+            "generation": 2,
+            "managedFields": [{"manager": "kubectl"}],
+            "ownerReferences": [],
+        },
+        "spec": spec,
+        **changes,
+    }
+
+
+def test_a_run_is_its_model() -> None:
+    seen = run_seen(
+        raw_run(status={"phase": "Running", "receipt": [{"object": "Pod/it", "lifetime": "a/.."}]})
+    )
+    assert seen.problems == ()
+    assert (seen.run.metadata.uid, seen.run.metadata.resource_version) == (UID, "7")
+    assert (seen.run.status.phase, seen.run.status.receipt[0].object) == (Phase.RUNNING, "Pod/it")
+
+
+def test_fields_of_a_later_crd_are_passed_over() -> None:
+    raw = raw_run(status={"phase": "Running", "attempts": []})
+    raw["spec"].update(retries={"limit": 1}, ray={"autoscaling": {}, "workers": [{"name": "a", "new": 1}]})
+    seen = run_seen(raw)
+    assert seen.problems == ()
+    assert (seen.run.spec.ray.workers[0].name, seen.run.status.phase) == ("a", Phase.RUNNING)
+
+
+def test_what_cannot_be_read_is_named_with_its_place() -> None:
+    raw = raw_run(status={"phase": "Running"})
+    raw["spec"]["ray"] = {"workers": [{"replicas": "many"}]}
+    del raw["spec"]["image"]
+    seen = run_seen(raw)
+    assert [problem.partition(":")[0] for problem in seen.problems] == [
+        "spec.image",
+        "spec.ray.workers.0.name",
+        "spec.ray.workers.0.replicas",
+    ]
+    assert (seen.run.metadata.name, seen.run.status.phase) == ("mnist", Phase.RUNNING)
+
+
+def test_a_status_that_cannot_be_read_still_says_its_phase() -> None:
+    seen = run_seen(raw_run(status={"phase": "Succeeded", "conditions": [{"type": "Odd"}]}))
+    assert seen.problems
+    assert seen.over
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+known = st.sampled_from(["pipeline", "record", "ray", "deadlines", "phase", "conditions", "receipt", "else"])
+
+
+@given(spec=st.dictionaries(known, json_values), status=st.dictionaries(known, json_values) | json_values)
+def test_whatever_is_in_a_run_it_can_be_read(spec: dict[str, Any], status: Any) -> None:
+    seen = run_seen(raw_run(spec=spec, status=status))
+    assert seen.run.metadata.uid == UID
+    assert isinstance(seen.problems, tuple)

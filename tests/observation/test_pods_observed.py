@@ -1,0 +1,235 @@
+"""What is read off a Pod as the Kubernetes API shows it."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.pods import component_of, pod_seen
+from vaportrail_operator.planning.types import Component, PodSeen
+
+RUN_UID = "0f1e2d3c-0000-4000-8000-000000000001"
+
+
+def at(minute: int, second: int = 0) -> datetime:
+    return datetime(2026, 1, 2, 3, minute, second, tzinfo=UTC)
+
+
+def text(minute: int, second: int = 0) -> str:
+    return f"2026-01-02T03:{minute:02d}:{second:02d}Z"
+
+
+def container(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": "example.invalid/mnist:1",
+        "imageID": "example.invalid/mnist@sha256:abc",
+        "ready": "running" in state,
+        "restartCount": 0,
+        "state": state,
+        "lastState": {},
+        **more,
+    }
+
+
+def running(minute: int) -> dict[str, Any]:
+    return {"running": {"startedAt": text(minute)}}
+
+
+def ended(minute: int, *, code: int = 0, message: str = "", reason: str = "Completed") -> dict[str, Any]:
+    state = {
+        "containerID": "containerd://1",
+        "exitCode": code,
+        "reason": reason,
+        "startedAt": text(1),
+        "finishedAt": text(minute),
+    }
+    return {"terminated": {**state, **({"message": message} if message else {})}}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+def condition(kind: str, status: str, minute: int = 0, **more: str) -> dict[str, Any]:
+    return {"type": kind, "status": status, "lastTransitionTime": text(minute), **more}
+
+
+def runner(**status: Any) -> dict[str, Any]:
+    """A runner's pod: its container, the shipper beside it, and a status."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "mnist-0f1e2d3c-runner",
+            "namespace": "team",
+            "uid": "pod-uid",
+            "resourceVersion": "42",
+            "creationTimestamp": text(0),
+            "labels": {
+                "vaportrail.dev/run-uid": RUN_UID,
+                "vaportrail.dev/run": "mnist",
+                "vaportrail.dev/component": "runner",
+            },
+            "ownerReferences": [{"kind": "PipelineRun", "name": "mnist", "uid": RUN_UID, "controller": True}],
+        },
+        "spec": {
+            # The kubelet sorts its statuses by name: the runner's comes second there.
+            "containers": [{"name": "runner"}, {"name": "another"}],
+            "initContainers": [{"name": "shipper", "restartPolicy": "Always"}],
+        },
+        "status": status,
+    }
+
+
+def seen(raw: dict[str, Any]) -> PodSeen:
+    return pod_seen(raw, Component.RUNNER)
+
+
+def test_a_pod_that_was_just_made_is_pending_and_nothing_else() -> None:
+    assert seen(runner(phase="Pending", qosClass="Burstable")) == PodSeen(
+        name="mnist-0f1e2d3c-runner",
+        uid="pod-uid",
+        component=Component.RUNNER,
+        created_at=at(0),
+    )
+
+
+def test_a_running_pod_says_when_it_was_scheduled_started_and_ready() -> None:
+    pod = seen(
+        runner(
+            phase="Running",
+            conditions=[condition("PodScheduled", "True", 1), condition("Ready", "True", 4)],
+            initContainerStatuses=[container("shipper", running(2))],
+            containerStatuses=[
+                container("another", running(9), imageID="other"),
+                container("runner", running(3), restartCount=2),
+            ],
+        )
+    )
+    assert (pod.scheduled_at, pod.started_at, pod.ready_at, pod.ready) == (at(1), at(3), at(4), True)
+    assert (pod.image_id, pod.restarts) == ("example.invalid/mnist@sha256:abc", 2)
+    assert pod.terminated is None
+    assert pod.drained_at is None
+    assert pod.waiting is None
+
+
+def test_a_pod_whose_main_container_ended_is_not_drained_while_its_sidecar_runs() -> None:
+    pod = seen(
+        runner(
+            phase="Running",
+            initContainerStatuses=[container("shipper", running(2))],
+            containerStatuses=[
+                container("another", ended(5)),
+                container("runner", ended(6, code=3, message='{"outcome":"FAILED"}', reason="Error")),
+            ],
+        )
+    )
+    assert pod.terminated is not None
+    assert (pod.terminated.exit_code, pod.terminated.reason) == (3, "Error")
+    assert pod.terminated.message == '{"outcome":"FAILED"}'
+    assert (pod.terminated.started_at, pod.terminated.finished_at) == (at(1), at(6))
+    assert pod.started_at == at(1)
+    assert pod.drained_at is None
+
+
+def test_a_pod_is_drained_when_the_last_of_its_containers_ended() -> None:
+    pod = seen(
+        runner(
+            phase="Succeeded",
+            initContainerStatuses=[container("shipper", ended(8))],
+            containerStatuses=[container("another", ended(5)), container("runner", ended(6))],
+        )
+    )
+    assert pod.drained_at == at(8)
+
+
+def test_a_container_without_a_status_is_not_taken_for_an_ended_one() -> None:
+    pod = seen(runner(phase="Running", containerStatuses=[container("runner", ended(6))]))
+    assert pod.drained_at is None
+
+
+def test_an_evicted_pod_that_never_ran_is_drained_and_says_why() -> None:
+    pod = seen(
+        runner(
+            phase="Failed",
+            reason="Evicted",
+            message="The node was low on resource: memory.",
+            conditions=[condition("Ready", "False", 7)],
+        )
+    )
+    assert (pod.reason, pod.message) == ("Evicted", "The node was low on resource: memory.")
+    assert pod.drained_at == at(7)
+    assert pod.terminated is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "CreateContainerConfigError",
+        "CrashLoopBackOff",
+        "InvalidImageName",
+    ],
+)
+def test_what_keeps_the_main_container_from_starting_is_told(reason: str) -> None:
+    pod = seen(runner(phase="Pending", containerStatuses=[container("runner", waiting(reason, "why"))]))
+    assert pod.waiting == (reason, "why")
+
+
+def test_what_keeps_a_sidecar_from_starting_is_told() -> None:
+    pod = seen(
+        runner(
+            phase="Pending",
+            initContainerStatuses=[container("shipper", waiting("ErrImagePull", "not found"))],
+            containerStatuses=[container("runner", waiting("PodInitializing"))],
+        )
+    )
+    assert pod.waiting == ("ErrImagePull", "not found")
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
+def test_a_container_that_is_being_made_is_no_problem(reason: str) -> None:
+    assert seen(runner(containerStatuses=[container("runner", waiting(reason))])).waiting is None
+
+
+def test_a_pod_that_fits_no_node_is_unschedulable() -> None:
+    unschedulable = condition("PodScheduled", "False", reason="Unschedulable", message="0/3 nodes")
+    assert seen(runner(phase="Pending", conditions=[unschedulable])).waiting == ("Unschedulable", "0/3 nodes")
+
+
+def test_a_pod_that_is_being_deleted_says_so() -> None:
+    raw = runner(phase="Running")
+    raw["metadata"]["deletionTimestamp"] = text(9)
+    assert seen(raw).deleting
+
+
+@pytest.mark.parametrize(
+    ("labels", "component"),
+    [
+        ({"vaportrail.dev/component": "head"}, Component.HEAD),
+        ({"ray.io/node-type": "worker"}, Component.WORKER),
+        ({"vaportrail.dev/component": "sealer"}, Component.SEALER),
+        ({"vaportrail.dev/component": "else"}, None),
+        ({}, None),
+    ],
+)
+def test_a_pods_component_is_in_its_labels(labels: dict[str, str], component: Component | None) -> None:
+    assert component_of({"metadata": {"labels": labels}}) is component
+
+
+def test_a_pod_is_kept_under_the_run_of_its_labels() -> None:
+    entry = entry_of(Watched.POD, runner())
+    assert entry is not None
+    assert (entry.run_uid, entry.run_name, entry.version) == (RUN_UID, "mnist", "42")
+
+
+def test_a_runner_that_the_run_does_not_control_is_a_strangers() -> None:
+    raw = copy.deepcopy(runner())
+    raw["metadata"]["ownerReferences"][0]["uid"] = "another"
+    assert entry_of(Watched.POD, raw) is None

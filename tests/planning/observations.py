@@ -1,0 +1,185 @@
+"""Whatever an operator may observe, likely or not.
+
+Each observation follows from one number: a strategy that draws every field by itself takes ten times
+as long, and a smaller example of such an observation says little.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+from tests.planning.runs import SETTINGS, a_run, run_answer, seal_answer
+
+from vaportrail.contract import Outcome
+from vaportrail.resources.status import Phase, Reason
+from vaportrail_operator.planning.types import (
+    Component,
+    ObjectSeen,
+    Observed,
+    PodSeen,
+    SecretState,
+    Swept,
+    Terminated,
+)
+
+__all__ = ["BASE", "observations"]
+
+BASE = "mnist-0123abcd"
+_START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_LONGEST = 2**31 - 1
+_TEXTS = ("", "said", "ä\n", "x" * 5000)
+_UIDS = ("", "u1", "u2")
+_STRETCHES = ("Drain", "Seal", "UserCode", "HeadReady", "ReleaseRunner", "Other")
+_OBJECTS = (
+    f"RayCluster/{BASE}",
+    f"Pod/{BASE}-runner",
+    f"Pod/{BASE}-sealer",
+    f"Secret/{BASE}-tokens",
+    f"Pod of {BASE}",
+    "other",
+)
+
+
+def observations(*, deadlines: bool = True) -> st.SearchStrategy[Observed]:
+    """Return a strategy for anything; without deadlines none ever passes."""
+    return st.integers(0, 2**32).map(lambda seed: _Draw(seed).observation(deadlines))
+
+
+class _Draw:
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def one_of(self, *choices: Any) -> Any:
+        return self._random.choice(choices)
+
+    def yes(self) -> bool:
+        return self._random.random() < 0.5
+
+    def time(self) -> datetime:
+        return _START + timedelta(seconds=self._random.randint(-10, 5000))
+
+    def maybe(self) -> datetime | None:
+        return self.time() if self.yes() else None
+
+    def interval(self) -> str:
+        odd = self.one_of("", "/", "..", "not a time/..", "0001-01-01T00:00:00+14:00/..")
+        start, stop = self.time().isoformat(), self.time().isoformat()
+        return str(self.one_of(f"{start}/{stop}", f"{start}/..", f"{start}/..", odd))
+
+    def moment(self) -> str:
+        return str(self.one_of(self.time().isoformat(), "", "never", "9999-12-31T23:59:59Z"))
+
+    def terminated(self) -> Terminated | None:
+        if self.yes():
+            return None
+        outcome = self.one_of(*Outcome)
+        times = {
+            "user_code_started": self.moment(),
+            "user_code_ended": self.moment(),
+            "joined": self.moment(),
+        }
+        answer = run_answer(
+            outcome, message=self.one_of(*_TEXTS), source_revision=self.one_of(*_TEXTS), **times
+        )
+        sealed = seal_answer(outcome, message=self.one_of(*_TEXTS), tasks={"FAILED": 1})
+        message = self.one_of(answer, answer, sealed, *_TEXTS)
+        reason = self.one_of("", "OOMKilled", "Error")
+        return Terminated(self.one_of(0, 0, 1, 137), reason, message, self.maybe(), self.maybe())
+
+    def pod(self, component: Component, name: str) -> PodSeen:
+        return PodSeen(
+            name=name,
+            uid=self.one_of("u1", "u2"),
+            component=component,
+            created_at=self.time(),
+            deleting=self.yes(),
+            phase=self.one_of("Pending", "Running", "Running", "Succeeded", "Failed", "Unknown"),
+            reason=self.one_of("", "Evicted", "DeadlineExceeded"),
+            message=self.one_of(*_TEXTS),
+            scheduled_at=self.maybe(),
+            started_at=self.maybe(),
+            ready_at=self.maybe(),
+            ready=self.yes(),
+            terminated=self.terminated(),
+            drained_at=self.maybe(),
+            waiting=self.one_of(
+                None, (self.one_of("", "Unschedulable", "ErrImagePull"), self.one_of(*_TEXTS))
+            ),
+            restarts=self.one_of(0, 1),
+            image_id=self.one_of("", "x@sha256:1", "sha256:2", "x" * 5000),
+        )
+
+    def pods(self) -> tuple[PodSeen, ...]:
+        counts = {component: self.one_of(0, 1, 1) for component in Component}
+        counts[Component.WORKER] = self.one_of(0, 1, 2)
+        return tuple(
+            self.pod(component, f"{BASE}-{component.value}{number or ''}")
+            for component, count in counts.items()
+            for number in range(count)
+        )
+
+    def object(self, name: str) -> ObjectSeen:
+        uid = self.one_of("u1", "u2")
+        return ObjectSeen(name, uid, self.time(), self.yes(), self.yes(), self.one_of(*_TEXTS))
+
+    def receipt(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "object": name,
+                "uid": self.one_of(*_UIDS),
+                "count": self.one_of(0, 1, 3),
+                "lifetime": self.interval(),
+            }
+            for name in _OBJECTS
+            if self.one_of(True, False, False)
+        ]
+
+    def status(self) -> dict[str, Any]:
+        phase = self.one_of("", *Phase, Phase.PROVISIONING, Phase.RUNNING, Phase.RELEASING, Phase.SEALING)
+        if not phase:
+            return {}
+        record = {"uri": "s3://runs/x", "state": self.one_of("Open", "Open", "Sealed", "Unsealed")}
+        return {
+            "phase": phase,
+            "reason": self.one_of("", *Reason),
+            "message": self.one_of(*_TEXTS),
+            "outcome": self.one_of("", "SUCCEEDED", "CANCELLED", "odd"),
+            "startTime": self.moment(),
+            "completionTime": self.moment(),
+            "record": self.one_of(None, record, record),
+            "timeline": {name: self.interval() for name in _STRETCHES if self.yes()},
+            "receipt": self.receipt(),
+        }
+
+    def spec(self, deadlines: bool) -> dict[str, Any]:
+        names = ("provisioningSeconds", "runSeconds", "drainSeconds", "releaseSeconds", "sealSeconds")
+        few = (1, 60, _LONGEST) if deadlines else (_LONGEST,)
+        return {
+            "cancel": self.yes(),
+            "suspend": self.yes(),
+            "ray": {"workers": [{"name": "cpu", "replicas": self.one_of(0, 1, 2)}]},
+            "parameters": {self.one_of("a", "a", "not a name"): 1},
+            "deadlines": {name: self.one_of(*few) for name in names},
+            "ttlSecondsAfterFinished": self.one_of(0, 60) if deadlines else _LONGEST,
+        }
+
+    def observation(self, deadlines: bool) -> Observed:
+        deleted = self.one_of(None, None, None, self.time().isoformat())
+        created = self.one_of(None, self.time().isoformat())
+        generation = self._random.randint(0, 3)
+        metadata = {"deletionTimestamp": deleted, "creationTimestamp": created, "generation": generation}
+        left = self.one_of((), (), (f"Pod/{BASE}-runner",), (f"RayCluster/{BASE}",))
+        return Observed(
+            run=a_run(self.spec(deadlines), self.status(), **metadata),
+            now=self.time(),
+            settings=SETTINGS,
+            kuberay=self.one_of(True, True, False),
+            ray_cluster=self.one_of(None, self.object(BASE)),
+            services=tuple(self.object(name) for name in (f"{BASE}-collector", "other") if self.yes()),
+            pods=() if self.one_of(True, False, False) else self.pods(),
+            secret=self.one_of(*SecretState),
+            swept=self.one_of(None, Swept(self.time(), left), Swept(_START + timedelta(days=1), left)),
+        )

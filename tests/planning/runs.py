@@ -1,0 +1,122 @@
+"""Runs and what is seen of them, for the planner's tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vaportrail.contract import Outcome
+from vaportrail.handover import RunAnswer, SealAnswer
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import Condition, ConditionType, PipelineRunStatus
+from vaportrail_operator.planning.types import (
+    Component,
+    ObjectSeen,
+    Observed,
+    OperatorSettings,
+    Plan,
+    PodSeen,
+    Terminated,
+)
+
+__all__ = [
+    "CREATED",
+    "SETTINGS",
+    "UID",
+    "a_cluster",
+    "a_pod",
+    "a_run",
+    "a_service",
+    "condition",
+    "ended",
+    "observed",
+    "planned",
+    "run_answer",
+    "seal_answer",
+]
+
+UID = "0123abcd-0000-4000-8000-000000000000"
+CREATED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SETTINGS = OperatorSettings("vaportrail/operator:1", "otel/collector:1", version="1.2.3")
+
+
+def a_run(
+    spec: dict[str, Any] | None = None, status: dict[str, Any] | None = None, **metadata: Any
+) -> PipelineRun:
+    """Return a valid run of one worker."""
+    given: dict[str, Any] = {
+        "pipeline": "mnist",
+        "entrypoint": "mnist.pipeline:mnist",
+        "image": "acme/mnist:1",
+        "record": {"uri": "s3://runs/ml"},
+        "ray": {"workers": [{"name": "cpu"}]},
+        **(spec or {}),
+    }
+    known = {
+        "name": "mnist",
+        "namespace": "ml",
+        "uid": UID,
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": CREATED.isoformat(),
+        **metadata,
+    }
+    return PipelineRun.model_validate({"metadata": known, "spec": given, "status": status or {}})
+
+
+def observed(run: PipelineRun | None = None, seconds: float = 1, **seen: Any) -> Observed:
+    """Return what is observed of a run, so many seconds after it was created."""
+    now = CREATED + timedelta(seconds=seconds)
+    return Observed(run=run or a_run(), now=now, **{"settings": SETTINGS, **seen})
+
+
+def a_pod(component: Component, name: str = "", **seen: Any) -> PodSeen:
+    """Return a pod of the run that was just made."""
+    name = name or f"mnist-0123abcd-{component.value}"
+    known = {"created_at": CREATED + timedelta(seconds=2), **seen}
+    return PodSeen(name=name, uid=f"uid-of-{name}", component=component, **known)
+
+
+def ended(pod: PodSeen, message: str = "", *, exit_code: int = 0, reason: str = "Completed") -> PodSeen:
+    """Return a pod of which all containers have ended."""
+    start = pod.started_at or pod.created_at
+    stop = start + timedelta(seconds=10)
+    last = Terminated(exit_code, reason, message, start, stop)
+    phase: Any = "Failed" if exit_code else "Succeeded"
+    return replace(pod, phase=phase, ready=False, started_at=start, terminated=last, drained_at=stop)
+
+
+def a_cluster(**seen: Any) -> ObjectSeen:
+    """Return the run's RayCluster."""
+    return ObjectSeen(**{"name": "mnist-0123abcd", "uid": "uid-of-cluster", "created_at": CREATED, **seen})
+
+
+def a_service(**seen: Any) -> ObjectSeen:
+    """Return the collector's Service."""
+    known = {"name": "mnist-0123abcd-collector", "uid": "uid-of-service", "created_at": CREATED}
+    return ObjectSeen(**{**known, **seen})
+
+
+def run_answer(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
+    """Return what a runner says as it ends."""
+    return RunAnswer(outcome=outcome, **more).model_dump_json()
+
+
+def seal_answer(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
+    """Return what a sealer says as it ends."""
+    known = {"uri": "s3://runs/ml/runs/mnist/x", "sha256": "a" * 64, "loss": "None", **more}
+    return SealAnswer(outcome=outcome, **known).model_dump_json()
+
+
+def planned(before: Observed, plan: Plan, **seen: Any) -> Observed:
+    """Return what is observed once a plan's status is written."""
+    written = json.loads(plan.status.model_dump_json())
+    status = PipelineRunStatus.model_validate(written)
+    return replace(before, run=before.run.model_copy(update={"status": status}), **seen)
+
+
+def condition(plan: Plan, kind: ConditionType) -> Condition:
+    """Return a condition of a plan's status."""
+    return next(each for each in plan.status.conditions if each.type is kind)

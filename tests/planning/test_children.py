@@ -1,0 +1,257 @@
+"""The manifests of what is made for a run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+from tests.planning.kuberay import ray_start_options, worker_pod
+from tests.planning.runs import SETTINGS, UID, a_run
+
+from pod_security import violations
+from vaportrail.contract import Outcome
+from vaportrail.handover import RunRequest, SealRequest
+from vaportrail_operator.planning.children.collector import collector_pod, collector_service
+from vaportrail_operator.planning.children.raycluster import ray_cluster
+from vaportrail_operator.planning.children.runner import runner_pod
+from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
+from vaportrail_operator.planning.children.tokens import create_tokens
+
+CLAIM = {"uri": "file:///records/ml", "persistentVolumeClaim": {"claimName": "records"}}
+S3 = {
+    "uri": "s3://runs/ml",
+    "endpoint": "http://minio:9000",
+    "region": "eu-1",
+    "secretRef": {"name": "store"},
+}
+Spec = dict[str, Any]
+
+
+def sealer(spec: Spec | None = None) -> Spec:
+    run = a_run(spec)
+    request = seal_request(run, SETTINGS, outcome=Outcome.FAILED, message="m", timeline=[], receipt=[])
+    return sealer_pod(run, SETTINGS, request)
+
+
+def head(spec: Spec | None = None) -> Spec:
+    group: Spec = ray_cluster(a_run(spec))["spec"]["headGroupSpec"]
+    return group
+
+
+def workers(spec: Spec | None = None) -> Spec:
+    group: Spec = ray_cluster(a_run(spec))["spec"]["workerGroupSpecs"][0]
+    return group
+
+
+def pods(spec: Spec | None = None) -> dict[str, Spec]:
+    """Return the specifications of all pods of a run, by component."""
+    run = a_run(spec)
+    return {
+        "runner": runner_pod(run)["spec"],
+        "collector": collector_pod(run, SETTINGS)["spec"],
+        "sealer": sealer(spec)["spec"],
+        "head": head(spec)["template"]["spec"],
+        "worker": workers(spec)["template"]["spec"],
+    }
+
+
+def main(pod: Spec) -> Spec:
+    container: Spec = pod["containers"][0]
+    return container
+
+
+def env(container: Spec) -> dict[str, Any]:
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+
+
+@pytest.mark.parametrize("record", [S3, CLAIM], ids=["s3", "claim"])
+@pytest.mark.parametrize("component", ["runner", "collector", "sealer", "head", "worker"])
+def test_every_pod_passes_pod_security_restricted(component: str, record: Spec) -> None:
+    spec = {"record": record, "source": {"configMap": {"name": "code"}}, "serviceAccountName": "ml"}
+    assert violations(pods(spec)[component]) == []
+
+
+def test_what_kuberay_adds_to_a_worker_passes_too() -> None:
+    assert violations(worker_pod(workers()["template"])) == []
+
+
+def test_everything_but_the_sealer_goes_with_its_run() -> None:
+    run = a_run()
+    owned = [create_tokens(run).manifest, collector_pod(run, SETTINGS), collector_service(run)]
+    owned += [ray_cluster(run), runner_pod(run)]
+    for each in owned:
+        (owner,) = each["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (UID, True, True)
+    assert "ownerReferences" not in sealer()["metadata"]
+
+
+def test_everything_carries_the_runs_uid() -> None:
+    cluster = ray_cluster(a_run())
+    head_service = cluster["spec"]["headGroupSpec"]["headService"]
+    made = [cluster, head_service, head()["template"], workers()["template"], sealer(), runner_pod(a_run())]
+    assert {each["metadata"]["labels"]["vaportrail.dev/run-uid"] for each in made} == {UID}
+
+
+def test_names_stay_within_kuberays_fifty_characters() -> None:
+    run = a_run(name="n" * 40)
+    assert len(ray_cluster(run)["metadata"]["name"]) <= 50
+
+
+@pytest.mark.parametrize(
+    ("resources", "cpus"),
+    [
+        ({}, "1"),
+        ({"requests": {"cpu": "2"}}, "2"),
+        ({"requests": {"cpu": "500m"}}, "1"),
+        ({"requests": {"cpu": "1"}, "limits": {"cpu": "4"}}, "4"),
+    ],
+)
+def test_a_worker_offers_the_cpus_that_it_has(resources: Spec, cpus: str) -> None:
+    group = workers({"ray": {"workers": [{"name": "cpu", "resources": resources}]}})
+    assert ray_start_options(group)["num-cpus"] == cpus
+
+
+def test_a_worker_that_only_requests_memory_offers_no_more_than_that() -> None:
+    resources = {"requests": {"memory": "3Gi"}}
+    group = workers({"ray": {"workers": [{"name": "cpu", "resources": resources}]}})
+    assert ray_start_options(group)["memory"] == str(3 * 2**30)
+
+
+def test_a_worker_group_offers_rays_own_resources() -> None:
+    group = workers({"ray": {"workers": [{"name": "tpu", "rayResources": {"accelerator": 1}}]}})
+    (told,) = shlex.split(ray_start_options(group)["resources"])
+    assert json.loads(told) == {"accelerator": 1}
+
+
+def test_a_head_runs_no_tasks_and_no_process_that_nobody_needs() -> None:
+    options = ray_start_options(head())
+    assert (options["num-cpus"], options["include-dashboard"]) == ("0", "false")
+    assert (options["include-log-monitor"], options["no-monitor"]) == ("0", "true")
+
+
+def test_a_cluster_asks_for_a_token_whatever_rays_version_is_given() -> None:
+    spec = ray_cluster(a_run())["spec"]
+    assert spec["authOptions"] == {"mode": "token", "secretName": "mnist-0123abcd-tokens"}
+    assert spec["rayVersion"] == "2.52.0"
+    assert ray_cluster(a_run({"ray": {"version": "2.60.0"}}))["spec"]["rayVersion"] == "2.60.0"
+
+
+def test_a_head_is_not_made_again() -> None:
+    annotations = ray_cluster(a_run())["metadata"]["annotations"]
+    assert annotations["ray.io/disable-provisioned-head-restart"] == "true"
+    assert {pod["restartPolicy"] for name, pod in pods().items() if name in ("head", "worker", "runner")} == {
+        "Never"
+    }
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker"])
+def test_a_shipper_outlives_the_main_container_and_knows_nothing_of_the_store(component: str) -> None:
+    pod = pods({"record": S3})[component]
+    (shipper,) = pod["initContainers"]
+    assert shipper["restartPolicy"] == "Always"
+    assert "envFrom" not in shipper
+    assert env(shipper) == {
+        "VAPORTRAIL_COLLECTOR": "http://mnist-0123abcd-collector:4318",
+        "VAPORTRAIL_COLLECTOR_TOKEN": {
+            "secretKeyRef": {"name": "mnist-0123abcd-tokens", "key": "otlp_token"}
+        },
+        "VAPORTRAIL_SPOOL": "/vaportrail/spool",
+    }
+    assert pod["terminationGracePeriodSeconds"] > 60
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker", "collector", "sealer"])
+def test_the_store_is_reached_by_environment(component: str) -> None:
+    container = main(pods({"record": S3})[component])
+    assert container["envFrom"][-1] == {"secretRef": {"name": "store"}}
+    assert env(container)["AWS_ENDPOINT_URL"] == "http://minio:9000"
+    assert env(container)["AWS_REGION"] == "eu-1"
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker", "collector", "sealer"])
+def test_a_claim_is_mounted_where_the_record_is(component: str) -> None:
+    pod = pods({"record": CLAIM})[component]
+    claims = [volume["name"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    paths = {mount["name"]: mount["mountPath"] for mount in main(pod)["volumeMounts"]}
+    assert [paths[name] for name in claims] == ["/records"]
+
+
+def test_the_runner_is_told_its_run() -> None:
+    source = {"git": {"url": "https://example.com/x.git", "revision": "v1", "path": "code"}}
+    spec = {"source": source, "parameters": {"text": "costs $(HOME) $5", "n": 1}}
+    told = env(main(runner_pod(a_run(spec))["spec"]))["VAPORTRAIL_RUN_REQUEST"]
+    # The kubelet makes one $ of two, and replaces nothing.
+    request = RunRequest.model_validate_json(told.replace("$$", "$"))
+    assert request.identity.parameters == {"text": "costs $(HOME) $5", "n": 1}
+    assert request.head == "mnist-0123abcd-head-svc"
+    assert (request.root, request.path) == ("s3://runs/ml", "runs/mnist/20260102T030405Z-0123abcd")
+    assert request.source.git is not None
+    assert request.source.git.revision == "v1"
+
+
+def test_a_configmap_is_mounted_as_source() -> None:
+    pod = runner_pod(a_run({"source": {"configMap": {"name": "code"}}}))["spec"]
+    (mount,) = [each for each in main(pod)["volumeMounts"] if each["name"] == "source"]
+    assert mount == {"name": "source", "mountPath": "/vaportrail/source", "readOnly": True}
+    told = env(main(pod))["VAPORTRAIL_RUN_REQUEST"]
+    assert RunRequest.model_validate_json(told).source.folder == "/vaportrail/source"
+
+
+def test_the_runner_is_none_of_kuberays_pods() -> None:
+    labels = {"ray.io/cluster": "x", "team": "a"}
+    made = runner_pod(a_run({"podDefaults": {"labels": labels}}))["metadata"]["labels"]
+    assert not [name for name in made if name.startswith("ray.io/")]
+    assert made["team"] == "a"
+
+
+def test_pod_defaults_and_a_components_own_settings_come_together() -> None:
+    defaults = {
+        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}],
+        "labels": {"team": "a", "tier": "x"},
+        "tolerations": [{"key": "gpu"}],
+        "priorityClassName": "low",
+    }
+    own = {
+        "env": [{"name": "B", "value": "2"}],
+        "labels": {"tier": "y"},
+        "tolerations": [{"key": "spot"}],
+        "priorityClassName": "high",
+    }
+    pod = runner_pod(a_run({"podDefaults": defaults, "runner": {"pod": own}}))
+    values = env(main(pod["spec"]))
+    assert (values["A"], values["B"]) == ("1", "2")
+    assert (pod["metadata"]["labels"]["team"], pod["metadata"]["labels"]["tier"]) == ("a", "y")
+    assert pod["spec"]["tolerations"] == [{"key": "gpu"}, {"key": "spot"}]
+    assert pod["spec"]["priorityClassName"] == "high"
+
+
+def test_collector_and_sealer_take_no_placement() -> None:
+    made = pods({"podDefaults": {"nodeSelector": {"gpu": "yes"}, "tolerations": [{"key": "gpu"}]}})
+    assert "nodeSelector" in made["runner"]
+    for component in ("collector", "sealer"):
+        assert not {"nodeSelector", "tolerations"} & made[component].keys()
+
+
+def test_the_sealer_is_told_the_run_and_ends_itself() -> None:
+    pod = sealer({"deadlines": {"sealSeconds": 100}})
+    request = SealRequest.model_validate_json(env(main(pod["spec"]))["VAPORTRAIL_SEAL_REQUEST"])
+    assert (request.outcome, request.path) == (Outcome.FAILED, "runs/mnist/20260102T030405Z-0123abcd")
+    assert request.environment == {"image": "acme/mnist:1", "namespace": "ml", "operator_version": "1.2.3"}
+    assert (pod["spec"]["activeDeadlineSeconds"], pod["spec"]["restartPolicy"]) == (100, "OnFailure")
+    assert main(pod["spec"])["image"] == SETTINGS.operator_image
+
+
+def test_a_token_is_mounted_only_for_a_serviceaccount_that_is_given() -> None:
+    assert {pod["automountServiceAccountToken"] for pod in pods().values()} == {False}
+    given = pods({"serviceAccountName": "ml", "sealer": {"serviceAccountName": "sealer"}})
+    assert {pod["serviceAccountName"] for name, pod in given.items() if name != "sealer"} == {"ml"}
+    assert given["sealer"]["serviceAccountName"] == "sealer"
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker", "collector", "sealer"])
+def test_no_secret_is_in_a_manifest(component: str) -> None:
+    text = json.dumps(pods({"record": S3})[component])
+    assert "secretKeyRef" in text or component == "sealer"
+    assert "AWS_SECRET_ACCESS_KEY" not in text

@@ -1,0 +1,60 @@
+"""What a run's collector is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.planning.runs import UID, a_run
+
+from vaportrail_operator.planning.children.collector_configuration import collector_configuration
+
+
+def configuration(**record: Any) -> dict[str, Any]:
+    return collector_configuration(a_run({"record": {"uri": "s3://runs/ml", **record}}))
+
+
+def exporter(name: str, **record: Any) -> dict[str, Any]:
+    made: dict[str, Any] = configuration(**record)["exporters"][name]
+    return made
+
+
+def test_a_post_is_answered_when_its_part_is_stored() -> None:
+    queue = exporter("awss3")["sending_queue"]
+    assert queue["wait_for_result"] is True
+    assert queue["block_on_overflow"] is True
+
+
+def test_parts_go_below_the_runs_own_spool() -> None:
+    uploader = exporter("awss3")["s3uploader"]
+    assert (uploader["s3_bucket"], uploader["s3_prefix"]) == ("runs", f"ml/spool/{UID}")
+    assert exporter("awss3", uri="s3://runs")["s3uploader"]["s3_prefix"] == f"spool/{UID}"
+
+
+def test_only_a_server_that_is_not_aws_is_asked_by_path() -> None:
+    assert "s3_force_path_style" not in exporter("awss3")["s3uploader"]
+    own = exporter("awss3", endpoint="http://minio:9000")["s3uploader"]
+    assert (own["s3_force_path_style"], own["disable_ssl"]) == (True, True)
+    assert exporter("awss3", endpoint="https://minio")["s3uploader"]["disable_ssl"] is False
+
+
+def test_a_root_on_a_claim_gets_one_file_a_signal() -> None:
+    record = {"uri": "file:///records/ml/", "persistentVolumeClaim": {"claimName": "records"}}
+    exporters = configuration(**record)["exporters"]
+    paths = {name: each["path"] for name, each in exporters.items()}
+    assert paths["file/logs"] == f"/records/ml/spool/{UID}/logs_collector.json"
+    assert len(paths) == 3
+    assert all(each["append"] and each["create_directory"] for each in exporters.values())
+
+
+def test_all_signals_are_taken_from_clients_with_the_token() -> None:
+    made = configuration()
+    assert set(made["service"]["pipelines"]) == {"traces", "logs", "metrics"}
+    http = made["receivers"]["otlp"]["protocols"]["http"]
+    assert http["auth"] == {"authenticator": "bearertokenauth"}
+    assert made["extensions"]["bearertokenauth"]["token"] == "${env:VAPORTRAIL_COLLECTOR_TOKEN}"
+
+
+def test_nothing_of_a_users_is_expanded() -> None:
+    assert exporter("awss3", uri="s3://runs/${env:HOME}")["s3uploader"]["s3_prefix"].startswith(
+        "$${env:HOME}/"
+    )

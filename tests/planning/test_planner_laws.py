@@ -1,0 +1,156 @@
+"""What holds of every plan, whatever is observed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from tests.planning.observations import BASE, observations
+from tests.planning.runs import planned
+
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.planning.types import (
+    COMPONENT_LABEL,
+    Create,
+    CreateTokens,
+    Delete,
+    DeleteRun,
+    Kind,
+    Observed,
+    Plan,
+)
+
+ORDER = ["", *Phase]
+ACTIVE = (Phase.PROVISIONING, Phase.RUNNING)
+FAST = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+FIXPOINT = 6
+
+
+def creations(made: Plan) -> list[Create | CreateTokens]:
+    return [action for action in made.actions if isinstance(action, Create | CreateTokens)]
+
+
+def is_sealer(action: Create | CreateTokens) -> bool:
+    return action.manifest["metadata"]["labels"].get(COMPONENT_LABEL) == "sealer"
+
+
+def is_over(observed: Observed) -> bool:
+    phase = observed.run.status.phase
+    return isinstance(phase, Phase) and phase.terminal
+
+
+@FAST
+@given(observations())
+def test_the_same_observation_gives_the_same_plan(observed: Observed) -> None:
+    assert plan(observed) == plan(observed)
+
+
+@FAST
+@given(observations())
+def test_a_status_is_always_one_that_the_schema_takes(observed: Observed) -> None:
+    status = plan(observed).status
+    assert PipelineRunStatus.model_validate(json.loads(status.model_dump_json())) == status
+
+
+@FAST
+@given(observations())
+def test_phases_only_go_forward(observed: Observed) -> None:
+    before, after = observed.run.status.phase, plan(observed).status.phase
+    if is_over(observed):
+        assert after == before
+    else:
+        assert ORDER.index(after) >= ORDER.index(before)
+
+
+@FAST
+@given(observations(deadlines=False))
+def test_a_status_settles_and_then_no_clock_changes_it(observed: Observed) -> None:
+    for _ in range(FIXPOINT):
+        made = plan(observed)
+        if made.status == observed.run.status:
+            break
+        observed = planned(observed, made)
+    assert plan(observed).status == observed.run.status
+    later = replace(observed, now=observed.now + timedelta(seconds=3))
+    assert plan(later).status == observed.run.status
+
+
+@FAST
+@given(observations())
+def test_a_run_that_ended_stays_as_it_is(observed: Observed) -> None:
+    if is_over(observed):
+        before, after = observed.run.status, plan(observed).status
+        assert after.model_copy(update={"observed_generation": before.observed_generation}) == before
+
+
+@FAST
+@given(observations())
+def test_compute_is_only_made_while_a_run_is_under_way(observed: Observed) -> None:
+    made = plan(observed)
+    compute = [action for action in creations(made) if not is_sealer(action)]
+    assert not compute or made.status.phase in ACTIVE
+    assert not creations(made) or observed.run.metadata.deletion_timestamp is None
+    assert not creations(made) or not is_over(observed)
+
+
+@FAST
+@given(observations())
+def test_a_sealer_is_only_made_while_the_record_is_open(observed: Observed) -> None:
+    made = plan(observed)
+    if any(is_sealer(action) for action in creations(made)):
+        assert made.status.phase is Phase.SEALING
+        assert made.status.record is not None
+        assert made.status.record.state == "Open"
+
+
+@FAST
+@given(observations())
+def test_nothing_is_removed_before_the_status_says_so(observed: Observed) -> None:
+    made = plan(observed)
+    deleting = observed.run.metadata.deletion_timestamp is not None
+    if made.status.phase in ("", Phase.PENDING, *ACTIVE) and not deleting:
+        assert not [action for action in made.actions if isinstance(action, Delete | DeleteRun)]
+
+
+@FAST
+@given(observations())
+def test_what_is_a_strangers_is_never_removed(observed: Observed) -> None:
+    cluster = observed.ray_cluster
+    foreign = {service.uid for service in observed.services if not service.owned}
+    ours = {service.uid for service in observed.services if service.owned}
+    for action in plan(observed).actions:
+        if isinstance(action, Delete) and action.kind is Kind.SERVICE:
+            assert action.uid not in foreign - ours
+        if isinstance(action, Delete) and action.kind is Kind.RAY_CLUSTER:
+            assert cluster is not None
+            assert cluster.owned
+
+
+@FAST
+@given(observations())
+def test_a_raycluster_that_was_ever_seen_is_never_made_again(observed: Observed) -> None:
+    made = [action for action in creations(plan(observed)) if isinstance(action, Create)]
+    clusters = [action for action in made if action.kind is Kind.RAY_CLUSTER]
+    assert len(clusters) <= 1
+    seen = {entry.object for entry in observed.run.status.receipt}
+    assert not clusters or f"RayCluster/{BASE}" not in seen
+    assert all(action.guarded for action in clusters)
+
+
+@FAST
+@given(observations())
+def test_a_run_that_is_being_deleted_loses_nothing_but_its_sealer(observed: Observed) -> None:
+    if observed.run.metadata.deletion_timestamp is not None:
+        made = plan(observed)
+        assert made.status == observed.run.status
+        assert all(isinstance(each, Delete) and each.name.endswith("-sealer") for each in made.actions)
+
+
+@FAST
+@given(observations())
+def test_a_run_is_looked_at_again_after_a_while_and_not_at_once(observed: Observed) -> None:
+    again = plan(observed).requeue_after
+    assert again is None or again > 0

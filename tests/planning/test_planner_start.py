@@ -1,0 +1,254 @@
+"""What a run does until its pipeline has ended."""
+
+from __future__ import annotations
+
+import pytest
+from tests.planning.lives import (
+    COLLECTOR,
+    HEAD,
+    RUNNER,
+    WORKER,
+    at,
+    creations,
+    deletions,
+    provisioning,
+    running,
+    sealed,
+    up,
+    without,
+)
+from tests.planning.runs import (
+    a_cluster,
+    a_pod,
+    a_run,
+    a_service,
+    condition,
+    ended,
+    observed,
+    planned,
+    run_answer,
+    seal_answer,
+)
+
+from vaportrail.contract import Outcome
+from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.planning.types import (
+    Create,
+    Sweep,
+    Swept,
+)
+
+# Pending
+
+
+def test_a_valid_run_is_provisioned_at_once() -> None:
+    made = plan(observed())
+    assert made.status.phase is Phase.PROVISIONING
+    base = "mnist-0123abcd"
+    names = [f"{base}-collector", f"{base}-tokens", f"{base}-collector", base, f"{base}-runner"]
+    assert creations(made) == names
+
+
+def test_the_place_of_the_record_is_written_before_anything_is_made() -> None:
+    made = plan(observed())
+    assert made.status.record is not None
+    assert made.status.record.uri == "s3://runs/ml/runs/mnist/20260102T030405Z-0123abcd"
+    assert made.status.start_time == "2026-01-02T03:04:06Z"
+
+
+def test_what_is_expensive_is_made_only_after_a_live_look() -> None:
+    guarded = [
+        each.manifest["kind"]
+        for each in plan(observed()).actions
+        if isinstance(each, Create) and each.guarded
+    ]
+    assert guarded == ["Service", "RayCluster", "Pod"]
+
+
+def test_an_invalid_run_fails_with_all_its_problems_and_makes_nothing() -> None:
+    spec = {"parameters": {"not a name": 1}, "ray": {"workers": [{"name": "a"}, {"name": "a"}]}}
+    made = plan(observed(a_run(spec)))
+    assert (made.status.phase, made.status.reason) == (Phase.FAILED, Reason.INVALID_SPEC)
+    assert "not a name" in made.status.message
+    assert "ray.workers[1].name" in made.status.message
+    assert made.actions == ()
+
+
+def test_a_run_for_which_nothing_was_made_says_that_it_has_no_record() -> None:
+    made = plan(observed(a_run({"parameters": {"not a name": 1}})))
+    assert made.status.record is None
+    assert condition(made, ConditionType.RECORD_SEALED).reason == "NothingRan"
+    assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
+    assert condition(made, ConditionType.NOTHING_LEFT_BEHIND).status == "True"
+
+
+def test_a_run_that_is_cancelled_while_pending_makes_nothing() -> None:
+    made = plan(observed(a_run({"cancel": True})))
+    assert (made.status.phase, made.status.reason) == (Phase.CANCELLED, Reason.CANCELLED_BY_USER)
+    assert made.actions == ()
+
+
+def test_a_suspended_run_waits() -> None:
+    made = plan(observed(a_run({"suspend": True})))
+    assert (made.status.phase, made.status.reason, made.actions) == (Phase.PENDING, Reason.SUSPENDED, ())
+
+
+def test_a_run_waits_for_kuberay_and_says_so() -> None:
+    made = plan(observed(kuberay=False))
+    assert (made.status.phase, made.status.reason) == (Phase.PENDING, Reason.KUBERAY_MISSING)
+    assert condition(made, ConditionType.PREFLIGHT_PASSED).status == "False"
+    assert made.requeue_after == 30
+
+
+# Provisioning
+
+
+def test_what_is_there_is_not_made_again() -> None:
+    pods = (a_pod(COLLECTOR), a_pod(RUNNER))
+    seen = provisioning(pods=pods, services=(a_service(),), ray_cluster=a_cluster())
+    assert creations(plan(seen)) == []
+
+
+def test_why_a_pod_waits_is_said_in_status_and_condition() -> None:
+    head = a_pod(HEAD, waiting=("ImagePullBackOff", "no such image"))
+    made = plan(provisioning(pods=(head, a_pod(RUNNER), a_pod(COLLECTOR)), ray_cluster=a_cluster()))
+    assert made.status.reason is Reason.POD_WAITING
+    assert made.status.message == "head pod: ImagePullBackOff: no such image"
+    assert condition(made, ConditionType.CLUSTER_READY).message == made.status.message
+
+
+def test_what_kuberay_complains_of_is_said() -> None:
+    made = plan(provisioning(ray_cluster=a_cluster(problem="FailedCreateHeadPod: exceeded quota")))
+    assert made.status.message == "RayCluster: FailedCreateHeadPod: exceeded quota"
+
+
+def test_a_run_that_is_not_provisioned_in_time_fails_with_the_reason() -> None:
+    head = a_pod(HEAD, waiting=("Unschedulable", "no node"))
+    seen = provisioning(1802, pods=(head, a_pod(RUNNER)), ray_cluster=a_cluster())
+    made = plan(seen)
+    assert (made.status.phase, made.status.reason) == (Phase.RELEASING, Reason.PROVISIONING_FAILED)
+    assert made.status.message.startswith("head pod: Unschedulable: no node")
+
+
+def test_the_next_look_is_at_the_deadline() -> None:
+    assert plan(provisioning(5)).requeue_after == pytest.approx(1796)
+
+
+def test_pods_that_only_get_on_cost_no_write() -> None:
+    first = provisioning(pods=(a_pod(HEAD), a_pod(WORKER), a_pod(RUNNER)), ray_cluster=a_cluster())
+    second = planned(first, plan(first), pods=(a_pod(HEAD, scheduled_at=at(4)), a_pod(WORKER), a_pod(RUNNER)))
+    assert plan(second).status == second.run.status
+
+
+# Running
+
+
+def test_a_run_runs_as_soon_as_its_runner_is_ready() -> None:
+    status = running().run.status
+    assert status.reason is Reason.RUNNING_PIPELINE
+    assert status.user_code_start_time == "2026-01-02T03:04:13Z"
+
+
+def test_a_lost_collector_is_made_again_while_the_run_goes_on() -> None:
+    made = plan(running(pods=without(COLLECTOR)))
+    assert creations(made) == ["mnist-0123abcd-collector"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.SUCCEEDED, Reason.RELEASING_COMPUTE),
+        (Outcome.FAILED, Reason.RELEASING_COMPUTE),
+        (Outcome.TIMED_OUT, Reason.DEADLINE_EXCEEDED),
+        (Outcome.CANCELLED, Reason.RUNNER_LOST),
+    ],
+)
+def test_the_runners_end_begins_the_release(outcome: Outcome, reason: Reason) -> None:
+    runner = ended(up(RUNNER), run_answer(outcome, message="so it was"))
+    made = plan(running(20, pods=(*without(RUNNER), runner)))
+    assert (made.status.phase, made.status.reason) == (Phase.RELEASING, reason)
+    assert made.status.outcome == outcome.value
+
+
+def test_a_runner_that_ends_without_a_word_is_lost() -> None:
+    runner = ended(up(RUNNER), exit_code=137, reason="OOMKilled")
+    made = plan(running(20, pods=(*without(RUNNER), runner)))
+    assert made.status.reason is Reason.RUNNER_LOST
+    assert made.status.message == "runner pod: OOMKilled, exit code 137, no answer"
+
+
+def test_a_runner_that_is_not_seen_any_more_is_looked_for_first() -> None:
+    made = plan(running(20, pods=without(RUNNER)))
+    assert made.status.phase is Phase.RUNNING
+    assert Sweep() in made.actions
+
+
+def test_a_runner_that_a_live_look_does_not_find_is_lost() -> None:
+    missing = running(20, pods=without(RUNNER))
+    made = plan(planned(missing, plan(missing), swept=Swept(at(21), ("RayCluster/mnist-0123abcd",))))
+    assert made.status.reason is Reason.RUNNER_LOST
+    assert "Pod/mnist-0123abcd-runner" not in deletions(made)
+
+
+def test_a_runner_that_a_live_look_finds_is_not_lost() -> None:
+    missing = running(20, pods=without(RUNNER))
+    made = plan(planned(missing, plan(missing), swept=Swept(at(21), ("Pod/mnist-0123abcd-runner",))))
+    assert made.status.phase is Phase.RUNNING
+
+
+def test_a_raycluster_that_somebody_deletes_ends_the_run() -> None:
+    made = plan(running(20, ray_cluster=a_cluster(deleting=True)))
+    assert made.status.reason is Reason.RAY_CLUSTER_LOST
+
+
+def test_a_head_that_ended_ends_the_run() -> None:
+    head = ended(up(HEAD), exit_code=137, reason="OOMKilled")
+    made = plan(running(20, pods=(*without(HEAD), head)))
+    assert made.status.reason is Reason.RAY_CLUSTER_LOST
+    assert made.status.message == "the Ray head ended: OOMKilled"
+
+
+def test_a_pipeline_that_runs_too_long_is_ended_a_little_after_the_runners_own_deadline() -> None:
+    spec = {"deadlines": {"runSeconds": 100}}
+    assert plan(running(100 + 8 + 59, spec)).status.phase is Phase.RUNNING
+    made = plan(running(100 + 8 + 61, spec))
+    assert (made.status.reason, made.status.outcome) == (Reason.DEADLINE_EXCEEDED, "TIMED_OUT")
+
+
+# Along the way
+
+
+def test_a_transition_is_told_once() -> None:
+    first = observed()
+    made = plan(first)
+    assert [note.reason for note in made.notes] == ["StartingPods"]
+    assert plan(planned(first, made)).notes == ()
+
+
+def test_a_conditions_time_is_that_of_its_last_change() -> None:
+    changed = condition(plan(running(20)), ConditionType.PREFLIGHT_PASSED)
+    assert changed.last_transition_time == "2026-01-02T03:04:07Z"
+
+
+def test_the_timeline_keeps_what_pods_said_that_are_gone() -> None:
+    timeline = plan(sealed(seal_answer())).status.timeline
+    assert timeline["HeadPulled"] == "2026-01-02T03:04:08Z/2026-01-02T03:04:10Z"
+    assert set(timeline) == {
+        "Queued",
+        "CollectorReady",
+        "HeadScheduled",
+        "HeadPulled",
+        "HeadReady",
+        "WorkersScheduled",
+        "WorkersPulled",
+        "WorkersReady",
+        "RunnerScheduled",
+        "RunnerPulled",
+        "RunnerJoined",
+        "UserCode",
+        "Drain",
+        "ReleaseRayCluster",
+        "ReleaseRunner",
+        "Seal",
+    }

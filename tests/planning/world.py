@@ -1,0 +1,400 @@
+"""A cluster in memory, small enough to crash the operator in it at every write.
+
+It keeps what the planner relies on: uids, the run's resourceVersion, the status written on its own,
+owners and their garbage collection. KubeRay, the kubelet, the runner and the sealer are a script that
+makes one move at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.planning.runs import CREATED, SETTINGS, a_run, run_answer, seal_answer
+
+from vaportrail.contract import Outcome
+from vaportrail.handover import SealRequest
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.planning.types import (
+    COMPONENT_LABEL,
+    Action,
+    Component,
+    Create,
+    CreateTokens,
+    Delete,
+    DeleteRun,
+    Kind,
+    ObjectSeen,
+    Observed,
+    Plan,
+    PodSeen,
+    SecretState,
+    Sweep,
+    Swept,
+    Terminated,
+)
+
+__all__ = ["Conflict", "Killed", "Script", "World"]
+
+_BEFORE_RUNNING = ("", Phase.PENDING, Phase.PROVISIONING)
+
+
+class Conflict(Exception):
+    """The run is not in the version that was meant."""
+
+
+class Killed(BaseException):
+    """The operator was killed."""
+
+
+class _Stop(Exception):
+    """The rest of the plan is given up."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What happens to a run beside the operator.
+
+    Attributes:
+        outcome: what the pipeline ends with; None: it goes on until it is told to end.
+        sealers_lost: so many sealers go without a word before one seals.
+        deeds: what somebody does, once, when the run's phase is first the given one: a method of
+            the world.
+    """
+
+    outcome: Outcome | None = Outcome.SUCCEEDED
+    sealers_lost: int = 0
+    deeds: tuple[tuple[Phase | str, str], ...] = ()
+
+
+@dataclass
+class World:
+    """The state of the cluster, and what the operator remembers of it.
+
+    Attributes:
+        kill_at: the number of the write at which the operator is killed; None: never.
+        kill_after: whether that write still takes effect.
+        writes: how many writes the operator has made.
+        made: how often each object was created.
+        guards: whether guarded creates are.
+    """
+
+    script: Script = field(default_factory=Script)
+    run: PipelineRun | None = field(default_factory=a_run)
+    now: datetime = CREATED + timedelta(seconds=1)
+    kill_at: int | None = None
+    kill_after: bool = False
+    guards: bool = True
+    writes: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    seals: list[SealRequest] = field(default_factory=list)
+    phases: list[str] = field(default_factory=list)
+    pods: dict[str, PodSeen] = field(default_factory=dict)
+    services: dict[str, ObjectSeen] = field(default_factory=dict)
+    clusters: dict[str, ObjectSeen] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
+    requests: dict[str, SealRequest] = field(default_factory=dict)
+    secret: SecretState = SecretState.UNKNOWN
+    swept: Swept | None = None
+    _uids: int = 0
+    _version: int = 1
+    _done: set[int] = field(default_factory=set)
+
+    # The operator's side.
+
+    def observe(self) -> Observed:
+        """Return what a fresh cache shows."""
+        assert self.run is not None
+        return Observed(
+            run=self.run,
+            now=self.now,
+            settings=SETTINGS,
+            ray_cluster=next(iter(self.clusters.values()), None),
+            services=tuple(self.services.values()),
+            pods=tuple(self.pods.values()),
+            secret=self.secret,
+            swept=self.swept,
+        )
+
+    def apply(self, plan: Plan, seen: Observed) -> bool:
+        """Write the status, carry out the actions; returns whether anything was written.
+
+        Raises:
+            Conflict: the plan followed from an old version of the run.
+            Killed: as asked for.
+        """
+        before = self.writes
+        if plan.status != seen.run.status:
+            if self.run is None or self.run.metadata.resource_version != seen.run.metadata.resource_version:
+                raise Conflict
+            self._write(lambda: self._put_status(plan.status))
+        try:
+            for action in plan.actions:
+                self._act(action)
+        except _Stop:
+            return True
+        return self.writes > before
+
+    def copy(self, **changes: Any) -> World:
+        """Return a world in the same state, which goes its own way from here."""
+        own = {
+            each.name: copy.copy(getattr(self, each.name))
+            for each in fields(self)
+            if isinstance(getattr(self, each.name), dict | set | list)
+        }
+        return replace(self, **{**own, **changes})
+
+    def restart(self) -> None:
+        """Forget what a process knows."""
+        self.secret, self.swept = SecretState.UNKNOWN, None
+
+    def _write(self, effect: Callable[[], Any]) -> None:
+        self.writes += 1
+        self.now += timedelta(milliseconds=10)
+        if self.kill_at == self.writes and not self.kill_after:
+            raise Killed
+        effect()
+        if self.kill_at == self.writes:
+            raise Killed
+
+    def _put_status(self, status: PipelineRunStatus) -> None:
+        assert self.run is not None
+        self._version += 1
+        written = PipelineRunStatus.model_validate(json.loads(status.model_dump_json()))
+        assert not (isinstance(self.run.status.phase, Phase) and self.run.status.phase.terminal) or (
+            self.run.status.phase == written.phase
+        ), "a run that ended stays as it ended"
+        self.run = self._changed(status=written)
+        if not self.phases or self.phases[-1] != written.phase:
+            self.phases.append(str(written.phase))
+
+    def _changed(self, **update: Any) -> PipelineRun:
+        assert self.run is not None
+        metadata = self.run.metadata.model_copy(update={"resource_version": str(self._version)})
+        return self.run.model_copy(update={"metadata": metadata, **update})
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case CreateTokens(manifest=manifest):
+                if manifest["metadata"]["name"] not in self.secrets:
+                    self._write(lambda: self._create_secret(manifest["metadata"]["name"]))
+                self.secret = SecretState.MADE
+            case Create():
+                self._create(action)
+            case Delete(kind=Kind.SECRET):
+                if action.name in self.secrets:
+                    self._write(lambda: self.secrets.discard(action.name))
+                self.secret = SecretState.GONE
+            case Delete():
+                self._delete(action)
+            case Sweep():
+                self.now += timedelta(milliseconds=10)
+                left = [f"Pod/{name}" for name in self.pods]
+                left += [f"Service/{name}" for name in self.services]
+                left += [f"RayCluster/{name}" for name in self.clusters]
+                self.swept = Swept(self.now, tuple(left))
+            case DeleteRun():
+                self._write(self._remove_run)
+
+    def _remove_run(self) -> None:
+        self.run = None
+
+    def _create_secret(self, name: str) -> None:
+        self.secrets.add(name)
+        self.made[f"Secret/{name}"] += 1
+
+    def _create(self, action: Create) -> None:
+        if action.guarded and self.guards and not self._wanted():
+            raise _Stop
+        name = action.manifest["metadata"]["name"]
+        there = {Kind.POD: self.pods, Kind.SERVICE: self.services, Kind.RAY_CLUSTER: self.clusters}
+        if name not in there[action.kind]:
+            self._write(lambda: self._make(action))
+
+    def _wanted(self) -> bool:
+        run = self.run
+        if run is None or run.metadata.deletion_timestamp or run.spec.cancel:
+            return False
+        return run.status.phase in _BEFORE_RUNNING
+
+    def _make(self, action: Create) -> None:
+        metadata = action.manifest["metadata"]
+        name, uid = metadata["name"], self._uid()
+        self.made[f"{action.kind}/{name}"] += 1
+        if action.kind is Kind.POD:
+            component = Component(metadata["labels"][COMPONENT_LABEL])
+            self.pods[name] = PodSeen(name, uid, component, self._time())
+            if component is Component.SEALER:
+                env = {each["name"]: each.get("value") for each in _env(action)}
+                text = env["VAPORTRAIL_SEAL_REQUEST"]
+                assert text is not None
+                self.requests[name] = SealRequest.model_validate_json(text.replace("$$", "$"))
+                compute = [pod for pod in self.pods.values() if pod.component is not Component.SEALER]
+                assert not compute, "compute is released before the seal"
+                assert not self.clusters, "compute is released before the seal"
+        else:
+            there = self.services if action.kind is Kind.SERVICE else self.clusters
+            there[name] = ObjectSeen(name, uid, self._time())
+
+    def _time(self) -> datetime:
+        """Return the time as Kubernetes writes it."""
+        return self.now.replace(microsecond=0)
+
+    def _uid(self) -> str:
+        self._uids += 1
+        return f"00000000-0000-4000-8000-{self._uids:012}"
+
+    def _delete(self, action: Delete) -> None:
+        if action.kind is Kind.POD:
+            pod = self.pods.get(action.name)
+            if pod and pod.uid == action.uid and (not pod.deleting or action.grace_seconds == 0):
+                self._write(lambda: self._delete_pod(pod, action.grace_seconds))
+            return
+        there = self.services if action.kind is Kind.SERVICE else self.clusters
+        found = there.get(action.name)
+        if found and found.uid == action.uid:
+            self._write(lambda: there.pop(action.name))
+
+    def _delete_pod(self, pod: PodSeen, grace: int | None) -> None:
+        # What has ended, or never began, is gone at once.
+        if grace == 0 or pod.phase in ("Succeeded", "Failed") or not pod.scheduled_at:
+            del self.pods[pod.name]
+        else:
+            self.pods[pod.name] = replace(pod, deleting=True)
+
+    # What others do.
+
+    def move(self) -> bool:
+        """Make one move of somebody else; returns False where nobody has anything to do."""
+        self.now += timedelta(seconds=1)
+        return self.deed() or self._kuberay() or self._kubelet()
+
+    def deed(self) -> bool:
+        """Do what the script has somebody do in the run's present phase; returns whether there was any."""
+        for index, (when, deed) in enumerate(self.script.deeds):
+            if self.run and self.run.status.phase == when and index not in self._done:
+                self._done.add(index)
+                getattr(self, deed)()
+                return True
+        return False
+
+    def cancel(self) -> None:
+        """Set `spec.cancel`."""
+        assert self.run is not None
+        self._version += 1
+        spec = self.run.spec.model_copy(update={"cancel": True})
+        self.run = self._changed(spec=spec)
+
+    def lose_runner(self) -> None:
+        """Take the runner's pod away, without a word."""
+        self._lose(Component.RUNNER)
+
+    def lose_collector(self) -> None:
+        """Take the collector's pod away."""
+        self._lose(Component.COLLECTOR)
+
+    def _lose(self, component: Component) -> None:
+        for name in [pod.name for pod in self.pods.values() if pod.component is component]:
+            del self.pods[name]
+
+    def lose_cluster(self) -> None:
+        """Delete the RayCluster."""
+        self.clusters.clear()
+
+    def _kuberay(self) -> bool:
+        ray = [pod for pod in self.pods.values() if pod.component in (Component.HEAD, Component.WORKER)]
+        for name in list(self.clusters):
+            head = f"{name}-head"
+            if not ray:
+                for pod, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
+                    self.pods[pod] = PodSeen(pod, self._uid(), component, self._time())
+                service = f"{head}-svc"
+                self.services[service] = ObjectSeen(service, self._uid(), self._time(), owned=False)
+                return True
+        stale = [name for name, service in self.services.items() if not service.owned]
+        if not self.clusters and (stale or any(not pod.deleting for pod in ray)):
+            for name in stale:
+                del self.services[name]
+            for pod in ray:
+                if not pod.deleting:
+                    self._delete_pod(pod, None)
+            return True
+        return False
+
+    def _kubelet(self) -> bool:
+        for pod in list(self.pods.values()):
+            moved = self._pod_moves(pod)
+            if moved is not None:
+                self.pods[pod.name] = moved
+                return True
+            if pod.name not in self.pods:
+                return True
+            if pod.deleting and pod.drained_at:
+                del self.pods[pod.name]
+                return True
+        return False
+
+    def _pod_moves(self, pod: PodSeen) -> PodSeen | None:
+        """Return a pod after its next move, or None where it waits for something."""
+        if pod.terminated:
+            # The sidecars are told to end once the main container has.
+            return None if pod.drained_at else replace(pod, drained_at=self._time(), phase=_end(pod))
+        if pod.deleting:
+            told = run_answer(Outcome.CANCELLED) if pod.component is Component.RUNNER else ""
+            return self._terminated(pod, told)
+        if not pod.scheduled_at:
+            return replace(pod, scheduled_at=self._time())
+        if not pod.started_at:
+            ready = pod.component not in (Component.RUNNER, Component.SEALER)
+            return replace(
+                pod,
+                started_at=self._time(),
+                phase="Running",
+                ready=ready,
+                ready_at=self._time() if ready else None,
+                image_id="docker.io/acme/mnist@sha256:1234",
+            )
+        if pod.component is Component.RUNNER:
+            return self._runner_moves(pod)
+        return self._sealer_moves(pod) if pod.component is Component.SEALER else None
+
+    def _runner_moves(self, pod: PodSeen) -> PodSeen | None:
+        head_ready = any(each.component is Component.HEAD and each.ready for each in self.pods.values())
+        if not pod.ready:
+            return replace(pod, ready=True, ready_at=self._time()) if head_ready else None
+        # Its tasks need the worker.
+        working = any(each.component is Component.WORKER and each.ready for each in self.pods.values())
+        if self.script.outcome is None or not working:
+            return None
+        times = {"joined": pod.started_at, "user_code_started": pod.ready_at, "user_code_ended": self._time()}
+        said = {name: time.isoformat() for name, time in times.items() if time}
+        return self._terminated(pod, run_answer(self.script.outcome, **said))
+
+    def _sealer_moves(self, pod: PodSeen) -> PodSeen | None:
+        request = self.requests[pod.name]
+        if self.made[f"Pod/{pod.name}"] <= self.script.sealers_lost:
+            del self.pods[pod.name]
+            return None
+        self.seals.append(request)
+        outcome = self.script.outcome or request.outcome
+        sealed = self._terminated(pod, seal_answer(outcome))
+        return replace(sealed, drained_at=self._time(), phase="Succeeded")
+
+    def _terminated(self, pod: PodSeen, message: str) -> PodSeen:
+        last = Terminated(0, "Completed", message, pod.started_at, self._time())
+        return replace(pod, terminated=last, ready=False)
+
+
+def _end(pod: PodSeen) -> Any:
+    return "Failed" if pod.terminated and pod.terminated.exit_code else "Succeeded"
+
+
+def _env(action: Create) -> list[dict[str, Any]]:
+    env: list[dict[str, Any]] = action.manifest["spec"]["containers"][0]["env"]
+    return env

@@ -1,0 +1,183 @@
+"""What is around the operator in a cluster, as far as objects show it: nodes, KubeRay, garbage collection.
+
+Pods start, get ready and end by their statuses alone; nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import load_kube_config
+
+from vaportrail_operator.acting.client import ApiError
+from vaportrail_operator.acting.kubernetes_client import KubernetesClient
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, SERVICES
+
+__all__ = ["client_of", "nodes"]
+
+_COMPONENT = "vaportrail.dev/component"
+
+
+async def client_of(kubeconfig: Path) -> KubernetesClient:
+    """Return a client with a kubeconfig's credentials."""
+    configuration = Configuration()
+    await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+    configuration.client_session_kwargs = {"trust_env": False}
+    return KubernetesClient(configuration, "nodes-of-the-test")
+
+
+@contextlib.contextmanager
+def nodes(kubeconfig: Path, *, run_seconds: float = 1.0) -> Iterator[None]:
+    """Let pods live while the context lasts.
+
+    Args:
+        kubeconfig: of the API server.
+        run_seconds: how long a runner runs.
+    """
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_live(kubeconfig, run_seconds, stop)), name="nodes")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def _live(kubeconfig: Path, run_seconds: float, stop: threading.Event) -> None:
+    client = await client_of(kubeconfig)
+    world = _Nodes(client, run_seconds)
+    while not stop.is_set():
+        with contextlib.suppress(ApiError):
+            await world.round()
+        await asyncio.sleep(0.1)
+    await client.close()
+
+
+class _Nodes:
+    def __init__(self, client: KubernetesClient, run_seconds: float) -> None:
+        self._client, self._run_seconds = client, run_seconds
+
+    async def round(self) -> None:
+        clusters = (await self._client.list(RAY_CLUSTERS, None)).items
+        pods = (await self._client.list(PODS, None)).items
+        services = (await self._client.list(SERVICES, None, "ray.io/cluster")).items
+        there = {each["metadata"]["uid"] for each in clusters}
+        for cluster in clusters:
+            with contextlib.suppress(ApiError):
+                await self._head_of(cluster, pods, services)
+        for resource, items in ((PODS, pods), (SERVICES, services)):
+            for each in items:
+                owners = each["metadata"].get("ownerReferences") or []
+                if any(owner["kind"] == "RayCluster" and owner["uid"] not in there for owner in owners):
+                    with contextlib.suppress(ApiError):
+                        metadata = each["metadata"]
+                        await self._client.delete(resource, metadata["namespace"], metadata["name"])
+        for pod in pods:
+            with contextlib.suppress(ApiError):
+                await self._bring_on(pod)
+
+    async def _head_of(
+        self, cluster: dict[str, Any], pods: list[dict[str, Any]], services: list[dict[str, Any]]
+    ) -> None:
+        metadata = cluster["metadata"]
+        name, namespace = metadata["name"], metadata["namespace"]
+        owner = {
+            "apiVersion": "ray.io/v1",
+            "kind": "RayCluster",
+            "name": name,
+            "uid": metadata["uid"],
+            "controller": True,
+        }
+        template = cluster["spec"]["headGroupSpec"]["template"]
+        labels = {**(template.get("metadata", {}).get("labels") or {}), "ray.io/cluster": name}
+        about = {"labels": {**labels, "ray.io/node-type": "head"}, "ownerReferences": [owner]}
+        if f"{name}-head" not in {each["metadata"]["name"] for each in pods}:
+            head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"{name}-head", **about}}
+            container = {"name": "ray-head", "image": "example.invalid/it"}
+            await self._client.create(PODS, namespace, {**head, "spec": {"containers": [container]}})
+        if f"{name}-head-svc" not in {each["metadata"]["name"] for each in services}:
+            service = {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": f"{name}-head-svc", **about},
+            }
+            await self._client.create(SERVICES, namespace, {**service, "spec": {"ports": [{"port": 6379}]}})
+
+    async def _bring_on(self, pod: dict[str, Any]) -> None:
+        metadata, status = pod["metadata"], pod.get("status") or {}
+        component = (metadata.get("labels") or {}).get(_COMPONENT)
+        if component is None or metadata.get("deletionTimestamp"):
+            return
+        if status.get("phase", "Pending") == "Pending" and not status.get("containerStatuses"):
+            await self._write(pod, _status(pod, "Running", {"running": {"startedAt": _now()}}))
+        elif status.get("phase") == "Running":
+            started = status["containerStatuses"][0]["state"]["running"]["startedAt"]
+            age = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+            answer = _ANSWERS.get(component)
+            if answer and age >= (self._run_seconds if component == "runner" else 0):
+                ended = {
+                    "exitCode": 0,
+                    "reason": "Completed",
+                    "startedAt": started,
+                    "finishedAt": _now(),
+                    "message": json.dumps(answer),
+                }
+                await self._write(pod, _status(pod, "Succeeded", {"terminated": ended}))
+
+    async def _write(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
+        metadata = pod["metadata"]
+        await self._client.replace_status(
+            PODS, metadata["namespace"], metadata["name"], metadata["resourceVersion"], status
+        )
+
+
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "runner": {"outcome": "SUCCEEDED", "joined": "2026-01-02T03:04:05Z"},
+    "sealer": {
+        "outcome": "SUCCEEDED",
+        "uri": "s3://runs/ml/runs/mnist/it",
+        "sha256": "0" * 64,
+        "loss": "None",
+    },
+}
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _status(pod: dict[str, Any], phase: str, state: dict[str, Any]) -> dict[str, Any]:
+    ready = "running" in state
+
+    def of(container: dict[str, Any]) -> dict[str, Any]:
+        about = {
+            "name": container["name"],
+            "image": container["image"],
+            "imageID": "example.invalid/it@sha256:1",
+        }
+        return {**about, "ready": ready, "restartCount": 0, "state": state}
+
+    conditions = [
+        {
+            "type": kind,
+            "status": "True" if ready or kind == "PodScheduled" else "False",
+            "lastTransitionTime": _now(),
+        }
+        for kind in ("PodScheduled", "Ready")
+    ]
+    spec = pod["spec"]
+    return {
+        "phase": phase,
+        "conditions": conditions,
+        "initContainerStatuses": [of(each) for each in spec.get("initContainers") or []],
+        "containerStatuses": [of(each) for each in spec["containers"]],
+    }

@@ -1,0 +1,303 @@
+"""How plans are carried out, on an API server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from runtime.small_planner import base, child, pod, run_of
+from runtime.world import World
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import Condition, ConditionType, Phase, PipelineRunStatus, RecordStatus
+from vaportrail_operator.acting.apply import Applier, NameTaken
+from vaportrail_operator.acting.client import Conflict, Forbidden, Unavailable
+from vaportrail_operator.acting.resources import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
+from vaportrail_operator.acting.status import status_body
+from vaportrail_operator.observation.entries import Place, Watched, entry_of
+from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.planning.types import (
+    Action,
+    Create,
+    CreateTokens,
+    Delete,
+    DeleteRun,
+    Kind,
+    Note,
+    Plan,
+    SecretState,
+    Sweep,
+)
+from vaportrail_operator.runtime.cache import Cache
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROVISIONING = PipelineRunStatus(phase=Phase.PROVISIONING)
+
+
+class Scene:
+    """A world with one run in it, and what carries out plans there."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.cache = Cache(lambda: 0.0, lambda key: None)
+        tokens = (f"token-{number}" for number in itertools.count(1))
+        self.applier = Applier(
+            self.world, self.cache, now=lambda: NOW, token=lambda: next(tokens), instance="test"
+        )
+        self.world.put(RUNS, run_of() | {"status": {"phase": "Provisioning"}})
+        self.run = self.read()
+        self.base = base("mnist", self.run.metadata.uid)
+        self.world.calls.clear()
+
+    def read(self) -> PipelineRun:
+        """Take the run in as it is now."""
+        raw = self.world.of(RUNS)[0]
+        entry = entry_of(Watched.RUN, raw)
+        assert entry is not None
+        self.cache.put(entry, heard=True)
+        return run_seen(raw).run
+
+    def apply(self, *actions: Action, status: PipelineRunStatus = PROVISIONING, **more: Any) -> bool:
+        return asyncio.run(self.applier.apply(self.run, Plan(status, actions, **more)))
+
+    def pod(self, component: str = "runner", **more: Any) -> dict[str, Any]:
+        name = f"{self.base}-{component}"
+        return pod(name, "mnist", self.run.metadata.uid, component, **more)
+
+    def cluster(self) -> dict[str, Any]:
+        return child("ray.io/v1", "RayCluster", self.base, "mnist", self.run.metadata.uid)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_status_that_is_there_already_is_not_written(scene: Scene) -> None:
+    assert not scene.apply()
+    assert scene.world.calls == []
+
+
+def test_a_status_replaces_the_old_one_and_is_known_at_once(scene: Scene) -> None:
+    scene.world.of(RUNS)[0]["status"]["message"] = "of before"
+    scene.run = scene.read()
+    assert scene.apply(status=PipelineRunStatus(phase=Phase.RUNNING))
+    assert "message" not in scene.world.status("mnist")
+    found = scene.cache.run(("team", "mnist"))
+    assert found is not None
+    assert found[1].run.status.phase is Phase.RUNNING
+    assert found[0].version == scene.world.of(RUNS)[0]["metadata"]["resourceVersion"]
+
+
+def test_a_status_is_read_back_as_it_was_written() -> None:
+    condition = Condition(
+        type=ConditionType.FINISHED,
+        status="True",
+        reason="Completed",
+        last_transition_time="2026-01-02T03:04:05Z",
+    )
+    status = PipelineRunStatus(
+        phase=Phase.SUCCEEDED, record=RecordStatus(uri="s3://runs/ml"), conditions=[condition]
+    )
+    body = status_body(status)
+    assert PipelineRunStatus.model_validate(body) == status
+    assert "outcome" not in body
+    assert body["conditions"][0]["message"] == ""
+
+
+def test_a_run_that_changed_meanwhile_is_not_acted_on_and_is_read_anew(scene: Scene) -> None:
+    raw = scene.world.of(RUNS)[0]
+    raw["spec"]["cancel"] = True
+    scene.world.put(RUNS, raw)
+    create = Create(Kind.POD, scene.pod())
+    with pytest.raises(Conflict):
+        scene.apply(create, status=PipelineRunStatus(phase=Phase.RUNNING))
+    assert scene.world.of(PODS) == []
+    found = scene.cache.run(("team", "mnist"))
+    assert found is not None
+    assert found[1].run.spec.cancel
+
+
+def test_a_run_that_is_gone_is_not_acted_on(scene: Scene) -> None:
+    scene.world.remove(RUNS, "mnist")
+    scene.apply(Create(Kind.POD, scene.pod()), status=PipelineRunStatus(phase=Phase.RUNNING))
+    assert scene.world.of(PODS) == []
+    assert scene.cache.run(("team", "mnist")) is None
+
+
+def test_what_is_made_is_known_before_the_watch_tells(scene: Scene) -> None:
+    assert scene.apply(Create(Kind.POD, scene.pod()))
+    assert [entry.place.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
+        f"{scene.base}-runner"
+    ]
+
+
+def test_what_is_there_already_and_is_the_runs_is_kept(scene: Scene) -> None:
+    scene.world.put(PODS, scene.pod())
+    assert scene.apply(Create(Kind.POD, scene.pod()))
+    assert not scene.apply(Create(Kind.POD, scene.pod()))
+    assert len(scene.world.of(PODS)) == 1
+
+
+def test_what_is_there_already_and_is_a_strangers_is_an_error_in_words(scene: Scene) -> None:
+    stranger = scene.pod()
+    stranger["metadata"]["ownerReferences"][0]["uid"] = "another run"
+    scene.world.put(PODS, stranger)
+    with pytest.raises(NameTaken, match=f"Pod {scene.base}-runner exists and does not belong to this run"):
+        scene.apply(Create(Kind.POD, scene.pod()))
+    assert [event["reason"] for event in scene.world.of(EVENTS)] == ["NameTaken"]
+
+
+def test_a_sealer_that_nobody_owns_is_known_by_its_label(scene: Scene) -> None:
+    sealer = scene.pod("sealer", owned=False)
+    scene.world.put(PODS, sealer)
+    assert scene.apply(Create(Kind.POD, sealer))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["spec"].update(cancel=True),
+        lambda raw: raw["metadata"].update(deletionTimestamp="2026-01-02T03:04:05Z"),
+        lambda raw: raw["metadata"].update(uid="the next run of this name"),
+        lambda raw: raw["status"].update(phase="Releasing"),
+    ],
+    ids=["cancelled", "deleted", "made again", "released"],
+)
+def test_nothing_expensive_is_made_for_a_run_that_no_longer_wants_it(scene: Scene, change: Any) -> None:
+    # The cache knows nothing of it yet.
+    change(scene.world.of(RUNS)[0])
+    assert scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster(), guarded=True), Create(Kind.POD, scene.pod()))
+    assert scene.world.of(RAY_CLUSTERS) == []
+    assert scene.world.of(PODS) == []
+
+
+def test_an_expensive_object_is_made_for_a_run_that_wants_it(scene: Scene) -> None:
+    scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster(), guarded=True))
+    assert len(scene.world.of(RAY_CLUSTERS)) == 1
+
+
+def test_tokens_are_random_different_and_never_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    manifest = child("v1", "Secret", f"{scene.base}-tokens", "mnist", scene.run.metadata.uid)
+    assert scene.apply(CreateTokens(manifest, ("auth_token", "otlp_token")))
+    (secret,) = scene.world.of(SECRETS)
+    assert secret["stringData"] == {"auth_token": "token-1", "otlp_token": "token-2"}
+    assert "token-1" not in caplog.text
+    assert scene.cache.secret(scene.run.metadata.uid) is SecretState.MADE
+
+
+def test_tokens_that_are_there_are_kept(scene: Scene) -> None:
+    manifest = child("v1", "Secret", f"{scene.base}-tokens", "mnist", scene.run.metadata.uid)
+    scene.apply(CreateTokens(manifest, ("auth_token",)))
+    scene.apply(CreateTokens(manifest, ("auth_token",)))
+    assert scene.world.of(SECRETS)[0]["stringData"] == {"auth_token": "token-1"}
+
+
+def test_a_secrets_deletion_is_repeated_until_it_is_gone(scene: Scene) -> None:
+    manifest = child("v1", "Secret", f"{scene.base}-tokens", "mnist", scene.run.metadata.uid)
+    scene.apply(CreateTokens(manifest, ("auth_token",)))
+    assert scene.apply(Delete(Kind.SECRET, f"{scene.base}-tokens"))
+    assert scene.cache.secret(scene.run.metadata.uid) is SecretState.GONE
+
+
+def test_a_deletion_means_the_object_of_that_uid_and_no_other(scene: Scene) -> None:
+    there = scene.world.put(PODS, scene.pod())
+    scene.apply(Delete(Kind.POD, there["metadata"]["name"], "the one before"))
+    assert len(scene.world.of(PODS)) == 1
+    scene.apply(Delete(Kind.POD, there["metadata"]["name"], there["metadata"]["uid"]))
+    assert scene.world.of(PODS) == []
+
+
+def test_what_is_gone_already_is_as_good_as_deleted(scene: Scene) -> None:
+    scene.apply(Create(Kind.POD, scene.pod()))
+    (entry,) = scene.cache.children(scene.run.metadata.uid)
+    scene.world.remove(PODS, entry.place.name)
+    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.cache.children(scene.run.metadata.uid) == []
+
+
+def test_a_sweep_finds_what_no_watch_has_told_and_what_kuberay_labelled(scene: Scene) -> None:
+    scene.world.put(PODS, scene.pod("sealer", owned=False))
+    kuberays = {"name": "head-svc", "labels": {"ray.io/cluster": scene.base}}
+    scene.world.put(SERVICES, {"metadata": kuberays})
+    assert scene.apply(Sweep())
+    swept = scene.cache.swept(scene.run.metadata.uid)
+    assert swept is not None
+    assert set(swept.left) == {f"Pod/{scene.base}-sealer", "Service/head-svc"}
+    assert [entry.place.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
+        f"{scene.base}-sealer"
+    ]
+
+
+def test_a_sweep_forgets_what_is_not_there(scene: Scene) -> None:
+    scene.apply(Create(Kind.POD, scene.pod()))
+    scene.world.remove(PODS, f"{scene.base}-runner")
+    scene.apply(Sweep())
+    swept = scene.cache.swept(scene.run.metadata.uid)
+    assert swept is not None
+    assert swept.left == ()
+    assert scene.cache.children(scene.run.metadata.uid) == []
+
+
+def test_a_sweep_works_where_kuberay_is_missing(scene: Scene) -> None:
+    scene.world.missing.add("rayclusters")
+    scene.apply(Sweep())
+    assert scene.cache.swept(scene.run.metadata.uid) is not None
+
+
+def test_a_run_is_deleted_if_it_is_still_the_same(scene: Scene) -> None:
+    scene.apply(DeleteRun())
+    assert scene.world.of(RUNS) == []
+
+
+def test_the_next_run_of_that_name_is_not_deleted(scene: Scene) -> None:
+    scene.world.of(RUNS)[0]["metadata"]["uid"] = "the next"
+    scene.apply(DeleteRun())
+    assert len(scene.world.of(RUNS)) == 1
+
+
+def test_a_note_is_one_event_however_often_it_is_sent(scene: Scene) -> None:
+    note = Note("Normal", "Completed", "done")
+    scene.apply(notes=(note,))
+    scene.apply(notes=(note,))
+    (event,) = scene.world.of(EVENTS)
+    assert (event["reason"], event["note"], event["regarding"]["name"]) == ("Completed", "done", "mnist")
+    assert len(event["metadata"]["name"]) <= 253
+
+
+def test_an_event_that_is_refused_stops_nothing(scene: Scene) -> None:
+    def refuse(call: str) -> None:
+        if "Event" in call:
+            raise Forbidden("no", status=403)
+
+    scene.world.before = refuse
+    scene.apply(Create(Kind.POD, scene.pod()), notes=(Note("Normal", "Completed", "done"),))
+    assert len(scene.world.of(PODS)) == 1
+
+
+def test_what_the_api_server_forbids_is_told_on_the_run(scene: Scene) -> None:
+    def refuse(call: str) -> None:
+        if call.startswith("create Pod"):
+            raise Forbidden("exceeded quota: compute", status=403)
+
+    scene.world.before = refuse
+    with pytest.raises(Forbidden):
+        scene.apply(Create(Kind.POD, scene.pod()))
+    (event,) = scene.world.of(EVENTS)
+    assert (event["type"], event["note"]) == ("Warning", "exceeded quota: compute")
+
+
+def test_a_call_without_an_answer_ends_the_step(scene: Scene) -> None:
+    def fail(call: str) -> None:
+        raise Unavailable("no answer")
+
+    scene.world.before = fail
+    with pytest.raises(Unavailable):
+        scene.apply(Create(Kind.POD, scene.pod()), Create(Kind.RAY_CLUSTER, scene.cluster()))
+    assert scene.world.calls == []
+    assert scene.cache.get(Place(Watched.POD, "team", f"{scene.base}-runner")) is None

@@ -1,0 +1,110 @@
+"""What the probes and the metrics say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from runtime.test_runtime_cache import service
+from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.health import Health
+from vaportrail_operator.runtime.metrics import Metrics, Readings
+from vaportrail_operator.runtime.server import serving
+from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.down = 0.0
+        self.leads = True
+        self.queue: WorkQueue[Key] = WorkQueue(lambda: self.time, Backoff(1.0, 1.0, lambda: 1.0))
+        self.cache = Cache(lambda: self.time, lambda key: None)
+        self.health = Health(
+            self.cache, self.queue, lambda: self.down, lambda: self.leads, working=True, hearing_limit=180.0
+        )
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_an_operator_that_works_is_alive_and_ready(scene: Scene) -> None:
+    assert scene.health.problems() == []
+    assert scene.health.unready() == []
+
+
+def test_an_operator_that_waits_for_the_lease_is_alive_but_not_ready(scene: Scene) -> None:
+    scene.health.working, scene.leads, scene.down = False, False, 10_000.0
+    assert scene.health.problems() == []
+    assert scene.health.unready() == ["it does not hold the Lease", "it has not begun"]
+
+
+def test_a_watch_that_does_not_say_what_a_list_said_is_dead(scene: Scene) -> None:
+    scene.cache.put(service(5))
+    scene.time = 181.0
+    assert scene.health.problems() == ["the watch of Service has owed something for 181 s"]
+    scene.cache.put(service(5), heard=True)
+    assert scene.health.problems() == []
+
+
+def test_watches_that_do_not_come_back_are_a_problem_after_a_while(scene: Scene) -> None:
+    scene.down = 1.0
+    assert (scene.health.problems(), scene.health.unready()) == ([], ["nothing is watched"])
+    scene.down = 181.0
+    assert scene.health.problems() == ["nothing has been watched for 181 s"]
+
+
+def test_a_run_that_waits_for_ever_is_a_problem(scene: Scene) -> None:
+    scene.queue.add(("team", "mnist"))
+    scene.time = 301.0
+    assert scene.health.problems() == ["a run has waited for 301 s for its step"]
+
+
+def test_a_step_without_an_end_is_a_problem(scene: Scene) -> None:
+    scene.queue.add(("team", "mnist"))
+    asyncio.run(scene.queue.get())
+    scene.time = 301.0
+    assert scene.health.problems() == ["a step has taken 301 s"]
+
+
+def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None:
+    metrics = Metrics()
+    metrics.reconciles.labels("ok").inc()
+    metrics.read_from(Readings(lambda: (3, 1.5, 7), lambda: ["Running", "", "Failed"], lambda: {"Pod": 2.0}))
+    lines = metrics.text().decode().splitlines()
+    for line in (
+        'vaportrail_reconcile_total{result="ok"} 1.0',
+        "vaportrail_workqueue_depth 3.0",
+        "vaportrail_workqueue_oldest_seconds 1.5",
+        "vaportrail_workqueue_retries_total 7.0",
+        'vaportrail_runs{phase="Running"} 1.0',
+        'vaportrail_runs{phase="Pending"} 1.0',
+        'vaportrail_runs{phase="Succeeded"} 0.0',
+        'vaportrail_watch_unheard_seconds{kind="Pod"} 2.0',
+    ):
+        assert line in lines
+
+
+def test_the_port_answers_probes_with_the_reason() -> None:
+    async def main() -> None:
+        said: list[str] = []
+        async with (
+            serving(0, metrics=lambda: b"metric 1\n", problems=list, unready=lambda: said) as port,
+            aiohttp.ClientSession() as session,
+        ):
+            for path, status, text in (
+                ("healthz", 200, "ok"),
+                ("readyz", 200, "ok"),
+                ("metrics", 200, "metric 1\n"),
+            ):
+                async with session.get(f"http://127.0.0.1:{port}/{path}") as reply:
+                    assert (reply.status, await reply.text()) == (status, text)
+            said.append("nothing is watched")
+            async with session.get(f"http://127.0.0.1:{port}/readyz") as reply:
+                assert (reply.status, await reply.text()) == (503, "nothing is watched")
+
+    asyncio.run(main())

@@ -1,0 +1,181 @@
+"""The whole operator, as a process, against a real API server; pods live by their statuses alone."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.cache import cache_root
+from runtime.api_server import CRD, ApiServer, programs
+from runtime.nodes import nodes
+from runtime.operator_process import SYSTEM, Operator, Team, chart_rules, grant, until
+
+RAY_CRD = "parts/kuberay-*/config/crd/bases/ray.io_rayclusters.yaml"
+LEASE_RULES = {
+    "apiGroups": ["coordination.k8s.io"],
+    "resources": ["leases"],
+    "verbs": ["create", "get", "update"],
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        len(programs()) < 3 or not list(cache_root().glob(RAY_CRD)),
+        reason="kube-apiserver, etcd and kubectl are not built: `make e2e` builds them",
+    ),
+]
+
+
+def ray_crd() -> Path:
+    return max(cache_root().glob(RAY_CRD), key=lambda path: path.stat().st_mtime)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    server = ApiServer(tmp_path_factory.mktemp("api"))
+    try:
+        server.start()
+        server.apply([CRD, ray_crd()])
+        server.namespace(SYSTEM)
+        grant(server, SYSTEM, "lease", [LEASE_RULES])
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def team(server: ApiServer) -> Team:
+    """A namespace of the test's own, in which the operator has the rights that the chart gives it."""
+    team = Team(server, f"team-{random.randrange(10**9)}")
+    grant(server, team.name, "operator", chart_rules())
+    return team
+
+
+@pytest.fixture
+def operator(server: ApiServer, team: Team, tmp_path: Path) -> Iterator[Operator]:
+    """An operator of that namespace, not started yet."""
+    operator = Operator(server, tmp_path / "operator.log", VAPORTRAIL_WATCH_NAMESPACES=team.name)
+    yield operator
+    operator.kill_if_running()
+    refused = [
+        (each["verb"], each["requestURI"])
+        for each in server.requests()
+        if each["user"]["username"] == "operator" and each.get("responseStatus", {}).get("code") == 403
+    ]
+    assert refused == [], "the chart does not grant this"
+
+
+def test_a_run_succeeds_and_leaves_nothing(server: ApiServer, team: Team, operator: Operator) -> None:
+    operator.start()
+    with nodes(server.kubeconfig):
+        team.submit("mnist")
+        team.until_over(operator)
+    assert team.phases() == {"Succeeded": 1}
+    assert team.left() == []
+    assert operator.get("healthz") == (200, "ok")
+    assert operator.get("readyz") == (200, "ok")
+    assert 'vaportrail_runs{phase="Succeeded"} 1.0' in operator.get("metrics")[1]
+    assert operator.stop() == 0
+    assert operator.complaints() == []
+
+
+def test_an_operator_that_is_killed_again_and_again_makes_everything_once(
+    server: ApiServer, team: Team, operator: Operator
+) -> None:
+    chance = random.Random(5)
+    with nodes(server.kubeconfig, run_seconds=2.0):
+        operator.start()
+        team.submit(*(f"run-{number}" for number in range(8)))
+        for _ in range(6):
+            time.sleep(chance.uniform(1.2, 3.0))
+            operator.kill()
+            operator.start()
+        team.until_over(operator)
+    assert team.phases() == {"Succeeded": 8}
+    assert team.left() == []
+    assert sorted(team.made("rayclusters").values()) == [1] * 8
+    runners = [count for name, count in team.made("pods").items() if name.endswith("-runner")]
+    assert runners == [1] * 8
+
+
+def test_an_operator_outlives_its_api_server(server: ApiServer, team: Team, operator: Operator) -> None:
+    operator.start()
+    with nodes(server.kubeconfig):
+        team.submit("before")
+        team.until_over(operator)
+        server.stop_api()
+        time.sleep(3.0)
+        server.start()
+        operator.start_if_ended()
+        team.submit("after")
+        team.until_over(operator)
+    assert operator.get("healthz") == (200, "ok")
+    assert team.left() == []
+
+
+def test_runs_wait_for_kuberay_and_go_on_when_it_is_there(
+    server: ApiServer, team: Team, operator: Operator
+) -> None:
+    server.kubectl("delete", "-f", str(ray_crd()))
+    try:
+        operator.start()
+        team.submit("early")
+        until(lambda: team.status("early").get("reason") == "KubeRayMissing", operator.tail)
+        operator.until_ready()
+    finally:
+        server.apply([ray_crd()])
+    with nodes(server.kubeconfig):
+        team.until_over(operator)
+    assert team.phases() == {"Succeeded": 1}
+    assert team.left() == []
+
+
+def test_a_run_that_is_deleted_while_it_runs_is_forgotten(
+    server: ApiServer, team: Team, operator: Operator
+) -> None:
+    operator.start()
+    with nodes(server.kubeconfig, run_seconds=600.0):
+        team.submit("gone")
+        until(lambda: team.status("gone").get("phase") == "Running", operator.tail)
+        team.delete("gone")
+        until(lambda: 'vaportrail_runs{phase="Running"} 0.0' in operator.get("metrics")[1], operator.tail)
+    assert operator.stop() == 0
+
+
+def test_a_second_operator_waits_and_takes_over_from_a_first_that_is_told_to_stop(
+    server: ApiServer, team: Team, operator: Operator, tmp_path: Path
+) -> None:
+    operator.start()
+    operator.until_ready()
+    settings = {"VAPORTRAIL_WATCH_NAMESPACES": team.name, "VAPORTRAIL_POD_NAME": "vaportrail-1"}
+    second = Operator(server, tmp_path / "second.log", **settings)
+    second.start()
+    try:
+        until(lambda: second.get("healthz")[0] == 200, second.tail)
+        assert "it does not hold the Lease" in second.get("readyz")[1]
+        assert operator.stop() == 0
+        second.until_ready(seconds=10)
+    finally:
+        assert second.stop() == 0
+
+
+def test_an_operator_of_all_namespaces_brings_many_runs_to_their_end_in_little_memory(
+    server: ApiServer, team: Team, tmp_path: Path
+) -> None:
+    grant(server, None, "operator", chart_rules())
+    everywhere = Operator(server, tmp_path / "operator.log")
+    everywhere.start()
+    try:
+        with nodes(server.kubeconfig, run_seconds=5.0):
+            team.submit(*(f"run-{number}" for number in range(40)))
+            team.until_over(everywhere, seconds=200)
+        assert team.phases() == {"Succeeded": 40}
+        assert team.left() == []
+        assert everywhere.memory() <= 150.0
+        assert everywhere.stop() == 0
+    finally:
+        everywhere.kill_if_running()

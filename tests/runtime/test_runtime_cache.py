@@ -1,0 +1,210 @@
+"""What the cache takes in, in whatever order it is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaportrail_operator.observation.entries import Entry, Place, Watched, entry_of
+from vaportrail_operator.observation.runs import RunSeen
+from vaportrail_operator.planning.types import SecretState, Swept
+from vaportrail_operator.runtime.cache import Cache, Key
+
+RUN = "run-uid"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class Told:
+    """A cache with a clock of the test's own, and what it told."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+        self.time = 0.0
+        self.cache = Cache(lambda: self.time, self.keys.append)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def service(version: int | str, uid: str = "one", name: str = "it", run: str = RUN) -> Entry:
+    labels = {"vaportrail.dev/run-uid": run, "vaportrail.dev/run": "mnist"}
+    metadata = {
+        "name": name,
+        "namespace": "team",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "labels": labels,
+    }
+    entry = entry_of(Watched.SERVICE, {"metadata": metadata})
+    assert entry is not None
+    return entry
+
+
+def run(version: int, uid: str = RUN, **status: Any) -> Entry:
+    metadata = {"name": "mnist", "namespace": "team", "uid": uid, "resourceVersion": str(version)}
+    spec = {
+        "pipeline": "p",
+        "entrypoint": "m:p",
+        "image": "example.invalid/i",
+        "record": {"uri": "s3://runs/ml"},
+    }
+    entry = entry_of(Watched.RUN, {"metadata": metadata, "spec": spec, "status": status})
+    assert entry is not None
+    return entry
+
+
+PLACE = Place(Watched.SERVICE, "team", "it")
+
+
+def test_what_is_new_of_a_child_is_told_by_its_runs_name(told: Told) -> None:
+    told.cache.put(service(1), heard=True)
+    told.cache.put(service(1), heard=True)
+    told.cache.put(service(2), heard=True)
+    assert told.keys == [("team", "mnist")] * 2
+
+
+def test_an_older_word_does_not_replace_a_newer_one(told: Told) -> None:
+    told.cache.put(service(10))
+    assert not told.cache.put(service(9), heard=True)
+    assert told.cache.get(PLACE) == service(10)
+
+
+def test_versions_are_compared_as_numbers(told: Told) -> None:
+    told.cache.put(service(9))
+    assert told.cache.put(service(10))
+    assert told.cache.get(PLACE) == service(10)
+
+
+def test_of_versions_that_are_no_numbers_the_last_counts(told: Told) -> None:
+    told.cache.put(service("b"))
+    told.cache.put(service("a"))
+    assert told.cache.get(PLACE) == service("a")
+
+
+def test_an_object_that_is_gone_does_not_come_back_by_a_late_word(told: Told) -> None:
+    told.cache.put(service(5), heard=True)
+    told.cache.drop(PLACE, "one")
+    assert not told.cache.put(service(7))
+    assert told.cache.get(PLACE) is None
+
+
+def test_another_object_of_the_same_name_takes_the_place_of_the_old_one(told: Told) -> None:
+    told.cache.put(service(5, "one"))
+    told.cache.put(service(6, "two"))
+    told.cache.drop(PLACE, "one")
+    assert told.cache.get(PLACE) == service(6, "two")
+    assert not told.cache.put(service(9, "one"))
+
+
+def test_the_children_of_a_run_are_found_by_its_uid(told: Told) -> None:
+    told.cache.put(service(1, "one", "a"))
+    told.cache.put(service(2, "two", "b"))
+    told.cache.put(service(3, "three", "c", run="another"))
+    told.cache.put(run(4))
+    told.cache.drop(Place(Watched.SERVICE, "team", "a"), "one")
+    assert [entry.place.name for entry in told.cache.children(RUN)] == ["b"]
+
+
+def test_a_complete_list_takes_away_what_it_lacks(told: Told) -> None:
+    told.cache.put(service(1, "one", "a"))
+    told.cache.put(service(2, "two", "b"))
+    told.cache.replace_all(Watched.SERVICE, None, [service(2, "two", "b")], "8")
+    assert [entry.place.name for entry in told.cache.children(RUN)] == ["b"]
+
+
+def test_a_complete_list_leaves_what_is_newer_than_it(told: Told) -> None:
+    told.cache.put(service(9, "made meanwhile"))
+    told.cache.replace_all(Watched.SERVICE, None, [], "8")
+    assert told.cache.get(PLACE) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "of_run"),
+    [(Watched.POD, None, ""), (Watched.SERVICE, "elsewhere", ""), (Watched.SERVICE, "team", "another run")],
+)
+def test_a_list_of_something_else_takes_nothing_away(
+    told: Told, kind: Watched, scope: str | None, of_run: str
+) -> None:
+    told.cache.put(service(1))
+    told.cache.replace_all(kind, scope, [], "8", of_run)
+    assert told.cache.get(PLACE) is not None
+
+
+def test_the_watch_owes_what_a_reply_told_until_it_says_so(told: Told) -> None:
+    told.cache.put(service(5))
+    told.time = 30.0
+    assert told.cache.unheard()[Watched.SERVICE] == 30.0
+    told.cache.put(service(4), heard=True)
+    assert told.cache.unheard()[Watched.SERVICE] == 30.0
+    told.cache.put(service(5), heard=True)
+    assert told.cache.unheard()[Watched.SERVICE] == 0.0
+
+
+def test_a_later_word_of_the_watch_pays_for_the_earlier_one(told: Told) -> None:
+    told.cache.put(service(5))
+    told.time = 30.0
+    told.cache.put(service(6), heard=True)
+    assert told.cache.unheard()[Watched.SERVICE] == 0.0
+
+
+def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
+    told.cache.put(service(5))
+    assert told.cache.mark_deleting(PLACE, "one")
+    assert not told.cache.mark_deleting(PLACE, "one")
+    entry = told.cache.get(PLACE)
+    assert entry is not None
+    assert not isinstance(entry.seen, RunSeen)
+    assert entry.seen.deleting
+
+
+def test_a_sweep_counts_until_something_of_the_run_changes(told: Told) -> None:
+    swept = Swept(NOW, ())
+    told.cache.put(run(1))
+    told.cache.set_swept(RUN, swept)
+    told.cache.put(run(2))
+    assert told.cache.swept(RUN) == swept
+    told.cache.put(service(3))
+    assert told.cache.swept(RUN) is None
+
+
+def test_what_is_known_of_a_secret_goes_with_its_run(told: Told) -> None:
+    told.cache.put(run(1))
+    told.cache.set_secret(RUN, SecretState.MADE)
+    assert told.cache.secret(RUN) is SecretState.MADE
+    told.cache.drop(Place(Watched.RUN, "team", "mnist"), RUN)
+    assert told.cache.secret(RUN) is SecretState.UNKNOWN
+
+
+words = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 9), st.sampled_from(["put", "heard", "drop"])), max_size=30
+)
+
+
+@given(words=words)
+def test_whatever_the_order_the_newest_of_what_is_not_gone_is_known(
+    words: list[tuple[int, int, str]],
+) -> None:
+    # The objects of a name follow each other: the versions of a later uid are all higher.
+    cache = Told().cache
+    gone: set[int] = set()
+    newest: tuple[int, int] | None = None
+    for uid, step, how in words:
+        version = uid * 10 + step
+        if how == "drop":
+            cache.drop(PLACE, str(uid))
+            gone.add(uid)
+            newest = None if newest and newest[0] == uid else newest
+        else:
+            cache.put(service(version, str(uid)), heard=how == "heard")
+            if uid not in gone and (newest is None or version > newest[1]):
+                gone |= {newest[0]} - {uid} if newest else set()
+                newest = (uid, version)
+    entry = cache.get(PLACE)
+    assert (entry and (int(entry.uid), int(entry.version))) == newest
+    assert [each.uid for each in cache.children(RUN)] == ([str(newest[0])] if newest else [])

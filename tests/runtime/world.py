@@ -1,0 +1,163 @@
+"""An API server in memory: uids, versions, conflicts, labels, owners; behind the client's protocol.
+
+It can fail any call, before or after it took effect: what a real one does only by chance.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vaportrail_operator.acting.client import AlreadyExists, Conflict, Listing, NotFound, Object
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
+
+__all__ = ["World"]
+
+_TIME = "2026-01-02T03:04:05Z"
+
+
+class World:
+    """Objects by resource, namespace and name.
+
+    Attributes:
+        calls: the verb, kind and name of every call that changed something.
+        before: told each call that changes something, before it takes effect; may raise.
+        after: the same, after it took effect.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], Object] = {}
+        self.calls: list[str] = []
+        self.before: Callable[[str], None] = lambda call: None
+        self.after: Callable[[str], None] = lambda call: None
+        self.missing: set[str] = set()
+        self._version = 100
+
+    def of(self, resource: Resource) -> list[Object]:
+        """Return all objects of a kind."""
+        return [each for (plural, _, _), each in self.objects.items() if plural == resource.plural]
+
+    def put(self, resource: Resource, raw: Object) -> Object:
+        """Store an object as it is, with a new version, and a uid where it has none."""
+        metadata = raw.setdefault("metadata", {})
+        metadata.setdefault("namespace", "team")
+        metadata.setdefault("uid", f"{self._bump():08d}-0000-4000-8000-000000000000")
+        metadata.setdefault("creationTimestamp", _TIME)
+        metadata["resourceVersion"] = str(self._bump())
+        raw.setdefault("kind", resource.kind)
+        self.objects[resource.plural, metadata["namespace"], metadata["name"]] = raw
+        return copy.deepcopy(raw)
+
+    def remove(self, resource: Resource, name: str, namespace: str = "team") -> None:
+        """Take an object away, and what it owns."""
+        gone = self.objects.pop((resource.plural, namespace, name))
+        self._bump()
+        uid = gone["metadata"]["uid"]
+        for (plural, place, other), each in list(self.objects.items()):
+            owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
+            if uid in owners and (plural, place, other) in self.objects:
+                self.remove(Resource("", "", plural, ""), other, place)
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        return copy.deepcopy(self._at(resource, namespace, name))
+
+    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+        self._check_served(resource)
+        key, _, value = selector.partition("=")
+        found = []
+        for each in self.of(resource):
+            metadata = each["metadata"]
+            labels = metadata.get("labels") or {}
+            inside = namespace in (None, metadata["namespace"])
+            if inside and (not key or (key in labels and value in ("", labels[key]))):
+                found.append(copy.deepcopy(each))
+        return Listing(found, str(self._version))
+
+    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        self._check_served(resource)
+        name = manifest["metadata"]["name"]
+
+        def act() -> Object:
+            if (resource.plural, namespace, name) in self.objects:
+                raise AlreadyExists(f"{name} is there", status=409, reason="AlreadyExists")
+            raw = copy.deepcopy(dict(manifest))
+            raw["metadata"]["namespace"] = namespace
+            return self.put(resource, raw)
+
+        return self._change(f"create {resource.kind}/{name}", act)
+
+    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        name = manifest["metadata"]["name"]
+
+        def act() -> Object:
+            there = self._at(resource, namespace, name)
+            if manifest["metadata"].get("resourceVersion") != there["metadata"]["resourceVersion"]:
+                raise Conflict("changed", status=409)
+            raw = copy.deepcopy(dict(manifest))
+            raw["metadata"] = {**there["metadata"], **raw["metadata"]}
+            return self.put(resource, raw)
+
+        return self._change(f"replace {resource.kind}/{name}", act)
+
+    async def replace_status(
+        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+    ) -> Object:
+        def act() -> Object:
+            there = self._at(resource, namespace, name)
+            if version != there["metadata"]["resourceVersion"]:
+                raise Conflict("changed", status=409)
+            there["status"] = copy.deepcopy(dict(status))
+            return self.put(resource, there)
+
+        return self._change(f"status {resource.kind}/{name}", act)
+
+    async def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        grace_seconds: int | None = None,
+    ) -> Object:
+        def act() -> Object:
+            there = self._at(resource, namespace, name)
+            if uid and there["metadata"]["uid"] != uid:
+                raise Conflict("another uid", status=409)
+            self.remove(resource, name, namespace)
+            return {"kind": "Status", "status": "Success"}
+
+        return self._change(f"delete {resource.kind}/{name}", act)
+
+    def left(self) -> list[str]:
+        """Return `<Kind>/<name>` of everything that was made for runs and is there."""
+        kinds = (PODS, SERVICES, RAY_CLUSTERS)
+        return sorted(f"{kind.kind}/{each['metadata']['name']}" for kind in kinds for each in self.of(kind))
+
+    def status(self, name: str) -> Object:
+        """Return a run's status."""
+        status: Object = self.objects[RUNS.plural, "team", name].get("status", {})
+        return status
+
+    def _change(self, call: str, act: Callable[[], Object]) -> Object:
+        self.before(call)
+        answer = act()
+        self.calls.append(call)
+        self.after(call)
+        return answer
+
+    def _at(self, resource: Resource, namespace: str, name: str) -> Object:
+        self._check_served(resource)
+        try:
+            return self.objects[resource.plural, namespace, name]
+        except KeyError:
+            raise NotFound(f"there is no {resource.kind} {name}", status=404) from None
+
+    def _check_served(self, resource: Resource) -> None:
+        if resource.plural in self.missing:
+            raise NotFound(f"{resource.plural} are not served", status=404)
+
+    def _bump(self) -> int:
+        self._version += 1
+        return self._version
