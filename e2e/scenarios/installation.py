@@ -10,8 +10,9 @@ from pathlib import Path
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.parts import path_of
 from e2e.cluster.progress import Failed, command
+from e2e.scenarios.objects import Object
 
-__all__ = ["NAMESPACE", "Helm", "installed"]
+__all__ = ["NAMESPACE", "Helm", "installed", "operator_pod"]
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "vaportrail"
@@ -57,3 +58,11 @@ def installed(administrator: Kubectl, *values: str, namespace: str = NAMESPACE) 
     finally:
         helm("uninstall", RELEASE, "--ignore-not-found", "--wait", "--timeout=60s")
         administrator("delete", "namespace", namespace, "--ignore-not-found")
+
+
+def operator_pod(namespace: Kubectl) -> Object:
+    """Return the pod that the operator runs in, as kubectl prints it."""
+    pods = namespace.json("get", "pods")["items"]
+    (pod,) = [each for each in pods if not each["metadata"].get("deletionTimestamp")]
+    found: Object = pod
+    return found

@@ -10,7 +10,7 @@ import pytest
 from figure_log import record_figure
 
 from e2e.cluster.kubectl import Kubectl
-from e2e.scenarios.installation import installed
+from e2e.scenarios.installation import installed, operator_pod
 from e2e.scenarios.objects import Object
 from e2e.scenarios.runs import (
     RESOURCE,
@@ -53,7 +53,7 @@ def test_a_run_of_ten_thousand_tasks_adds_less_than_8_kib_to_its_object(
 
 
 def test_the_operator_stays_small(operator: Kubectl) -> None:
-    (pod,) = operator.json("get", "pods", "--selector=app.kubernetes.io/component=operator")["items"]
+    pod = operator_pod(operator)
     path = f"/api/v1/namespaces/{operator.namespace}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
     told = operator("get", "--raw", path)
     (value,) = re.findall(r"^process_resident_memory_bytes (\S+)$", told, re.MULTILINE)

@@ -12,7 +12,7 @@ import pytest
 from e2e.cluster.cli import Cluster
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.parts import path_of
-from e2e.scenarios.installation import installed
+from e2e.scenarios.installation import installed, operator_pod
 from e2e.scenarios.inventory import inventory
 from e2e.scenarios.runs import (
     RESOURCE,
@@ -68,7 +68,7 @@ def test_an_operator_that_is_killed_in_every_phase_makes_one_cluster_and_one_rec
 
 def _kill(operator: Kubectl, running: Cluster) -> None:
     """Kill the operator's process, and its pod: a new one starts at once, without the kubelet's back-off."""
-    (pod,) = operator.json("get", "pods", "--selector=app.kubernetes.io/component=operator")["items"]
+    pod = operator_pod(operator)
     (container,) = pod["status"]["containerStatuses"]
     running.kill(container["containerID"].removeprefix("containerd://"))
     operator("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0", "--wait=false")

@@ -104,7 +104,7 @@ def test_nothing_is_left_but_the_run_and_what_was_there_before(mnist: Done) -> N
 def test_the_receipt_names_everything_that_was_made_and_when_it_went(mnist: Done) -> None:
     uid = mnist.kubectl.json("get", RESOURCE, "mnist")["metadata"]["uid"]
     base = f"mnist-{uid[:8]}"
-    receipt = {entry["object"]: entry for entry in mnist.run.facts.receipt}
+    receipt = {entry.object: entry for entry in mnist.run.facts.receipt}
 
     assert set(receipt) == {
         f"Secret/{base}-tokens",
@@ -113,9 +113,10 @@ def test_the_receipt_names_everything_that_was_made_and_when_it_went(mnist: Done
         f"Pod/{base}-runner",
         f"RayCluster/{base}",
         f"Pod of {base}",
+        f"Service of {base}",
     }
-    assert [entry["object"] for entry in receipt.values() if not entry["removed"]] == []
-    assert receipt[f"Pod of {base}"]["count"] == 2
+    assert [name for name, entry in receipt.items() if not entry.created or not entry.removed] == []
+    assert receipt[f"Pod of {base}"].count == 2
     sealer = next(c for c in mnist.status["conditions"] if c["type"] == "NothingLeftBehind")
     assert "sealer" in sealer["message"]
 

@@ -67,13 +67,10 @@ def head() -> Iterator[Head]:
         _wait_for(there.port, process, Path(folder, "log"))
         yield there
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            shutil.rmtree(folder, ignore_errors=True)
+        # Its workers end when it does.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -108,19 +108,32 @@ def _readable() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if readable(process)]
 
 
-def test_a_pipeline_that_fails_ends_the_container_with_1_and_the_record_says_why(
-    head: Head, runners: Runners
-) -> None:
+@pytest.fixture(scope="module")
+def failed(head: Head, runners: Runners) -> Runner:
+    """A run with a task that fails, and one whose process its time limit had to end."""
     runner = runners(head, {"fail": True})
+    runner.end()
+    return runner
 
-    assert runner.end() == 1, runner.err
-    assert (runner.answer.outcome, runner.answer.message) == (
+
+def test_a_pipeline_that_fails_ends_the_container_with_1_and_the_record_says_why(failed: Runner) -> None:
+    assert failed.process.returncode == 1, failed.err
+    assert (failed.answer.outcome, failed.answer.message) == (
         Outcome.FAILED,
-        "broken-1 FAILED; 2 of 3 tasks succeeded",
+        "broken-1 FAILED, deaf-1 TIMED_OUT; 2 of 4 tasks succeeded",
     )
-    (attempt,) = runner.sealed().task("broken-1").attempts
+    (attempt,) = failed.sealed().task("broken-1").attempts
     assert attempt.failure is not None
     assert attempt.failure.message == "no good"
+
+
+def test_an_attempt_that_its_time_limit_ended_is_told_from_one_that_was_lost(failed: Runner) -> None:
+    (attempt,) = failed.sealed().task("deaf-1").attempts
+
+    assert attempt.outcome is Outcome.TIMED_OUT
+    assert attempt.failure is not None
+    assert "did not hear the signal" in attempt.failure.message
+    assert "flow.py" in attempt.failure.traceback
 
 
 def test_sigterm_cancels_the_run_whose_tasks_can_still_clean_up(head: Head, runners: Runners) -> None:

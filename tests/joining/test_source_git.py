@@ -6,11 +6,16 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from dulwich.repo import Repo
+from dulwich.server import DictBackend
+from dulwich.web import make_wsgi_chain
 
 from vaportrail.cluster.source import fetch
 from vaportrail.errors import UsageError
@@ -32,6 +37,7 @@ AUTHOR = {
 class Repository:
     """A repository with two commits on `main`, a tag on the first, and a commit on no branch."""
 
+    folder: Path
     url: str
     first: str
     second: str
@@ -77,6 +83,11 @@ class Backend(BaseHTTPRequestHandler):
         return
 
 
+class Silent(WSGIRequestHandler):
+    def log_message(self, *_args: object) -> None:
+        return
+
+
 def git(folder: Path, *words: str) -> str:
     done = subprocess.run(
         ["git", "-C", str(folder), *words],
@@ -112,11 +123,24 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
     loose = commit(folder, "steps/flow.py", "loose")
     git(folder, "checkout", "main")
     handler = type("Handler", (Backend,), {"folder": root})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as port:
+        yield Repository(folder, f"http://127.0.0.1:{port}/pipelines.git", first, second, loose)
+
+
+@pytest.fixture
+def plain_server(repository: Repository) -> Iterator[str]:
+    """The same repository, served by dulwich, which hands out only what a branch or tag names."""
+    application = make_wsgi_chain(DictBackend({"/": Repo(str(repository.folder))}))
+    with serving(make_server("127.0.0.1", 0, application, handler_class=Silent)) as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[int]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Repository(f"http://127.0.0.1:{server.server_port}/pipelines.git", first, second, loose)
+        yield server.server_port
     finally:
         server.shutdown()
         thread.join()
@@ -222,3 +246,12 @@ def test_a_url_that_leads_to_no_repository_is_named(repository: Repository, tmp_
 
     with pytest.raises(UsageError, match="leads to no public git repository"):
         fetch(Source(git=GitSource(url=url)), tmp_path / "code")
+
+
+def test_a_commit_is_had_also_from_a_server_that_hands_out_branches_only(
+    repository: Repository, plain_server: str, tmp_path: Path
+) -> None:
+    git_source = GitSource(url=plain_server, revision=repository.first)
+
+    assert fetch(Source(git=git_source), tmp_path / "code").revision == repository.first
+    assert (tmp_path / "code" / "steps" / "flow.py").read_text() == "first"

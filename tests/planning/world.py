@@ -213,7 +213,11 @@ class World:
         if action.guarded and self.guards and not self._wanted():
             raise _Stop
         name = action.manifest["metadata"]["name"]
-        there = {Kind.POD: self.pods, Kind.SERVICE: self.services, Kind.RAY_CLUSTER: self.clusters}
+        there = {
+            Kind.POD: set(self.pods),
+            Kind.SERVICE: set(self.services),
+            Kind.RAY_CLUSTER: set(self.clusters),
+        }
         if name not in there[action.kind]:
             self._write(lambda: self._make(action))
 
@@ -293,15 +297,11 @@ class World:
 
     def lose_runner(self) -> None:
         """Take the runner's pod away, without a word."""
-        self._lose(Component.RUNNER)
+        self.pods = {n: pod for n, pod in self.pods.items() if pod.component is not Component.RUNNER}
 
     def lose_collector(self) -> None:
         """Take the collector's pod away."""
-        self._lose(Component.COLLECTOR)
-
-    def _lose(self, component: Component) -> None:
-        for name in [pod.name for pod in self.pods.values() if pod.component is component]:
-            del self.pods[name]
+        self.pods = {n: pod for n, pod in self.pods.items() if pod.component is not Component.COLLECTOR}
 
     def lose_cluster(self) -> None:
         """Delete the RayCluster."""
@@ -312,8 +312,8 @@ class World:
         for name in list(self.clusters):
             head = f"{name}-head"
             if not ray:
-                for pod, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
-                    self.pods[pod] = PodSeen(pod, self._uid(), component, self._time())
+                for made, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
+                    self.pods[made] = PodSeen(made, self._uid(), component, self._time())
                 service = f"{head}-svc"
                 self.services[service] = ObjectSeen(service, self._uid(), self._time(), owned=False)
                 return True

@@ -56,7 +56,7 @@ class Operator:
             "VAPORTRAIL_COLLECTOR_IMAGE": "example.invalid/collector:1",
             "VAPORTRAIL_NAMESPACE": SYSTEM,
             "VAPORTRAIL_POD_NAME": "vaportrail-0",
-            "VAPORTRAIL_PORT": str(self.port), "VAPORTRAIL_LOG_LEVEL": "DEBUG",
+            "VAPORTRAIL_PORT": str(self.port),
             **self._variables,
         }
         with self.log.open("ab") as log:

@@ -20,9 +20,9 @@ class Scene:
         self.kinds = frozenset({Watched.RUN})
         self.begun: asyncio.Queue[None] = asyncio.Queue()
 
-        async def run(kinds: frozenset[Watched], stop: asyncio.Event, ready: asyncio.Event) -> None:
+        async def run(kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]) -> None:
             self.threads.append(threading.current_thread().name)
-            ready.set()
+            connected()
             await watch(kinds, stop)
 
         self.host = WatchHost(

@@ -24,6 +24,8 @@ class World:
         calls: the verb, kind and name of every call that changed something.
         before: told each call that changes something, before it takes effect; may raise.
         after: the same, after it took effect.
+        missing: plurals of what is not served.
+        watchers: told the kind, the object and whether it is gone, of every change.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class World:
         self.before: Callable[[str], None] = lambda call: None
         self.after: Callable[[str], None] = lambda call: None
         self.missing: set[str] = set()
+        self.watchers: list[Callable[[str, Object, bool], None]] = []
         self._version = 100
 
     def of(self, resource: Resource) -> list[Object]:
@@ -47,12 +50,14 @@ class World:
         metadata["resourceVersion"] = str(self._bump())
         raw.setdefault("kind", resource.kind)
         self.objects[resource.plural, metadata["namespace"], metadata["name"]] = raw
+        self._tell(raw, gone=False)
         return copy.deepcopy(raw)
 
     def remove(self, resource: Resource, name: str, namespace: str = "team") -> None:
         """Take an object away, and what it owns."""
         gone = self.objects.pop((resource.plural, namespace, name))
-        self._bump()
+        gone["metadata"]["resourceVersion"] = str(self._bump())
+        self._tell(gone, gone=True)
         uid = gone["metadata"]["uid"]
         for (plural, place, other), each in list(self.objects.items()):
             owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
@@ -157,6 +162,10 @@ class World:
     def _check_served(self, resource: Resource) -> None:
         if resource.plural in self.missing:
             raise NotFound(f"{resource.plural} are not served", status=404)
+
+    def _tell(self, raw: Object, *, gone: bool) -> None:
+        for watcher in self.watchers:
+            watcher(raw["kind"], copy.deepcopy(raw), gone)
 
     def _bump(self) -> int:
         self._version += 1

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from kubernetes.aio.config import ConfigException
@@ -76,7 +76,7 @@ async def _operate(environment: Environment) -> int:
 
 
 def _watch(environment: Environment, sink: Sink) -> Watch:
-    async def run(kinds: frozenset[Watched], stop: asyncio.Event, ready: asyncio.Event) -> None:
-        await watch(kinds, environment.namespaces, load_access, sink, stop=stop, ready=ready)
+    async def run(kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]) -> None:
+        await watch(kinds, environment.namespaces, load_access, sink, stop=stop, connected=connected)
 
     return run

@@ -28,6 +28,16 @@ def forever() -> None:
         print("cleaning up", flush=True)
 
 
+@task(timeout=0.5)
+def deaf() -> None:
+    """Does not hear its time limit: it eats the exception."""
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            print("not heard", flush=True)
+
+
 @pipeline
 def flow(n: int = 2, fail: bool = False, hang: bool = False, secret: Annotated[str, Hidden] = "") -> None:
     print("first line")
@@ -36,6 +46,7 @@ def flow(n: int = 2, fail: bool = False, hang: bool = False, secret: Annotated[s
     log.param("ready", _is_open(8399))
     if fail:
         broken()
+        deaf()
     if hang:
         forever()
         print("hanging")

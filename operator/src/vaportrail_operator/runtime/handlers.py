@@ -54,7 +54,7 @@ async def watch(
     sink: Sink,
     *,
     stop: asyncio.Event,
-    ready: asyncio.Event,
+    connected: Callable[[], None],
 ) -> None:
     """Watch until told to stop. kopf owns the event loop that this runs in, and cancels its other tasks.
 
@@ -64,7 +64,7 @@ async def watch(
         access: gives how to reach the API server, anew at each login.
         sink: is given what is seen.
         stop: ends it.
-        ready: is set when kopf has begun.
+        connected: told each time that the list or the watch of a kind begins, also when it begins again.
 
     Raises:
         Exception: kopf gave up.
@@ -84,12 +84,11 @@ async def watch(
         _register(registry, kind, sink)
     await kopf.operator(
         registry=registry,
-        settings=_settings(kinds),
+        settings=_settings(kinds, connected),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=sorted(namespaces),
         stop_flag=stop,
-        ready_flag=ready,
     )
 
 
@@ -108,7 +107,11 @@ def _selector(kind: Watched) -> dict[str, Any]:
     return {"group": resource.group, "version": resource.version, "plural": resource.plural}
 
 
-def _settings(kinds: Collection[Watched]) -> kopf.OperatorSettings:
+def _settings(kinds: Collection[Watched], connected: Callable[[], None]) -> kopf.OperatorSettings:
+    def notice(_: object) -> bool:
+        connected()
+        return False
+
     settings = kopf.OperatorSettings()
     settings.process.ultimate_exiting_timeout = None
     settings.peering.standalone = True
@@ -127,5 +130,8 @@ def _settings(kinds: Collection[Watched]) -> kopf.OperatorSettings:
             resource = _RESOURCES[kind]
             chosen = (resource.group, resource.version, resource.plural)
             settings.watching.label_selectors[chosen] = RUN_UID_LABEL
+    # kopf asks which selectors fit each time that it lists or watches: nothing else tells that it lists
+    # anew, and of what was deleted before such a list it never tells at all.
+    settings.watching.label_selectors[notice] = RUN_UID_LABEL
     settings.persistence.finalizer = "vaportrail.dev/kopf"
     return settings

@@ -18,8 +18,8 @@ __all__ = ["WatchHost"]
 
 _log = logging.getLogger(__name__)
 
-Watch = Callable[[frozenset[Watched], asyncio.Event, asyncio.Event], Awaitable[None]]
-"""Watches some kinds until the first event is set; sets the second when it has begun."""
+Watch = Callable[[frozenset[Watched], asyncio.Event, Callable[[], None]], Awaitable[None]]
+"""Watches some kinds until the event is set; calls the function each time a list or watch begins."""
 
 
 class WatchHost:
@@ -28,7 +28,7 @@ class WatchHost:
     Args:
         watch: runs in the thread.
         kinds: what to watch, asked at each beginning.
-        begun: told at each beginning, in the caller's loop; it lists what was missed.
+        connected: told, in the caller's loop, each time a list or watch begins, also when it begins again.
         clock: monotonic seconds.
         backoff: between a failure and the next beginning.
     """
@@ -37,11 +37,11 @@ class WatchHost:
         self,
         watch: Watch,
         kinds: Callable[[], frozenset[Watched]],
-        begun: Callable[[], None],
+        connected: Callable[[], None],
         clock: Callable[[], float],
         backoff: Backoff,
     ) -> None:
-        self._watch, self._kinds, self._begun, self._clock = watch, kinds, begun, clock
+        self._watch, self._kinds, self._connected, self._clock = watch, kinds, connected, clock
         self._backoff = backoff
         self._down_since: float | None = clock()
         self._stopping = False
@@ -92,7 +92,7 @@ class WatchHost:
 
         def up() -> None:
             self._down_since = None
-            self._begun()
+            self._connected()
 
         def know(stop: Callable[[], None]) -> None:
             self._stop_one = stop
@@ -100,13 +100,9 @@ class WatchHost:
                 stop()
 
         async def main() -> None:
-            loop, stop, ready = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+            loop, stop = asyncio.get_running_loop(), asyncio.Event()
             call(lambda: know(lambda: _set(loop, stop)))
-            waiting = asyncio.ensure_future(_when(ready, lambda: call(up)))
-            try:
-                await self._watch(kinds, stop, ready)
-            finally:
-                waiting.cancel()
+            await self._watch(kinds, stop, lambda: call(up))
 
         def body() -> None:
             error: BaseException | None = None
@@ -121,11 +117,6 @@ class WatchHost:
             return await ended
         finally:
             self._stop_one = None
-
-
-async def _when(event: asyncio.Event, then: Callable[[], None]) -> None:
-    await event.wait()
-    then()
 
 
 def _set(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

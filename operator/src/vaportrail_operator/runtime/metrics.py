@@ -76,8 +76,8 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
-        self.watch_restarts = Counter(
-            "vaportrail_watch_restarts", "How often the watches were begun again.", registry=self._registry
+        self.watch_connects = Counter(
+            "vaportrail_watch_connects", "How often a list or watch was begun.", registry=self._registry
         )
 
     def read_from(self, readings: Readings) -> None:

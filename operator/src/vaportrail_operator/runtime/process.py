@@ -33,6 +33,7 @@ __all__ = ["Operator"]
 _log = logging.getLogger(__name__)
 _WORKERS = 8
 _RESYNC_SECONDS = 300.0
+_SETTLE_SECONDS = 1.0
 _KUBERAY_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
@@ -68,7 +69,7 @@ class Operator:
         self._lister = Lister(client, self._cache, environment.namespaces)
         self._listing_wanted = asyncio.Event()
         self._host = WatchHost(
-            watch(self._take_in), lambda: self._lister.kinds, self._watches_begun, clock, retries
+            watch(self._take_in), lambda: self._lister.kinds, self._watch_connected, clock, retries
         )
         self._leaks = LeakSweeper(self._cache, client, clock, self._metrics)
         self._lease = Lease(
@@ -187,8 +188,8 @@ class Operator:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(what)
 
-    def _watches_begun(self) -> None:
-        self._metrics.watch_restarts.inc()
+    def _watch_connected(self) -> None:
+        self._metrics.watch_connects.inc()
         # What was deleted while nothing was watched, no watch will ever say.
         self._listing_wanted.set()
 
@@ -199,6 +200,8 @@ class Operator:
                     await self._listing_wanted.wait()
             except TimeoutError:
                 pass
+            # The watches connect together.
+            await asyncio.sleep(_SETTLE_SECONDS)
             self._listing_wanted.clear()
             before = self._lister.kinds
             await self._persist(self._lister.list_all, "listing")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from vaportrail_operator.acting.apply import Applier, NameTaken
@@ -21,6 +23,7 @@ from vaportrail_operator.runtime.workqueue import WorkQueue
 __all__ = ["Reconciler"]
 
 _log = logging.getLogger(__name__)
+_LONG_STREAK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Reconciler:
         kuberay: whether RayClusters can be made.
         now: the time.
         metrics: where steps are counted.
+        pause: seconds before the next step of a run whose every step so far changed something, once
+            there were many: whatever goes wrong, the API server is not flooded.
     """
 
     queue: WorkQueue[Key]
@@ -46,6 +51,8 @@ class Reconciler:
     kuberay: Callable[[], bool]
     now: Callable[[], datetime]
     metrics: Metrics
+    pause: float = 1.0
+    _streaks: Counter[Key] = field(default_factory=Counter)
 
     async def work(self) -> None:
         """Work on keys until the queue is closed."""
@@ -79,9 +86,20 @@ class Reconciler:
             _log.exception("a step failed; again in %.1f s", delay)
             return "error"
         self.queue.succeeded(key)
+        await self._spare(key, changed=after == 0.0)
         if after is not None:
             self.queue.add_after(key, after)
         return "ok"
+
+    async def _spare(self, key: Key, *, changed: bool) -> None:
+        if not changed:
+            self._streaks.pop(key, None)
+            return
+        self._streaks[key] += 1
+        if self._streaks[key] == _LONG_STREAK:
+            _log.warning("%d steps in a row changed something; going on more slowly", _LONG_STREAK)
+        if self._streaks[key] >= _LONG_STREAK:
+            await asyncio.sleep(self.pause)
 
     async def step(self, key: Key) -> float | None:
         """Bring a run on by one step.

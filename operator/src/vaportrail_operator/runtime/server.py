@@ -51,6 +51,7 @@ async def serving(
     try:
         site = web.TCPSite(runner, None, port)
         await site.start()
-        yield runner.addresses[0][1]
+        # Where any port will do, the IPv6 one may be another.
+        yield min(runner.addresses, key=len)[1]
     finally:
         await runner.cleanup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from vaportrail.errors import OptionError
 from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
 from vaportrail.execution.cancellation import cancel_marker
 from vaportrail.execution.deadline import AttemptTimedOut
+from vaportrail.execution.stacks import find_stacks, read_stacks
 
 __all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
 
@@ -98,7 +100,7 @@ class RayBackend:
         remote = self._with_options(options)
         report, value = remote.remote(self._settings_json, spec, payload, *inputs)
         running = Running(spec, report, value)
-        report.future().add_done_callback(lambda future: on_end(self._read_end(spec, future)))
+        report.future().add_done_callback(lambda future: self._ended(spec, future, on_end))
         return running
 
     def stop(self, running: Running, *, force: bool) -> None:
@@ -139,23 +141,38 @@ class RayBackend:
             self._configured[key] = self._remote.options(**chosen)
         return self._configured[key]
 
-    def _read_end(self, spec: AttemptSpec, future: Any) -> AttemptEnd:
+    def _ended(self, spec: AttemptSpec, future: Any, on_end: Callable[[AttemptEnd], None]) -> None:
         error = future.exception()
         if error is None:
             report: Report = future.result()
             cause = self._ray.cloudpickle.loads(report.error) if report.error else None
-            return AttemptEnd(report.outcome, report.failure, cause, retryable=report.retryable)
-        return self._unspoken_end(spec, error)
+            on_end(AttemptEnd(report.outcome, report.failure, cause, retryable=report.retryable))
+        elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
+            on_end(self._unspoken_end(error))
+        else:
+            # Nodes are asked, which this thread of Ray's must not wait for.
+            threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True).start()
 
-    def _unspoken_end(self, spec: AttemptSpec, error: BaseException) -> AttemptEnd:
+    def _look_for_limit(
+        self, spec: AttemptSpec, error: BaseException, on_end: Callable[[AttemptEnd], None]
+    ) -> None:
+        """Tell of an attempt with a time limit whose process ended without a word: was it that?"""
+        path = stack_file(self._settings.spool, spec.task_id, spec.attempt)
+        try:
+            stacks = read_stacks(path) if self._offered is not None else find_stacks(path)
+        except Exception:  # Ray itself is going
+            stacks = ""
+        if not stacks:
+            on_end(self._unspoken_end(error))
+            return
+        message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
+        failure = _failure(AttemptTimedOut(), message, stacks)
+        on_end(AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False))
+
+    def _unspoken_end(self, error: BaseException) -> AttemptEnd:
         """Return the typed end of an attempt that could not speak for itself."""
         exceptions = self._ray.exceptions
         text = str(error).strip()
-        stacks = stack_file(self._settings.spool, spec.task_id, spec.attempt)
-        if stacks.exists() and stacks.stat().st_size:
-            message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
-            failure = _failure(AttemptTimedOut(), message, stacks.read_text(errors="backslashreplace"))
-            return AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False)
         outcome = Outcome.FAILED
         if isinstance(error, exceptions.TaskCancelledError):
             outcome = Outcome.CANCELLED

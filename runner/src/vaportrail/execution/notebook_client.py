@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.output import split_lines
 from vaportrail.telemetry.context import AttemptScope
 from vaportrail.telemetry.identity import cell_span_id
+from vaportrail.telemetry.output import split_lines
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["QuietLoop", "is_run", "make_client", "working_directory"]

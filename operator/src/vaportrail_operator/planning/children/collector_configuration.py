@@ -100,7 +100,9 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
             "block_on_overflow": True,
             "queue_size": 1000,
             "num_consumers": 10,
-            "batch": {"flush_timeout": "200ms", "min_size": 8192},
+            # A full post of a shipper is stored at once; a small one waits for company, but not long:
+            # the shipper waits with it.
+            "batch": {"flush_timeout": "50ms", "min_size": 1000},
         },
         "retry_on_failure": {
             "enabled": True,

@@ -17,6 +17,7 @@ from vaportrail_operator.planning.children.pods import (
     pod_spec,
     spool_volumes,
     tcp_probe,
+    variable,
 )
 from vaportrail_operator.planning.children.settings import merged, with_defaults
 from vaportrail_operator.planning.children.shipper import shipper
@@ -46,6 +47,13 @@ _PORTS: Final = {
 # What tasks print is captured where they run; KubeRay drops a plain "false" of this option.
 _START: Final = {**_PORTS, "include-log-monitor": "0"}
 _HEAD_START: Final = {**_START, "num-cpus": "0", "include-dashboard": "false", "no-monitor": "true"}
+_ENVIRONMENT: Final = {
+    # A lost worker's own children go with it.
+    "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
+    # A task that asks for no GPU sees none.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""As an embedded Ray has them."""
 _LIVENESS: Final = {"periodSeconds": 10, "failureThreshold": 30}
 
 
@@ -114,7 +122,7 @@ def _template(
         resources=resources,
         pull_policy=settings.image_pull_policy,
         mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run)],
-        env=[*settings.env, *store_env(run)],
+        env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *store_env(run)],
         env_from=[*settings.env_from, *store_env_from(run)],
         readinessProbe=tcp_probe(port, failureThreshold=30),
         livenessProbe=tcp_probe(port, **_LIVENESS),

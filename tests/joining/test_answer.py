@@ -1,0 +1,33 @@
+"""The container's last message: always whole JSON, never more than the kubelet keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vaportrail.cli.answer import fitted, write_answer
+from vaportrail.contract import Outcome
+from vaportrail.handover import ANSWER_LIMIT, RunAnswer
+
+MESSAGES = st.text(max_size=100) | st.builds(str.__mul__, st.text(max_size=20), st.integers(0, 2000))
+
+
+@given(MESSAGES)
+def test_an_answer_is_whole_json_within_the_limit_and_begins_with_the_message(message: str) -> None:
+    text = fitted(RunAnswer(outcome=Outcome.FAILED, message=message))
+    read = RunAnswer.model_validate_json(text)
+
+    assert len(text.encode()) <= ANSWER_LIMIT
+    assert message.startswith(read.message.removesuffix("…"))
+
+
+def test_a_short_answer_is_written_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAPORTRAIL_ANSWER", str(tmp_path / "answer"))
+    answer = RunAnswer(outcome=Outcome.SUCCEEDED, message="3 of 3 tasks succeeded")
+
+    write_answer(answer)
+
+    assert RunAnswer.model_validate_json((tmp_path / "answer").read_text()) == answer

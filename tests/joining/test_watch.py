@@ -1,0 +1,261 @@
+"""`vaportrail watch`: a run followed through its record root alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import CLI
+from vaportrail.cli.main import main
+from vaportrail.contract import RunSettings
+from vaportrail.record.otlp import Record, write_lines
+from vaportrail.record.spooled import spooled_records
+from vaportrail.storage.store import ObjectStore, open_store
+
+if TYPE_CHECKING:
+    from tests.conftest import Sealed
+
+FILE = {"L": "logs", "T": "traces", "M": "metrics"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run as a collector stores it, piece by piece, below a record root."""
+
+    root: str
+    sealed: Sealed
+    settings: RunSettings
+
+    @property
+    def store(self) -> ObjectStore:
+        return open_store(self.root, create=True)
+
+    @property
+    def prefix(self) -> str:
+        return f"spool/{self.settings.identity.uid}"
+
+    def begin(self) -> None:
+        self.store.create(f"{self.prefix}/run.json", self.settings.to_json().encode())
+
+    def parts(self) -> list[tuple[str, bytes]]:
+        """Return name and content of each part; those of the workers first."""
+        spool = open_store(str(self.sealed.spool))
+        names = [path for path, _ in spool.entries("") if path.endswith(".spool")]
+        found = []
+        for name in sorted(names, reverse=True):
+            records: Iterator[Record] = spooled_records(spool, name)
+            for number, (kind, line) in enumerate(write_lines(records)):
+                stem = name.removesuffix(".spool")
+                found.append((f"{FILE[kind]}_{stem}-{number}.json.gz", gzip.compress(line)))
+        return found
+
+    def put(self, part: tuple[str, bytes]) -> None:
+        self.store.create(f"{self.prefix}/{part[0]}", part[1])
+
+    def seal(self) -> None:
+        """Put the record, its manifest last, and take the parts away."""
+        files = [path for path in self.sealed.folder.rglob("*") if path.is_file()]
+        for path in sorted(files, key=lambda path: path.name == "manifest.json"):
+            self.store.create(f"{self.settings.path}/{path.relative_to(self.sealed.folder).as_posix()}", path)
+
+
+def stored(root: str, sealed: Sealed) -> Stored:
+    settings = RunSettings.from_json((sealed.spool / "run.json").read_text())
+    return Stored(root, sealed, settings)
+
+
+@pytest.fixture
+def run(small: Sealed, tmp_path: Path) -> Stored:
+    """The small run, to be stored in a folder."""
+    return stored(str(tmp_path / "root"), small)
+
+
+@pytest.fixture
+def watched(run: Stored) -> Stored:
+    """The small run, all of it stored and sealed, its parts not cleared up yet."""
+    run.begin()
+    for part in run.parts():
+        run.put(part)
+    run.seal()
+    return run
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: list[str]
+    err: list[str]
+
+    def lines(self, words: str) -> list[str]:
+        return [line for line in self.err if words in line]
+
+
+def watch(capsys: pytest.CaptureFixture[str], *args: object) -> Said:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["watch", *map(str, args)])
+    said = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return Said(ended.value.code, said.out.splitlines(), said.err.splitlines())
+
+
+@contextmanager
+def watching(*args: object, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [str(CLI), "watch", *map(str, args)],
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(process: subprocess.Popen[str], words: str) -> None:
+    """Wait for a line on standard error."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"{words!r} was never said")
+
+
+def follow(place: Stored, env: dict[str, str] | None = None) -> None:
+    """Watch a run from before it begins to its seal."""
+    first, *others = place.parts()
+    with watching(place.settings.identity.uid[:8], "--record", place.root, env=env) as process:
+        until(process, "to begin below")
+        place.begin()
+        place.put(first)
+        until(process, "started")
+        for part in others:
+            place.put(part)
+        until(process, "waiting for the seal")
+        place.seal()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert out.splitlines()[0].startswith("SUCCEEDED  small/")
+    assert f"{place.root}/{place.settings.path}" in out
+
+
+def test_a_run_in_a_folder_is_followed_from_before_it_begins_to_its_seal(run: Stored) -> None:
+    follow(run)
+
+
+def test_a_run_in_a_bucket_is_followed_from_before_it_begins_to_its_seal(
+    s3: dict[str, str], small: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    follow(stored("s3://records/watched", small), s3)
+
+
+def test_each_event_is_told_once_and_the_end_like_run_does(
+    watched: Stored, small: Sealed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = watch(capsys, watched.settings.identity.name, "--record", watched.root)
+
+    assert said.code == 0
+    assert len(said.lines("make-1 submitted: make(size=3)")) == 1
+    assert len(said.lines("double-1 started: double()")) == 1
+    assert len(said.lines("double-1 SUCCEEDED")) == 1
+    assert len(said.lines("pipeline started")) == 1
+    assert len(said.lines("SUCCEEDED: 3 of 3 tasks succeeded")) == 1
+    assert said.out[-1] == f"sha256      {small.sha256}"
+
+
+def test_output_is_told_only_where_it_is_asked_for(
+    watched: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = f"{watched.root}/{watched.settings.path}"
+
+    assert watch(capsys, uri).lines("making 3") == []
+    assert len(watch(capsys, uri, "--logs").lines("make-1 stdout: making 3")) == 1
+
+
+def test_events_as_json_say_the_same(watched: Stored, capsys: pytest.CaptureFixture[str]) -> None:
+    said = watch(capsys, watched.settings.identity.uid, "--record", watched.root, "--json")
+    *events, end = [json.loads(line) for line in said.out]
+
+    submitted = [event for event in events if event["event"] == "task.submitted"]
+    assert [event["task"] for event in submitted] == ["make-1", "double-1", "report-1"]
+    assert [event["outcome"] for event in events if event["event"] == "task.ended"] == ["SUCCEEDED"] * 3
+    assert (end["uid"], end["outcome"]) == (watched.settings.identity.uid, "SUCCEEDED")
+
+
+def test_failures_are_told_with_their_reasons_and_end_it_with_1(
+    failures: Sealed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = stored(str(tmp_path / "root"), failures)
+    run.begin()
+    for part in run.parts():
+        run.put(part)
+    run.seal()
+
+    said = watch(capsys, run.settings.identity.uid, "--record", run.root)
+
+    assert said.code == 1
+    for task in failures.run.tasks:
+        assert said.lines(f" {task.id} {task.outcome.value} "), task.id
+    assert said.out[-3].startswith("FAILED  failures/")
+
+
+def test_a_run_that_is_sealed_already_is_told_at_once(
+    watched: Stored, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(Path(watched.root) / "spool")
+
+    said = watch(capsys, watched.settings.identity.uid[:8], "--record", watched.root)
+
+    assert (said.code, said.err) == (0, [])
+    assert said.out[0].startswith("SUCCEEDED  small/")
+
+
+def test_a_run_that_does_not_begin_in_time_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = watch(capsys, "mine", "--record", tmp_path / "none", "--timeout", 0)
+
+    assert said.code == 1
+    assert "no run 'mine' has begun below" in said.err[-1]
+
+
+def test_a_name_that_means_two_live_runs_is_refused(run: Stored, capsys: pytest.CaptureFixture[str]) -> None:
+    run.begin()
+    other = json.loads(run.settings.to_json())
+    other["identity"]["uid"] = "0" * 8
+    run.store.create("spool/00000000/run.json", json.dumps(other).encode())
+
+    said = watch(capsys, run.settings.identity.name, "--record", run.root)
+
+    assert said.code == 1
+    assert f"{run.settings.identity.name!r} means 2 runs that are not sealed" in said.err[-1]
+
+
+def test_ctrl_c_leaves_the_run_alone_and_says_so(run: Stored) -> None:
+    run.begin()
+    for part in run.parts():
+        run.put(part)
+    with watching(run.settings.identity.name, "--record", run.root) as process:
+        until(process, "waiting for the seal")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "the run goes on" in err

@@ -1,0 +1,155 @@
+"""A key's way through the reconciler: what fails comes again, what cannot be read ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from runtime.small_planner import child, pod, run_of, small_plan
+from runtime.world import World
+from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.acting.client import Forbidden, Unavailable
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
+from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan, Sweep
+from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.listing import Lister
+from vaportrail_operator.runtime.metrics import Metrics
+from vaportrail_operator.runtime.reconciler import Reconciler
+from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+KEY = ("team", "mnist")
+
+
+class Scene:
+    """A reconciler on a world, with a clock of the test's own."""
+
+    def __init__(self, plan: Any = small_plan) -> None:
+        self.world = World()
+        self.time = 0.0
+        self.queue: WorkQueue[Key] = WorkQueue(lambda: self.time, Backoff(1.0, 60.0, lambda: 1.0))
+        self.cache = Cache(lambda: self.time, self.queue.add)
+        self.metrics = Metrics()
+        applier = Applier(self.world, self.cache, now=lambda: NOW, token=lambda: "0" * 64, instance="test")
+        self.reconciler = Reconciler(
+            queue=self.queue,
+            cache=self.cache,
+            applier=applier,
+            plan=plan,
+            settings=OperatorSettings("operator", "collector"),
+            kuberay=lambda: True,
+            now=lambda: NOW,
+            metrics=self.metrics,
+        )
+
+    def work(self) -> None:
+        """Work on what is ready, until nothing is."""
+
+        async def main() -> None:
+            await Lister(self.world, self.cache).list_all()
+            working = asyncio.create_task(self.reconciler.work())
+            # Nothing in memory makes a step wait: one turn is enough for all that is ready.
+            while self.queue.depth:
+                await asyncio.sleep(0)
+            self.queue.close()
+            await working
+
+        asyncio.run(main())
+
+    def counted(self, result: str) -> bool:
+        return f'vaportrail_reconcile_total{{result="{result}"}} 1.0'.encode() in self.metrics.text()
+
+
+@pytest.mark.parametrize(
+    ("error", "result", "delay"),
+    [
+        (Unavailable("no answer"), "unavailable", 1.0),
+        (Unavailable("later", retry_after=7.0), "unavailable", 7.0),
+        (Forbidden("exceeded quota"), "refused", 1.0),
+        (ZeroDivisionError("a bug"), "error", 1.0),
+    ],
+)
+def test_a_step_that_fails_comes_again_later(error: Exception, result: str, delay: float) -> None:
+    scene = Scene()
+    scene.world.put(RUNS, run_of())
+
+    def fail(call: str) -> None:
+        if call.startswith("status"):
+            raise error
+
+    scene.world.before = fail
+    scene.work()
+    assert scene.counted(result)
+    assert scene.queue.retries == 1
+    scene.time = delay - 0.1
+    assert scene.queue.depth == 0
+    scene.time = delay
+    assert scene.queue.depth == 1
+
+
+def test_a_run_is_looked_at_again_when_its_plan_says_so() -> None:
+    def plan(observed: Observed) -> Plan:
+        return Plan(observed.run.status, requeue_after=30.0)
+
+    scene = Scene(plan)
+    scene.world.put(RUNS, run_of())
+    scene.work()
+    scene.time = 30.0
+    assert scene.queue.depth == 1
+
+
+def test_a_plan_that_never_comes_to_rest_is_slowed_down(caplog: pytest.LogCaptureFixture) -> None:
+    def plan(observed: Observed) -> Plan:
+        return Plan(observed.run.status, (Sweep(),))
+
+    async def main() -> None:
+        scene = Scene(plan)
+        scene.world.put(RUNS, run_of())
+        await Lister(scene.world, scene.cache).list_all()
+        working = asyncio.create_task(replace(scene.reconciler, pause=60.0).work())
+        while "going on more slowly" not in caplog.text:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        assert b'vaportrail_reconcile_total{result="ok"} 49.0' in scene.metrics.text()
+        working.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_key_whose_run_is_gone_is_forgotten() -> None:
+    scene = Scene()
+    scene.queue.add(KEY)
+    scene.work()
+    assert scene.counted("ok")
+    assert scene.world.calls == []
+
+
+def test_a_run_that_cannot_be_read_ends_with_the_reason_and_without_its_objects() -> None:
+    scene = Scene()
+    raw = run_of(ray={"workers": "many"}) | {
+        "status": {"phase": "Running", "startTime": "2026-01-02T03:00:00Z"}
+    }
+    uid = scene.world.put(RUNS, raw)["metadata"]["uid"]
+    scene.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", "cluster", "mnist", uid))
+    scene.world.put(PODS, pod("runner", "mnist", uid, "runner"))
+    scene.work()
+    status = scene.world.status("mnist")
+    assert (status["phase"], status["reason"]) == ("Failed", "InvalidSpec")
+    assert "spec.ray.workers" in status["message"]
+    assert status["startTime"] == "2026-01-02T03:00:00Z"
+    assert {each["type"]: each["status"] for each in status["conditions"]} == {
+        "Succeeded": "False",
+        "Finished": "True",
+    }
+    assert scene.world.left() == []
+
+
+def test_a_run_that_ended_and_cannot_be_read_stays_as_it_is() -> None:
+    scene = Scene()
+    scene.world.put(RUNS, run_of(ray={"workers": "many"}) | {"status": {"phase": "Succeeded"}})
+    scene.work()
+    assert scene.world.status("mnist") == {"phase": "Succeeded"}
