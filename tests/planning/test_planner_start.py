@@ -34,7 +34,6 @@ from vaportrail.contract import Outcome
 from vaportrail.resources.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
-    Create,
     Sweep,
     Swept,
 )
@@ -55,15 +54,6 @@ def test_the_place_of_the_record_is_written_before_anything_is_made() -> None:
     assert made.status.record is not None
     assert made.status.record.uri == "s3://runs/ml/runs/mnist/20260102T030405Z-0123abcd"
     assert made.status.start_time == "2026-01-02T03:04:06Z"
-
-
-def test_what_is_expensive_is_made_only_after_a_live_look() -> None:
-    guarded = [
-        each.manifest["kind"]
-        for each in plan(observed()).actions
-        if isinstance(each, Create) and each.guarded
-    ]
-    assert guarded == ["Service", "RayCluster", "Pod"]
 
 
 def test_an_invalid_run_fails_with_all_its_problems_and_makes_nothing() -> None:

@@ -42,8 +42,6 @@ from vaportrail_operator.planning.types import (
 
 __all__ = ["Conflict", "Killed", "Script", "World"]
 
-_BEFORE_RUNNING = ("", Phase.PENDING, Phase.PROVISIONING)
-
 
 class Conflict(Exception):
     """The run is not in the version that was meant."""
@@ -82,7 +80,7 @@ class World:
         kill_after: whether that write still takes effect.
         writes: how many writes the operator has made.
         made: how often each object was created.
-        guards: whether guarded creates are.
+        guards: whether there is a live look before something is made.
     """
 
     script: Script = field(default_factory=Script)
@@ -136,7 +134,7 @@ class World:
             self._write(lambda: self._put_status(plan.status))
         try:
             for action in plan.actions:
-                self._act(action)
+                self._act(plan, seen, action)
         except _Stop:
             return True
         return self.writes > before
@@ -179,7 +177,9 @@ class World:
         metadata = self.run.metadata.model_copy(update={"resource_version": str(self._version)})
         return self.run.model_copy(update={"metadata": metadata, **update})
 
-    def _act(self, action: Action) -> None:
+    def _act(self, plan: Plan, seen: Observed, action: Action) -> None:
+        if isinstance(action, Create | CreateTokens) and self.guards and not self._wanted(plan, seen):
+            raise _Stop
         match action:
             case CreateTokens(manifest=manifest):
                 if manifest["metadata"]["name"] not in self.secrets:
@@ -210,8 +210,6 @@ class World:
         self.made[f"Secret/{name}"] += 1
 
     def _create(self, action: Create) -> None:
-        if action.guarded and self.guards and not self._wanted():
-            raise _Stop
         name = action.manifest["metadata"]["name"]
         there = {
             Kind.POD: set(self.pods),
@@ -221,11 +219,11 @@ class World:
         if name not in there[action.kind]:
             self._write(lambda: self._make(action))
 
-    def _wanted(self) -> bool:
+    def _wanted(self, plan: Plan, seen: Observed) -> bool:
         run = self.run
-        if run is None or run.metadata.deletion_timestamp or run.spec.cancel:
+        if run is None or run.metadata.deletion_timestamp:
             return False
-        return run.status.phase in _BEFORE_RUNNING
+        return run.spec.cancel == seen.run.spec.cancel and run.status == plan.status
 
     def _make(self, action: Create) -> None:
         metadata = action.manifest["metadata"]

@@ -96,10 +96,10 @@ def _made(observed: Observed) -> list[Action]:
     if not observed.services:
         actions.append(Create(Kind.SERVICE, _service(f"{first}-collector", name, uid)))
     if observed.ray_cluster is None:
-        actions.append(Create(Kind.RAY_CLUSTER, _ray_cluster(first, name, uid), guarded=True))
+        actions.append(Create(Kind.RAY_CLUSTER, _ray_cluster(first, name, uid)))
     if observed.pod(Component.RUNNER) is None:
         runner = pod(f"{first}-runner", name, uid, "runner")
-        actions.append(Create(Kind.POD, runner, guarded=True))
+        actions.append(Create(Kind.POD, runner))
     return actions
 
 

@@ -168,16 +168,16 @@ def test_a_sealer_that_nobody_owns_is_known_by_its_label(scene: Scene) -> None:
     ],
     ids=["cancelled", "deleted", "made again", "released"],
 )
-def test_nothing_expensive_is_made_for_a_run_that_no_longer_wants_it(scene: Scene, change: Any) -> None:
+def test_nothing_is_made_for_a_run_that_is_no_longer_as_it_was_planned_for(scene: Scene, change: Any) -> None:
     # The cache knows nothing of it yet.
     change(scene.world.of(RUNS)[0])
-    assert scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster(), guarded=True), Create(Kind.POD, scene.pod()))
+    assert scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster()), Create(Kind.POD, scene.pod()))
     assert scene.world.of(RAY_CLUSTERS) == []
     assert scene.world.of(PODS) == []
 
 
-def test_an_expensive_object_is_made_for_a_run_that_wants_it(scene: Scene) -> None:
-    scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster(), guarded=True))
+def test_an_object_is_made_for_a_run_that_is_as_it_was_planned_for(scene: Scene) -> None:
+    scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster()))
     assert len(scene.world.of(RAY_CLUSTERS)) == 1
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Protocol
 
 from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Phase
 from vaportrail_operator.acting.client import (
     AlreadyExists,
     Client,
@@ -43,7 +42,6 @@ from vaportrail_operator.planning.types import (
 __all__ = ["Applier", "Knowledge", "NameTaken"]
 
 _log = logging.getLogger(__name__)
-_BEFORE_RUNNING = ("", Phase.PENDING, Phase.PROVISIONING)
 _SECRET_TRIES = 3
 
 
@@ -129,7 +127,7 @@ class Applier:
             await post(self._client, run, note, instance=self._instance, now=self._now())
         try:
             for action in plan.actions:
-                changed |= await self._act(run, action)
+                changed |= await self._act(run, plan, action)
         except _Stop:
             return True
         except (Forbidden, Invalid, NameTaken) as error:
@@ -162,12 +160,12 @@ class Applier:
         )
         return True
 
-    async def _act(self, run: PipelineRun, action: Action) -> bool:
+    async def _act(self, run: PipelineRun, plan: Plan, action: Action) -> bool:
         match action:
             case CreateTokens():
-                return await self._create_tokens(run, action)
+                return await self._create_tokens(run, plan, action)
             case Create():
-                return await self._create(run, action)
+                return await self._create(run, plan, action)
             case Delete(kind=Kind.SECRET):
                 return await self._delete_secret(run, action)
             case Delete():
@@ -177,7 +175,8 @@ class Applier:
             case DeleteRun():
                 return await self._delete_run(run)
 
-    async def _create_tokens(self, run: PipelineRun, action: CreateTokens) -> bool:
+    async def _create_tokens(self, run: PipelineRun, plan: Plan, action: CreateTokens) -> bool:
+        await self._check_wanted(run, plan)
         manifest = {**action.manifest, "stringData": {key: self._token() for key in action.keys}}
         name = metadata_of(manifest)["name"]
         try:
@@ -190,9 +189,8 @@ class Applier:
         self._knowledge.set_secret(run.metadata.uid, SecretState.MADE)
         return True
 
-    async def _create(self, run: PipelineRun, action: Create) -> bool:
-        if action.guarded and not await self._still_wanted(run):
-            raise _Stop
+    async def _create(self, run: PipelineRun, plan: Plan, action: Create) -> bool:
+        await self._check_wanted(run, plan)
         namespace, name = run.metadata.namespace, metadata_of(action.manifest)["name"]
         resource, kind = RESOURCE_OF[action.kind], Watched(action.kind)
         try:
@@ -216,12 +214,18 @@ class Applier:
                 "delete it, or delete the run and make it again under another name"
             )
 
-    async def _still_wanted(self, run: PipelineRun) -> bool:
+    async def _check_wanted(self, run: PipelineRun, plan: Plan) -> None:
+        """Look live, before anything is made, whether the run is still what the plan was made for.
+
+        Raises:
+            _Stop: it is not; what it is now was taken in.
+        """
         live = await self._read_run(run)
-        if live is None or live.metadata.uid != run.metadata.uid:
-            return False
-        ending = live.metadata.deletion_timestamp is not None or live.spec.cancel
-        return not ending and live.status.phase in _BEFORE_RUNNING
+        same = live is not None and live.metadata.uid == run.metadata.uid
+        if live is None or not same or live.metadata.deletion_timestamp:
+            raise _Stop
+        if live.spec.cancel != run.spec.cancel or live.status != plan.status:
+            raise _Stop
 
     async def _read_run(self, run: PipelineRun) -> PipelineRun | None:
         try:

@@ -55,8 +55,7 @@ def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
     run = observed.run
     provisioning = status.phase is Phase.PROVISIONING
     if collector_name(run) not in {service.name for service in observed.services}:
-        # Guarded, and the first: a plan from an old view of the run is given up here.
-        yield Create(Kind.SERVICE, collector_service(run), guarded=provisioning)
+        yield Create(Kind.SERVICE, collector_service(run))
     secret_seen = was_seen(status.receipt, Kind.SECRET, tokens_name(run))
     if provisioning and observed.secret is not SecretState.MADE and not secret_seen:
         yield create_tokens(run)
@@ -66,7 +65,7 @@ def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
         return
     cluster_seen = was_seen(status.receipt, Kind.RAY_CLUSTER, base_name(run))
     if observed.kuberay and observed.ray_cluster is None and not cluster_seen:
-        yield Create(Kind.RAY_CLUSTER, ray_cluster_manifest(run), guarded=True)
+        yield Create(Kind.RAY_CLUSTER, ray_cluster_manifest(run))
     runner_seen = was_seen(status.receipt, Kind.POD, runner_name(run))
     if observed.pod(Component.RUNNER) is None and not runner_seen:
-        yield Create(Kind.POD, runner_pod(run), guarded=True)
+        yield Create(Kind.POD, runner_pod(run))

@@ -96,7 +96,8 @@ def _pod(pod: PodSeen, forced: bool = False) -> Iterator[Delete]:
     if forced:
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
     elif not pod.deleting:
-        yield Delete(Kind.POD, pod.name, pod.uid)
+        # Where nothing runs any more there is nothing to wait for.
+        yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0 if drained(pod) else None)
 
 
 def _services(observed: Observed) -> Iterator[Delete]:

@@ -14,7 +14,7 @@ from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import seal_answer
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH, compute, ended, ray_cluster
+from vaportrail_operator.planning.looks import MESSAGE_LENGTH, compute, ray_cluster
 from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry
@@ -139,9 +139,10 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | No
 
 def _removal(observed: Observed, status: PipelineRunStatus, sealer: PodSeen) -> tuple[Action, ...]:
     late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
-    if late or (not sealer.deleting and not ended(sealer)):
+    if late or not sealer.deleting:
+        # It has answered, and does nothing after that.
         return (Delete(Kind.POD, sealer.name, sealer.uid, grace_seconds=0),)
-    return () if sealer.deleting else (Delete(Kind.POD, sealer.name, sealer.uid),)
+    return ()
 
 
 def _proof(observed: Observed, status: PipelineRunStatus, looked: str) -> str:

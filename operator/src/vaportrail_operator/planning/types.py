@@ -205,14 +205,12 @@ class CreateTokens:
 class Create:
     """Create an object; one that exists and is this run's is kept.
 
-    Attributes:
-        guarded: only if a live read of the run shows the same uid and resourceVersion's status, no
-            deletion and no cancel: for what is expensive.
+    Only if a live read shows the run as it was planned for: the same uid, status and `cancel`, and no
+    deletion.
     """
 
     kind: Kind
     manifest: Manifest
-    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
