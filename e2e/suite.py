@@ -42,6 +42,8 @@ def _run(*, smoke: bool, comparison: bool) -> bool:
     try:
         # First, so that what the very first cluster leaves on a machine is seen.
         failed = False if smoke or comparison else _pytest(FOLDER / "lifecycle")
+        if not smoke and not comparison:
+            failed = _pytest(FOLDER.parent / "tests", "-m", "api_server") or failed
         chosen.up()
         if comparison:
             return _pytest(FOLDER / "comparison", "-s")

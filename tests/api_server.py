@@ -1,157 +1,193 @@
-"""A real API server for tests: etcd and kube-apiserver as processes on loopback, where they were built.
+"""A real API server and its etcd, on free ports of the loopback, in a folder of their own.
 
-`make e2e` builds them; without them its tests are skipped.
+Tests with it are marked `api_server` and run by `make e2e`, which builds the programs.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import signal
 import socket
-import ssl
 import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import pytest
+from e2e.cluster.parts import path_of
 
-from e2e.cluster.cache import cache_root
+__all__ = ["CRD", "ApiServer", "api_server"]
 
-__all__ = ["api_server", "kubectl"]
+REPOSITORY = Path(__file__).parents[1]
+CRD = REPOSITORY / "charts" / "vaportrail" / "files" / "pipelineruns.vaportrail.dev.yaml"
+_NAMES = ("kube-apiserver", "etcd", "kubectl")
 
-_PATIENCE = 60.0
+
+class ApiServer:
+    """The API server; it can be killed and started again with what it had stored.
+
+    Args:
+        folder: for its keys, its store and its log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._programs = {name: path_of(name) for name in _NAMES}
+        self._etcd, self._peer, self.port = _free_ports(3)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.audit = folder / "audit.log"
+        self.kubeconfig = folder / "kubeconfig"
+        self.operators_kubeconfig = folder / "operators-kubeconfig"
+        """Of the user `operator`, who has only the rights that are bound to it."""
+        self._write_keys()
+
+    def start(self) -> None:
+        """Start what does not run; returns once it is ready."""
+        if "etcd" not in self._processes:
+            self._spawn("etcd", self._etcd_arguments())
+        if "kube-apiserver" not in self._processes:
+            self._spawn("kube-apiserver", self._api_arguments())
+        deadline = time.monotonic() + 90
+        while not self._ready():
+            assert time.monotonic() < deadline, (self._folder / "kube-apiserver.log").read_text()[-4000:]
+            time.sleep(0.2)
+
+    def stop_api(self) -> None:
+        """Kill the API server; its store goes on."""
+        process = self._processes.pop("kube-apiserver")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """End both."""
+        for process in reversed(self._processes.values()):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        self._processes.clear()
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        """Run kubectl; returns what it printed."""
+        command = [str(self._programs["kubectl"]), f"--kubeconfig={self.kubeconfig}", *words]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=_plain())
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        """Run kubectl with `-o json`."""
+        return json.loads(self.kubectl(*words, "-o", "json"))
+
+    def apply(self, paths: Iterable[Path]) -> None:
+        """Create custom resources, and wait until they are served."""
+        for path in paths:
+            self.kubectl("apply", "--server-side", "-f", str(path))
+            # kubectl cannot wait for a condition of what has no conditions at all yet.
+            given = "--for=jsonpath={.status.conditions}"
+            self.kubectl("wait", given, "--timeout=60s", "-f", str(path))
+            self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(path))
+
+    def namespace(self, name: str) -> None:
+        """Make a namespace."""
+        self.kubectl("create", "namespace", name)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what was asked of it so far, as its audit log says."""
+        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+
+    def _spawn(self, name: str, arguments: list[str]) -> None:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [str(self._programs[name]), *arguments], stdout=log, stderr=log, env=_plain()
+            )
+
+    def _ready(self) -> bool:
+        command = [str(self._programs["kubectl"]), f"--kubeconfig={self.kubeconfig}", "get", "--raw=/readyz"]
+        assert self._processes["kube-apiserver"].poll() is None, "the API server ended"
+        return subprocess.run(command, capture_output=True, env=_plain()).returncode == 0
+
+    def _write_keys(self) -> None:
+        key, public = self._folder / "sa.key", self._folder / "sa.pub"
+        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", "rsa", "-in", str(key), "-pubout", "-out", str(public)],
+            check=True,
+            capture_output=True,
+        )
+        tokens = {user: secrets.token_hex(16) for user in ("admin", "operator")}
+        (self._folder / "tokens.csv").write_text(
+            f"{tokens['admin']},admin,admin,system:masters\n{tokens['operator']},operator,operator\n"
+        )
+        (self._folder / "audit.yaml").write_text(
+            "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n"
+            "rules: [{level: Metadata}]\n"
+        )
+        for path, user in ((self.kubeconfig, "admin"), (self.operators_kubeconfig, "operator")):
+            path.write_text(json.dumps(self._kubeconfig(tokens[user])))
+
+    def _kubeconfig(self, token: str) -> dict[str, Any]:
+        certificate = str(self._folder / "certificates" / "apiserver.crt")
+        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": certificate}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "it", "cluster": cluster}],
+            "users": [{"name": "it", "user": {"token": token}}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "current-context": "it",
+        }
+
+    def _etcd_arguments(self) -> list[str]:
+        client, peer = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peer}"
+        return [
+            f"--data-dir={self._folder / 'etcd'}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ]
+
+    def _api_arguments(self) -> list[str]:
+        folder = self._folder
+        return [
+            f"--etcd-servers=http://127.0.0.1:{self._etcd}",
+            f"--cert-dir={folder / 'certificates'}",
+            f"--secure-port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={folder / 'sa.pub'}",
+            f"--service-account-signing-key-file={folder / 'sa.key'}",
+            f"--token-auth-file={folder / 'tokens.csv'}",
+            "--authorization-mode=RBAC",
+            "--disable-admission-plugins=ServiceAccount",
+            f"--audit-policy-file={folder / 'audit.yaml'}",
+            f"--audit-log-path={self.audit}",
+        ]
 
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[Path]:
-    """Run an API server with nothing in it; yields the administrator's kubeconfig."""
-    etcd, server = _built("etcd", "etcd"), _built("kubernetes", "kube-apiserver")
-    ports = _free_ports(3)
-    client, peer = (f"http://127.0.0.1:{port}" for port in ports[:2])
-    keys = folder / "keys"
-    keys.mkdir()
-    key, public = keys / "accounts.key", keys / "accounts.pub"
-    _openssl("genrsa", "-out", str(key), "2048")
-    _openssl("rsa", "-in", str(key), "-pubout", "-out", str(public))
-    token = secrets.token_hex(16)
-    (keys / "tokens.csv").write_text(f"{token},administrator,administrator,system:masters\n")
-    with ExitStack() as stack:
-        stack.enter_context(
-            _running(
-                folder / "etcd.log",
-                etcd,
-                f"--data-dir={folder / 'etcd'}",
-                f"--listen-client-urls={client}",
-                f"--advertise-client-urls={client}",
-                f"--listen-peer-urls={peer}",
-                f"--initial-advertise-peer-urls={peer}",
-                f"--initial-cluster=default={peer}",
-                "--unsafe-no-fsync",
-                "--log-level=warn",
-            )
-        )
-        process = stack.enter_context(
-            _running(
-                folder / "api-server.log",
-                server,
-                f"--etcd-servers={client}",
-                f"--cert-dir={keys}",
-                f"--secure-port={ports[2]}",
-                "--bind-address=127.0.0.1",
-                "--service-cluster-ip-range=10.96.0.0/16",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                f"--service-account-key-file={public}",
-                f"--service-account-signing-key-file={key}",
-                f"--token-auth-file={keys / 'tokens.csv'}",
-                "--authorization-mode=RBAC",
-            )
-        )
-        address = f"https://127.0.0.1:{ports[2]}"
-        _wait_until_ready(address, token, process, folder / "api-server.log")
-        kubeconfig = folder / "kubeconfig"
-        kubeconfig.write_text(json.dumps(_kubeconfig(address, keys / "apiserver.crt", token)))
-        yield kubeconfig
-
-
-def kubectl(kubeconfig: Path, *words: str) -> str:
-    """Run kubectl and return what it printed."""
-    command = [str(_built("kubernetes", "kubectl")), "--kubeconfig", str(kubeconfig), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-def _built(part: str, program: str) -> Path:
-    found = sorted(
-        (cache_root() / "parts").glob(f"{part}-*/{program}"), key=lambda path: path.stat().st_mtime
-    )
-    if not found:
-        pytest.skip(f"there is no {program} here; make e2e builds one")
-    return found[-1]
-
-
-def _openssl(*words: str) -> None:
-    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60)
+def api_server(folder: Path) -> Iterator[ApiServer]:
+    """Run an API server with nothing in it."""
+    server = ApiServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
-@contextmanager
-def _running(log: Path, program: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as out:
-        process = subprocess.Popen([str(program), *arguments], stdout=out, stderr=out)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(address: str, token: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    trusting = ssl._create_unverified_context()
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
-    )
-    request = urllib.request.Request(f"{address}/readyz", headers={"Authorization": f"Bearer {token}"})
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            with opener.open(request, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the API server is not ready: {log.read_text()[-2000:]}") from None
-            time.sleep(0.1)  # it has no other way to say that it is ready
-
-
-def _kubeconfig(address: str, authority: Path, token: str) -> dict[str, object]:
-    cluster = {"server": address, "certificate-authority": str(authority)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": "administrator", "user": {"token": token}}],
-        "contexts": [
-            {"name": "test", "context": {"cluster": "test", "user": "administrator"}},
-            {
-                "name": "team",
-                "context": {"cluster": "test", "user": "administrator", "namespace": "team"},
-            },
-        ],
-        "current-context": "test",
-    }
+def _plain() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

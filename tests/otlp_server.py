@@ -18,13 +18,16 @@ class CollectorServer:
 
     Attributes:
         status: answered instead of storing; 200 to store.
-        posted: set by every request.
-        tokens: what the requests carried.
+        posted: set by every request that was answered.
+        asked: set by every request that has come.
+        opened: requests are answered only while this is set.
+        requests: of each its signal, the client's port and the token.
     """
 
     def __init__(self, store: Store, port: int = 0) -> None:
         self.status = 200
-        self.posted = threading.Event()
+        self.posted, self.asked, self.opened = threading.Event(), threading.Event(), threading.Event()
+        self.opened.set()
         self.requests: list[tuple[str, int, str]] = []
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -40,6 +43,8 @@ class CollectorServer:
                     client = self.client_address[1]
                     outer.requests.append((signal, client, self.headers["Authorization"]))
                     number = next(outer._numbers)
+                outer.asked.set()
+                outer.opened.wait()
                 if outer.status == 200:
                     store(f"{signal}_{number:08d}.json.gz", gzip.compress(body, 1))
                 self.send_response(outer.status)
@@ -59,6 +64,7 @@ class CollectorServer:
         self._thread.start()
 
     def close(self) -> None:
+        self.opened.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

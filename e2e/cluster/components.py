@@ -115,6 +115,10 @@ def _api_server(layout: Layout, path: Path) -> Component:
         f"--kubelet-client-key={keys / 'kubelet-client.key'}",
         "--kubelet-preferred-address-types=InternalIP",
         "--enable-admission-plugins=NodeRestriction",
+        f"--audit-policy-file={layout.audit_policy}",
+        f"--audit-log-path={layout.audit}",
+        "--audit-log-maxsize=32",
+        "--audit-log-maxbackup=1",
     )
     return Component("kube-apiserver", command, Probe(f"{layout.server}/readyz"), stage=0)
 

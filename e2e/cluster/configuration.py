@@ -1,4 +1,4 @@
-"""The configuration files of the node's components.
+"""The configuration files of the cluster's components.
 
 Pure: from a layout to their contents. JSON, which is YAML too, is what most of them are written in.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from e2e.cluster.layout import CLUSTER_DOMAIN, NODE, Layout
+from e2e.cluster.layout import CLUSTER_DOMAIN, NODE, OPERATORS_NAMESPACE, Layout
 
 __all__ = ["configuration_files"]
 
@@ -16,13 +16,26 @@ _CNI_PLUGINS = "/usr/lib/cni"
 
 def configuration_files(layout: Layout) -> dict[str, Any]:
     """Return the configuration files by name; what is no text is to be written as JSON."""
+    audit = {layout.audit_policy.name: _audit_policy()}
     if layout.control_plane:
-        return {}
+        return audit
     return {
+        **audit,
         "containerd.toml": _containerd_toml(layout),
         "cni/10-e2e.conflist": _network(layout),
         "kubelet.yaml": _kubelet_configuration(layout),
         "kube-proxy.yaml": _proxy_configuration(layout),
+    }
+
+
+def _audit_policy() -> dict[str, Any]:
+    # Who asked what, without what was sent and answered; of the operator only, so that it stays small.
+    operators = [f"system:serviceaccounts:{OPERATORS_NAMESPACE}"]
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "userGroups": operators}, {"level": "None"}],
     }
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from e2e.cluster.cache import cache_root
 
-__all__ = ["API_PORT", "CLUSTER_DOMAIN", "NODE", "Layout", "layout"]
+__all__ = ["API_PORT", "CLUSTER_DOMAIN", "NODE", "OPERATORS_NAMESPACE", "Layout", "layout"]
 
 NODE = "e2e-node"
 """The name of the only real node."""
+
+OPERATORS_NAMESPACE = "vaportrail-system"
+"""Where scenarios install the operator: what its ServiceAccount asks of the API server is written down."""
 
 API_PORT = 6443
 CLUSTER_DOMAIN = "cluster.local"
@@ -79,6 +82,16 @@ class Layout:
     def logs(self) -> Path:
         """One file a component; kept after the cluster is down, until the next one."""
         return self.state / "logs"
+
+    @property
+    def audit(self) -> Path:
+        """What the operator asked of the API server, a JSON document a line."""
+        return self.logs / "audit.log"
+
+    @property
+    def audit_policy(self) -> Path:
+        """What of that is written down."""
+        return self.configuration / "audit.yaml"
 
     @property
     def processes(self) -> Path:

@@ -37,6 +37,7 @@ def write(folder: Path, **spec: Any) -> Path:
             "entrypoint": "greeting_module:hello",
             "image": "nowhere",
             "record": {"uri": "s3://nowhere"},
+            "ray": {"workers": [{"name": "workers"}]},
             "parameters": {"name": "Ada", "count": 2},
             "tags": {"team": "vision", "kind": "test"},
             **spec,

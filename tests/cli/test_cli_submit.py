@@ -12,34 +12,34 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from api_server import api_server, kubectl
+from api_server import CRD, ApiServer, api_server
 from vaportrail.storage.store import open_store
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
 REPOSITORY = Path(__file__).parents[2]
-DEFINITION = REPOSITORY / "charts/vaportrail/files/pipelineruns.vaportrail.dev.yaml"
+pytestmark = pytest.mark.api_server
 RESOURCE = "pipelineruns.vaportrail.dev"
 Object = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A kubeconfig of an API server that knows PipelineRuns, and a namespace `team`."""
-    with api_server(tmp_path_factory.mktemp("api-server")) as path:
-        kubectl(path, "create", "namespace", "team")
-        kubectl(path, "apply", "--server-side", "--filename", str(DEFINITION))
-        kubectl(path, "wait", f"crd/{RESOURCE}", "--for=condition=Established")
-        yield path
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API server that knows PipelineRuns, and a namespace `team`."""
+    with api_server(tmp_path_factory.mktemp("api-server")) as server:
+        server.namespace("team")
+        server.kubectl("config", "set-context", "team", "--cluster=it", "--user=it", "--namespace=team")
+        server.apply([CRD])
+        yield server
 
 
 @pytest.fixture
-def cluster(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cluster(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> ApiServer:
     """The same, as the one that this process talks to."""
-    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return kubeconfig
+    return server
 
 
 def write(folder: Path, name: str = "mnist", metadata: Object | None = None, **spec: Any) -> Path:
@@ -53,6 +53,7 @@ def write(folder: Path, name: str = "mnist", metadata: Object | None = None, **s
             "entrypoint": "pipeline:mnist",
             "image": "mnist",
             "record": {"uri": "s3://records/mnist"},
+            "ray": {"workers": [{"name": "workers"}]},
             **spec,
         },
     }
@@ -61,18 +62,18 @@ def write(folder: Path, name: str = "mnist", metadata: Object | None = None, **s
     return path
 
 
-def found(kubeconfig: Path, name: str, namespace: str = "default") -> Object:
+def found(cluster: ApiServer, name: str, namespace: str = "default") -> Object:
     words = ("get", RESOURCE, name, "--namespace", namespace, "--output", "json")
-    seen: Object = json.loads(kubectl(kubeconfig, *words))
+    seen: Object = json.loads(cluster.kubectl(*words))
     return seen
 
 
-def runs(kubeconfig: Path) -> str:
-    return kubectl(kubeconfig, "get", RESOURCE, "--all-namespaces", "--output", "name")
+def runs(cluster: ApiServer) -> str:
+    return cluster.kubectl("get", RESOURCE, "--all-namespaces", "--output", "name")
 
 
 def test_a_file_becomes_a_run_and_says_where_its_record_will_lie(
-    command: Command, cluster: Path, tmp_path: Path
+    command: Command, cluster: ApiServer, tmp_path: Path
 ) -> None:
     said = command("submit", write(tmp_path, "first"))
 
@@ -92,7 +93,7 @@ def test_a_file_becomes_a_run_and_says_where_its_record_will_lie(
 
 
 def test_a_name_parameters_and_a_namespace_can_be_given(
-    command: Command, cluster: Path, tmp_path: Path
+    command: Command, cluster: ApiServer, tmp_path: Path
 ) -> None:
     file = write(tmp_path, "second", parameters={"sizes": [1], "rate": 0.5})
 
@@ -115,20 +116,20 @@ def test_a_name_parameters_and_a_namespace_can_be_given(
     assert json.loads(said.out).items() >= {"name": "other", "namespace": "team"}.items()
 
 
-def test_the_namespace_of_the_context_is_used(command: Command, cluster: Path, tmp_path: Path) -> None:
+def test_the_namespace_of_the_context_is_used(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
     command("submit", write(tmp_path, "third"), "--context", "team")
 
     assert found(cluster, "third", "team")["spec"]["pipeline"] == "mnist"
 
 
-def test_a_generated_name_is_told(command: Command, cluster: Path, tmp_path: Path) -> None:
+def test_a_generated_name_is_told(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
     said = command("submit", write(tmp_path, metadata={"generateName": "nightly-"}), "--json")
 
     assert json.loads(said.out)["name"].startswith("nightly-")
 
 
 def test_everything_wrong_is_told_before_anything_is_created(
-    command: Command, cluster: Path, tmp_path: Path
+    command: Command, cluster: ApiServer, tmp_path: Path
 ) -> None:
     before = runs(cluster)
     file = write(
@@ -145,7 +146,7 @@ def test_everything_wrong_is_told_before_anything_is_created(
     assert runs(cluster) == before
 
 
-def test_a_name_that_is_taken_is_refused(command: Command, cluster: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_refused(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
     file = write(tmp_path, "taken")
     command("submit", file)
 
@@ -155,7 +156,7 @@ def test_a_name_that_is_taken_is_refused(command: Command, cluster: Path, tmp_pa
     assert "there is a pipelineruns.vaportrail.dev 'taken' in namespace 'default' already" in said.err
 
 
-def test_a_namespace_that_is_not_there_is_named(command: Command, cluster: Path, tmp_path: Path) -> None:
+def test_a_namespace_that_is_not_there_is_named(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
     said = command("submit", write(tmp_path), "--namespace", "nowhere")
 
     assert said.code == 2
@@ -168,8 +169,8 @@ def test_a_cluster_without_the_operator_is_told_so(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with api_server(tmp_path_factory.mktemp("bare")) as path:
-        monkeypatch.setenv("KUBECONFIG", str(path))
+    with api_server(tmp_path_factory.mktemp("bare")) as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
         said = command("submit", write(tmp_path))
@@ -187,7 +188,7 @@ def test_a_cluster_without_the_operator_is_told_so(
     ],
 )
 def test_a_wrong_option_is_named(
-    command: Command, cluster: Path, tmp_path: Path, words: list[str], message: str
+    command: Command, cluster: ApiServer, tmp_path: Path, words: list[str], message: str
 ) -> None:
     said = command("submit", write(tmp_path), *words)
 
@@ -208,9 +209,9 @@ def test_without_a_cluster_it_is_said_what_is_missing(
 
 
 def test_a_cluster_that_does_not_answer_is_named(
-    command: Command, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = json.loads(kubeconfig.read_text())
+    config = yaml.safe_load(server.kubeconfig.read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     (tmp_path / "kubeconfig").write_text(json.dumps(config))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
@@ -223,7 +224,7 @@ def test_a_cluster_that_does_not_answer_is_named(
 
 
 def test_a_folder_is_packed_uploaded_once_and_submitted_by_its_hash(
-    command: Command, cluster: Path, tmp_path: Path, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    command: Command, cluster: ApiServer, tmp_path: Path, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in s3.items():
         monkeypatch.setenv(name, value)
@@ -257,7 +258,7 @@ def test_a_folder_is_packed_uploaded_once_and_submitted_by_its_hash(
     ],
 )
 def test_a_folder_that_cannot_be_submitted_is_refused(
-    command: Command, cluster: Path, tmp_path: Path, spec: Object, message: str
+    command: Command, cluster: ApiServer, tmp_path: Path, spec: Object, message: str
 ) -> None:
     said = command("submit", write(tmp_path, **spec), "--source", REPOSITORY / "examples" / "mnist")
 
@@ -265,7 +266,7 @@ def test_a_folder_that_cannot_be_submitted_is_refused(
     assert message in said.err
 
 
-def test_a_run_is_cancelled_by_its_name(command: Command, cluster: Path, tmp_path: Path) -> None:
+def test_a_run_is_cancelled_by_its_name(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
     command("submit", write(tmp_path, "to-cancel"))
 
     said = [command("cancel", "to-cancel").lines for _ in range(2)]
@@ -275,18 +276,18 @@ def test_a_run_is_cancelled_by_its_name(command: Command, cluster: Path, tmp_pat
 
 
 def test_cancelling_a_run_that_ended_says_how_it_ended(
-    command: Command, cluster: Path, tmp_path: Path
+    command: Command, cluster: ApiServer, tmp_path: Path
 ) -> None:
     command("submit", write(tmp_path, "ended"))
     words = ("--subresource=status", "--type=merge", '--patch={"status": {"phase": "Succeeded"}}')
-    kubectl(cluster, "patch", RESOURCE, "ended", *words)
+    cluster.kubectl("patch", RESOURCE, "ended", *words)
 
     said = command("cancel", "ended")
 
     assert said.lines == ["pipelinerun.vaportrail.dev/ended had ended before: Succeeded"]
 
 
-def test_a_run_that_is_not_there_cannot_be_cancelled(command: Command, cluster: Path) -> None:
+def test_a_run_that_is_not_there_cannot_be_cancelled(command: Command, cluster: ApiServer) -> None:
     said = command("cancel", "nobody")
 
     assert said.code == 2
@@ -304,9 +305,10 @@ def test_the_client_is_named_where_it_is_not_installed(
     assert "pip install 'vaportrail[submit]'" in said.err
 
 
-def test_the_kubeconfig_is_not_touched(command: Command, cluster: Path, tmp_path: Path) -> None:
-    before = (cluster.read_bytes(), os.stat(cluster).st_mtime_ns)
+def test_the_kubeconfig_is_not_touched(command: Command, cluster: ApiServer, tmp_path: Path) -> None:
+    config = cluster.kubeconfig
+    before = (config.read_bytes(), os.stat(config).st_mtime_ns)
 
     command("submit", write(tmp_path, "untouched"))
 
-    assert (cluster.read_bytes(), os.stat(cluster).st_mtime_ns) == before
+    assert (config.read_bytes(), os.stat(config).st_mtime_ns) == before

@@ -14,6 +14,7 @@ from e2e.cluster.components import Component, components
 from e2e.cluster.configuration import configuration_files
 from e2e.cluster.layout import Layout, layout
 from e2e.cluster.workload import MANIFESTS
+from e2e.scenarios.installation import NAMESPACE
 
 BOTH = pytest.mark.parametrize("control_plane", [False, True], ids=["cluster", "control plane"])
 
@@ -98,10 +99,23 @@ def test_every_fixed_service_address_is_one_of_the_cluster() -> None:
     assert all(IPv4Address(address) in layout().services for address in addresses)
 
 
+@BOTH
+def test_the_api_server_is_told_what_to_write_down_of_the_operator(control_plane: bool) -> None:
+    chosen = layout(control_plane=control_plane)
+    (command,) = (each.command for each in started(chosen) if each.name == "kube-apiserver")
+    policy = configuration_files(chosen)["audit.yaml"]
+
+    assert f"--audit-policy-file={chosen.configuration / 'audit.yaml'}" in command
+    assert chosen.audit.is_relative_to(chosen.state)
+    assert [rule["level"] for rule in policy["rules"]] == ["Metadata", "None"]
+    assert policy["rules"][0]["userGroups"] == [f"system:serviceaccounts:{NAMESPACE}"]
+
+
 def test_configuration_can_be_written() -> None:
     files = configuration_files(layout())
 
-    assert set(files) == {"containerd.toml", "cni/10-e2e.conflist", "kubelet.yaml", "kube-proxy.yaml"}
+    node = {"containerd.toml", "cni/10-e2e.conflist", "kubelet.yaml", "kube-proxy.yaml"}
+    assert set(files) == {"audit.yaml", *node}
     assert tomllib.loads(files.pop("containerd.toml"))["version"] == 2
     assert json.loads(json.dumps(files)) == files
 

@@ -135,7 +135,15 @@ class Runners:
     started: list[Runner] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
 
-    def __call__(self, cluster: Head, parameters: dict[str, Any] | None = None, /, **request: Any) -> Runner:
+    def __call__(
+        self,
+        cluster: Head,
+        parameters: dict[str, Any] | None = None,
+        /,
+        *,
+        environment: dict[str, str] | None = None,
+        **request: Any,
+    ) -> Runner:
         uid = request.get("identity", {}).get("uid") or str(uuid.uuid4())
         place = self.folder / str(len(self.started))
         place.mkdir(parents=True)
@@ -165,6 +173,7 @@ class Runners:
             "RAY_AUTH_TOKEN": cluster.token,
             "TMPDIR": self.folders[-1],
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
         process = subprocess.Popen(
             [str(CLI), "runner"],

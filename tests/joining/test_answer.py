@@ -24,6 +24,12 @@ def test_an_answer_is_whole_json_within_the_limit_and_begins_with_the_message(me
     assert message.startswith(read.message.removesuffix("…"))
 
 
+def test_an_answer_whose_message_is_not_unicode_says_it_in_escapes() -> None:
+    read = RunAnswer.model_validate_json(fitted(RunAnswer(outcome=Outcome.FAILED, message="no \udcff")))
+
+    assert (read.outcome, read.message) == (Outcome.FAILED, "no \\udcff")
+
+
 def test_a_short_answer_is_written_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAPORTRAIL_ANSWER", str(tmp_path / "answer"))
     answer = RunAnswer(outcome=Outcome.SUCCEEDED, message="3 of 3 tasks succeeded")

@@ -20,6 +20,7 @@ from vaportrail.record.read import Run
 if TYPE_CHECKING:
     from tests.joining.conftest import Head, Runner, Runners
 
+WRONG_REQUEST = '{"identity": {"parameters": {"password": "hunter2"}}}'
 NESTED = """
 from pathlib import Path
 from beside import VALUE
@@ -253,10 +254,12 @@ def test_a_request_that_is_none_is_answered_with_2(tmp_path: Path) -> None:
     answer = tmp_path / "answer"
     done = subprocess.run(
         [str(Path(sys.executable).with_name("vaportrail")), "runner"],
-        env={"VAPORTRAIL_RUN_REQUEST": "{}", "VAPORTRAIL_ANSWER": str(answer)},
+        env={"VAPORTRAIL_RUN_REQUEST": WRONG_REQUEST, "VAPORTRAIL_ANSWER": str(answer)},
         capture_output=True,
         text=True,
     )
 
     assert done.returncode == 2
-    assert "VAPORTRAIL_RUN_REQUEST" in json.loads(answer.read_text())["message"]
+    message = json.loads(answer.read_text())["message"]
+    assert message.startswith("VAPORTRAIL_RUN_REQUEST is not a request to run a pipeline: identity.uid: ")
+    assert "hunter2" not in message + done.stderr

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vaportrail.cluster import source_archive
+from vaportrail.cluster import source_limits
+from vaportrail.cluster.addresses import has_credentials, shown
 from vaportrail.cluster.source import fetch
 from vaportrail.errors import UsageError
 from vaportrail.handover import ArchiveSource, Source
@@ -68,15 +72,22 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         def log_message(self, *_args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server,
+        serving(server),
+    ):
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield folder, f"http://127.0.0.1:{server.server_port}"
+        yield
     finally:
         server.shutdown()
         thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar", "a.zip"])
@@ -151,7 +162,7 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path, kind: str, target: str
 def test_an_archive_that_grows_too_large_is_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_archive, "UNPACKED_LIMIT", 6)
+    monkeypatch.setattr(source_limits, "UNPACKED_LIMIT", 6)
     pack: Callable[..., Path] = packed_zip if kind.endswith(".zip") else tar
 
     with pytest.raises(UsageError, match="it holds more than 6 bytes"):
@@ -161,7 +172,7 @@ def test_an_archive_that_grows_too_large_is_refused(
 def test_an_archive_that_is_too_large_to_fetch_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_archive, "PACKED_LIMIT", 100)
+    monkeypatch.setattr(source_limits, "PACKED_LIMIT", 100)
 
     with pytest.raises(UsageError, match="has more than 100 bytes"):
         fetch(asked(tar(tmp_path / "a.tar")), tmp_path / "code")
@@ -188,6 +199,93 @@ def test_a_web_server_that_does_not_have_it_is_named(served: tuple[Path, str], t
 
     with pytest.raises(UsageError, match=r"none\.zip.* cannot be fetched: HTTP Error 404"):
         fetch(source, tmp_path / "code")
+
+
+SECRETS = ("hunter2", "signed-for-all")
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("https://me:hunter2@example.com/a.zip", "holds credentials"),
+        ("http://hunter2@example.com/a.zip", "holds credentials"),
+        ("http://127.0.0.1:9/a.zip?X-Amz-Signature=signed-for-all", "cannot be fetched"),
+        ("http://127.0.0.1:9/a.rar?X-Amz-Signature=signed-for-all", "its name must end in"),
+        ("http://127.0.0.1:port/a.zip?X-Amz-Signature=signed-for-all", "cannot be fetched"),
+    ],
+)
+def test_what_lets_somebody_in_is_never_told(tmp_path: Path, uri: str, words: str) -> None:
+    source = Source(archive=ArchiveSource(uri=uri, sha256="0" * 64))
+
+    with pytest.raises(UsageError, match=words) as refused:
+        fetch(source, tmp_path / "code")
+    assert not [secret for secret in SECRETS if secret in str(refused.value)]
+
+
+def test_a_signed_address_works_and_is_not_told_where_the_hash_is_another(
+    served: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, url = served
+    archive = tar(folder / "a.tar.gz")
+    uri = f"{url}/a.tar.gz?X-Amz-Signature=signed-for-all"
+
+    with pytest.raises(UsageError, match="is not the hash of") as refused:
+        fetch(Source(archive=ArchiveSource(uri=uri, sha256="0" * 64)), tmp_path / "other")
+    assert "signed-for-all" not in str(refused.value)
+    assert fetch(asked(archive, uri), tmp_path / "code").folder is not None
+
+
+@given(
+    st.sampled_from(["https", "s3", "az"]),
+    st.from_regex(r"[a-z]{4,8}:[A-Z]{8,12}", fullmatch=True),
+    st.from_regex(r"sig=[A-Z]{8,12}(&[a-z]+=[A-Z%/]{8})?", fullmatch=True),
+    st.sampled_from(["{}", "reading {!r} failed", "<{}>: refused", "a {} b"]),
+)
+def test_an_address_in_any_text_is_shown_without_its_secrets(
+    scheme: str, user: str, query: str, text: str
+) -> None:
+    told = shown(text.format(f"{scheme}://{user}@example.com/a.zip?{query}"))
+
+    assert f"{scheme}://example.com/a.zip" in told
+    assert not re.search("[A-Z]{8}", told)
+
+
+def test_the_container_of_an_azure_address_is_no_credential() -> None:
+    uri = "abfss://records@account.dfs.core.windows.net/a.zip"
+
+    assert (shown(uri), has_credentials(uri)) == (uri, False)
+
+
+@pytest.mark.parametrize("kind", ["a.tar.gz", "a.zip", "a.tar"])
+def test_a_damaged_archive_is_named(tmp_path: Path, kind: str) -> None:
+    pack: Callable[..., Path] = packed_zip if kind.endswith(".zip") else tar
+    archive = pack(tmp_path / kind, {"flow.py": "code" * 1000})
+    raw = bytearray(archive.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 20] = bytes(range(200, 220))
+    archive.write_bytes(raw[: len(raw) - 30] if kind != "a.tar" else raw[:700])
+
+    with pytest.raises(UsageError, match="cannot be unpacked"):
+        fetch(asked(archive), tmp_path / "code")
+
+
+def test_a_reply_that_breaks_off_is_named(tmp_path: Path) -> None:
+    class Short(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"no size\r\n")
+
+        def log_message(self, *_args: object) -> None:
+            return
+
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Short) as server,
+        serving(server),
+    ):
+        archive = ArchiveSource(uri=f"http://127.0.0.1:{server.server_port}/a.zip", sha256="0" * 64)
+        with pytest.raises(UsageError, match="cannot be fetched"):
+            fetch(Source(archive=archive), tmp_path / "code")
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from dulwich.repo import Repo
 from dulwich.server import DictBackend
 from dulwich.web import make_wsgi_chain
 
+from silent_server import silent_server
+from vaportrail.cluster import source_git, source_limits
 from vaportrail.cluster.source import fetch
 from vaportrail.errors import UsageError
 from vaportrail.handover import GitSource, Source
@@ -199,6 +201,61 @@ def test_only_the_folder_that_is_wanted_comes_and_nothing_of_git(
 
 
 @pytest.mark.parametrize(
+    ("revision", "branch"),
+    [
+        ("HEAD", "main"),
+        ("main", "main"),
+        ("work/new", "work/new"),
+        ("refs/heads/main", "main"),
+        ("v1.0", ""),
+    ],
+)
+def test_the_record_names_the_branch_where_the_revision_is_one(
+    repository: Repository, tmp_path: Path, revision: str, branch: str
+) -> None:
+    assert fetch(source(repository, revision), tmp_path / "code").git["branch"] == branch
+
+
+def test_a_commit_is_no_branch(repository: Repository, tmp_path: Path) -> None:
+    fetched = fetch(source(repository, repository.first), tmp_path / "code")
+
+    assert (fetched.git["revision"], fetched.git["branch"]) == (repository.first, "")
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_git, "_REPLY_SECONDS", 0.1)
+
+    with silent_server() as (url, _), pytest.raises(UsageError, match=r"cannot be fetched: .*timed out"):
+        fetch(Source(git=GitSource(url=f"{url}/pipelines.git")), tmp_path / "code")
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [("PACKED_LIMIT", "has more than 6 bytes at 'main'"), ("UNPACKED_LIMIT", "it holds more than 6 bytes")],
+)
+def test_a_repository_that_is_too_large_is_refused(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
+) -> None:
+    monkeypatch.setattr(source_limits, limit, 6)
+
+    with pytest.raises(UsageError, match=words):
+        fetch(source(repository, "main"), tmp_path / "code")
+
+
+def test_a_repository_of_another_kind_of_hash_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "new.git"
+    folder.mkdir()
+    git(folder, "init", "--object-format=sha256", "--initial-branch=main")
+    commit(folder, "flow.py", "code")
+    handler = type("Handler", (Backend,), {"folder": tmp_path})
+    with (
+        serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as port,
+        pytest.raises(UsageError, match="is a repository of sha256 objects"),
+    ):
+        fetch(Source(git=GitSource(url=f"http://127.0.0.1:{port}/new.git")), tmp_path / "code")
+
+
+@pytest.mark.parametrize(
     ("revision", "path", "words"),
     [
         ("no-such", "", "source.git.revision 'no-such' is no branch, tag or whole commit"),
@@ -228,6 +285,9 @@ def test_a_revision_that_is_none_is_told_with_those_there_are(repository: Reposi
         ("ssh://git@example.com/x.git", "is not the URL of a public repository"),
         ("/etc", "is not the URL of a public repository"),
         ("https://me:hunter2@example.com/x.git", "holds credentials"),
+        ("https://hunter2@example.com/x.git", "holds credentials"),
+        ("https://example.com/x.git?private_token=hunter2", "holds credentials or a query"),
+        ("git://example.com/x.git", "is not the URL of a public repository"),
         ("http://127.0.0.1:9/x.git", "cannot be fetched"),
     ],
 )

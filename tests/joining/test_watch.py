@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import CLI
+from silent_server import silent_server
+from vaportrail.cli import watch_command
 from vaportrail.cli.main import main
 from vaportrail.contract import RunSettings
 from vaportrail.record.otlp import Record, write_lines
@@ -63,11 +65,17 @@ class Stored:
     def put(self, part: tuple[str, bytes]) -> None:
         self.store.create(f"{self.prefix}/{part[0]}", part[1])
 
-    def seal(self) -> None:
-        """Put the record, its manifest last, and take the parts away."""
+    def stand(self) -> None:
+        """Put the record, its manifest last."""
         files = [path for path in self.sealed.folder.rglob("*") if path.is_file()]
         for path in sorted(files, key=lambda path: path.name == "manifest.json"):
             self.store.create(f"{self.settings.path}/{path.relative_to(self.sealed.folder).as_posix()}", path)
+
+    def seal(self) -> None:
+        """Put the record, and take the parts away, as the sealer does."""
+        self.stand()
+        for path, _ in self.store.entries(f"{self.prefix}/"):
+            self.store.delete(path)
 
 
 def stored(root: str, sealed: Sealed) -> Stored:
@@ -87,7 +95,7 @@ def watched(run: Stored) -> Stored:
     run.begin()
     for part in run.parts():
         run.put(part)
-    run.seal()
+    run.stand()
     return run
 
 
@@ -180,6 +188,20 @@ def test_each_event_is_told_once_and_the_end_like_run_does(
     assert said.out[-1] == f"sha256      {small.sha256}"
 
 
+def test_what_was_stored_and_cleared_away_between_two_looks_is_told_from_the_record(run: Stored) -> None:
+    run.begin()
+    with watching(run.settings.identity.uid, "--record", run.root, "--logs") as process:
+        first, *_ = run.parts()
+        run.put(first)
+        until(process, "started")
+        run.seal()
+        _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert len([line for line in err.splitlines() if "SUCCEEDED: 3 of 3 tasks succeeded" in line]) == 1
+    assert len([line for line in err.splitlines() if "report-1 SUCCEEDED" in line]) == 1
+
+
 def test_output_is_told_only_where_it_is_asked_for(
     watched: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,7 +228,7 @@ def test_failures_are_told_with_their_reasons_and_end_it_with_1(
     run.begin()
     for part in run.parts():
         run.put(part)
-    run.seal()
+    run.stand()
 
     said = watch(capsys, run.settings.identity.uid, "--record", run.root)
 
@@ -225,6 +247,58 @@ def test_a_run_that_is_sealed_already_is_told_at_once(
 
     assert (said.code, said.err) == (0, [])
     assert said.out[0].startswith("SUCCEEDED  small/")
+
+
+@dataclass
+class Clock:
+    """Stands for `time`; whoever sleeps lets it go on, and things happen at their moments."""
+
+    at: dict[int, Callable[[], None]]
+    seconds: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        if (happens := self.at.pop(int(self.seconds), None)) is not None:
+            happens()
+        assert self.seconds < 1000, "nobody waits any more"
+
+
+@pytest.mark.parametrize("how", ["name", "URI"])
+def test_a_run_that_is_sealed_without_ever_having_begun_ends_the_waiting(
+    run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    clock = Clock({3: run.stand})
+    monkeypatch.setattr(watch_command, "time", clock)
+    run.store.create("spool/.keep", b"")
+    words = [run.settings.identity.name, "--record", run.root]
+    if how == "URI":
+        words = [f"{run.root}/{run.settings.path}"]
+
+    said = watch(capsys, *words)
+
+    assert (said.code, len(said.lines("to begin below"))) == (0, 1)
+    assert said.out[0].startswith("SUCCEEDED  small/")
+    assert clock.seconds == {"name": 10, "URI": 3}[how]
+
+
+def test_a_seal_that_is_late_is_told_once_with_how_to_see_why(
+    run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_command, "time", Clock({200: run.seal}))
+    identity = run.settings.identity
+    run.begin()
+    for part in run.parts():
+        run.put(part)
+
+    said = watch(capsys, identity.uid, "--record", run.root)
+
+    (late,) = said.lines("is not sealed yet")
+    assert f"kubectl describe pipelineruns.vaportrail.dev {identity.name}" in late
+    assert f"vaportrail seal {identity.uid[:8]} --record {run.root}" in late
+    assert said.code == 0
 
 
 def test_a_run_that_does_not_begin_in_time_is_an_error(
@@ -246,6 +320,18 @@ def test_a_name_that_means_two_live_runs_is_refused(run: Stored, capsys: pytest.
 
     assert said.code == 1
     assert f"{run.settings.identity.name!r} means 2 runs that are not sealed" in said.err[-1]
+
+
+def test_ctrl_c_is_heard_while_the_record_root_does_not_answer() -> None:
+    with silent_server() as (url, asked):
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        env = {**keys, "AWS_ENDPOINT_URL": url}
+        with watching("mine", "--record", "s3://records/ml", env=env) as process:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=10)
+
+    assert process.returncode == 130
 
 
 def test_ctrl_c_leaves_the_run_alone_and_says_so(run: Stored) -> None:

@@ -107,12 +107,12 @@ def test_a_running_pod_says_when_it_was_scheduled_started_and_ready() -> None:
             initContainerStatuses=[container("shipper", running(2))],
             containerStatuses=[
                 container("another", running(9), imageID="other"),
-                container("runner", running(3), restartCount=2),
+                container("runner", running(3)),
             ],
         )
     )
     assert (pod.scheduled_at, pod.started_at, pod.ready_at, pod.ready) == (at(1), at(3), at(4), True)
-    assert (pod.image_id, pod.restarts) == ("example.invalid/mnist@sha256:abc", 2)
+    assert pod.image_id == "example.invalid/mnist@sha256:abc"
     assert pod.terminated is None
     assert pod.drained_at is None
     assert pod.waiting is None
@@ -203,10 +203,32 @@ def test_a_pod_that_fits_no_node_is_unschedulable() -> None:
     assert seen(runner(phase="Pending", conditions=[unschedulable])).waiting == ("Unschedulable", "0/3 nodes")
 
 
-def test_a_pod_that_is_being_deleted_says_so() -> None:
+def test_a_pod_that_is_being_deleted_says_so_and_when_it_must_have_ended() -> None:
     raw = runner(phase="Running")
-    raw["metadata"]["deletionTimestamp"] = text(9)
-    assert seen(raw).deleting
+    raw["metadata"].update(deletionTimestamp=text(9), deletionGracePeriodSeconds=60)
+    assert (seen(raw).deleting, seen(raw).due) == (True, at(9))
+
+
+def test_the_last_words_of_a_container_that_ended_are_told() -> None:
+    pod = seen(runner(phase="Failed", containerStatuses=[container("runner", ended(6, message="no space"))]))
+    assert pod.last_words == "no space"
+
+
+def test_the_last_words_of_a_container_that_was_begun_again_are_those_of_its_last_end() -> None:
+    again = container("runner", waiting("CrashLoopBackOff"), lastState=ended(6, code=1, message="no space"))
+    pod = seen(runner(phase="Running", containerStatuses=[container("another", running(2)), again]))
+    assert (pod.last_words, pod.terminated) == ("no space", None)
+
+
+def test_the_last_words_are_those_of_the_main_container_and_of_the_later_end() -> None:
+    main = container("runner", ended(8, message="later"), lastState=ended(6, message="earlier"))
+    pod = seen(runner(containerStatuses=[container("another", ended(9, message="of another")), main]))
+    assert pod.last_words == "later"
+
+
+def test_a_later_end_without_a_word_does_not_repeat_the_words_of_an_earlier_one() -> None:
+    main = container("runner", ended(8), lastState=ended(6, message="earlier"))
+    assert seen(runner(containerStatuses=[main])).last_words == ""
 
 
 @pytest.mark.parametrize(

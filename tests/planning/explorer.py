@@ -30,6 +30,7 @@ class End:
     left: tuple[str, ...]
     clusters: int
     runners: int
+    unshipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def end_of(world: World) -> End:
         left,
         made["RayCluster/"],
         made["-runner"],
+        len(world.unshipped),
     )
 
 

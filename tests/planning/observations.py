@@ -32,7 +32,17 @@ _START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _LONGEST = 2**31 - 1
 _TEXTS = ("", "said", "ä\n", "x" * 5000)
 _UIDS = ("", "u1", "u2")
-_STRETCHES = ("Drain", "Seal", "UserCode", "HeadReady", "ReleaseRunner", "Other")
+_STRETCHES = (
+    "Drain",
+    "Seal",
+    "UserCode",
+    "HeadReady",
+    "ReleaseRunner",
+    "ReleaseForced",
+    "CleanupForced",
+    "Other",
+)
+_SERVICES = (f"{BASE}-collector", f"{BASE}-head-svc", "other")
 _OBJECTS = (
     f"RayCluster/{BASE}",
     f"Pod/{BASE}-runner",
@@ -59,7 +69,7 @@ class _Draw:
         return self._random.random() < 0.5
 
     def time(self) -> datetime:
-        return _START + timedelta(seconds=self._random.randint(-10, 5000))
+        return _START + timedelta(seconds=10 * self._random.randint(-1, 500))
 
     def maybe(self) -> datetime | None:
         return self.time() if self.yes() else None
@@ -90,12 +100,14 @@ class _Draw:
         return Terminated(self.one_of(0, 0, 1, 137), reason, message, self.maybe(), self.maybe())
 
     def pod(self, component: Component, name: str) -> PodSeen:
+        deleting = self.yes()
         return PodSeen(
             name=name,
             uid=self.one_of("u1", "u2"),
             component=component,
             created_at=self.time(),
-            deleting=self.yes(),
+            deleting=deleting,
+            due=self.time() if deleting else None,
             phase=self.one_of("Pending", "Running", "Running", "Succeeded", "Failed", "Unknown"),
             reason=self.one_of("", "Evicted", "DeadlineExceeded"),
             message=self.one_of(*_TEXTS),
@@ -105,10 +117,8 @@ class _Draw:
             ready=self.yes(),
             terminated=self.terminated(),
             drained_at=self.maybe(),
-            waiting=self.one_of(
-                None, (self.one_of("", "Unschedulable", "ErrImagePull"), self.one_of(*_TEXTS))
-            ),
-            restarts=self.one_of(0, 1),
+            waiting=self.one_of(None, (self.one_of("Unschedulable", "ErrImagePull"), self.one_of(*_TEXTS))),
+            last_words=self.one_of("", *_TEXTS),
             image_id=self.one_of("", "x@sha256:1", "sha256:2", "x" * 5000),
         )
 
@@ -123,7 +133,8 @@ class _Draw:
 
     def object(self, name: str) -> ObjectSeen:
         uid = self.one_of("u1", "u2")
-        return ObjectSeen(name, uid, self.time(), self.yes(), self.yes(), self.one_of(*_TEXTS))
+        problem = self.one_of("", *_TEXTS)
+        return ObjectSeen(name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem)
 
     def receipt(self) -> list[dict[str, Any]]:
         return [
@@ -152,17 +163,19 @@ class _Draw:
             "record": self.one_of(None, record, record),
             "timeline": {name: self.interval() for name in _STRETCHES if self.yes()},
             "receipt": self.receipt(),
+            "leftovers": self.one_of([], [], ["Pod/late"]),
         }
 
     def spec(self, deadlines: bool) -> dict[str, Any]:
         names = ("provisioningSeconds", "runSeconds", "drainSeconds", "releaseSeconds", "sealSeconds")
         few = (1, 60, _LONGEST) if deadlines else (_LONGEST,)
+        endless = {name: self.one_of(0, *few) for name in names[:2]} if deadlines else {}
         return {
             "cancel": self.yes(),
             "suspend": self.yes(),
-            "ray": {"workers": [{"name": "cpu", "replicas": self.one_of(0, 1, 2)}]},
+            "ray": {"workers": [{"name": "cpu", "replicas": self.one_of(0, 1, 1, 2)}]},
             "parameters": {self.one_of("a", "a", "not a name"): 1},
-            "deadlines": {name: self.one_of(*few) for name in names},
+            "deadlines": {**{name: self.one_of(*few) for name in names}, **endless},
             "ttlSecondsAfterFinished": self.one_of(0, 60) if deadlines else _LONGEST,
         }
 
@@ -171,15 +184,24 @@ class _Draw:
         created = self.one_of(None, self.time().isoformat())
         generation = self._random.randint(0, 3)
         metadata = {"deletionTimestamp": deleted, "creationTimestamp": created, "generation": generation}
-        left = self.one_of((), (), (f"Pod/{BASE}-runner",), (f"RayCluster/{BASE}",))
+        left = self.one_of(
+            (),
+            (),
+            (f"Pod/{BASE}-runner",),
+            (f"RayCluster/{BASE}",),
+            (f"Pod/{BASE}-head-x1x2x",),
+            ("Service/x",),
+        )
         return Observed(
             run=a_run(self.spec(deadlines), self.status(), **metadata),
-            now=self.time(),
+            # Whatever counts from some time in tens of seconds is not over within the next five.
+            now=self.time() + timedelta(seconds=4),
             settings=SETTINGS,
             kuberay=self.one_of(True, True, False),
             ray_cluster=self.one_of(None, self.object(BASE)),
-            services=tuple(self.object(name) for name in (f"{BASE}-collector", "other") if self.yes()),
+            services=tuple(self.object(name) for name in _SERVICES if self.yes()),
             pods=() if self.one_of(True, False, False) else self.pods(),
             secret=self.one_of(*SecretState),
+            refused=self.one_of("", *_TEXTS),
             swept=self.one_of(None, Swept(self.time(), left), Swept(_START + timedelta(days=1), left)),
         )

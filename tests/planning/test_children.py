@@ -12,7 +12,8 @@ from tests.planning.runs import SETTINGS, UID, a_run
 
 from pod_security import violations
 from vaportrail.contract import Outcome
-from vaportrail.handover import RunRequest, SealRequest
+from vaportrail.handover import DRAIN_VARIABLE, RunRequest, SealRequest
+from vaportrail.telemetry import shipper
 from vaportrail_operator.planning.children.collector import collector_pod, collector_service
 from vaportrail_operator.planning.children.raycluster import ray_cluster
 from vaportrail_operator.planning.children.runner import runner_pod
@@ -158,8 +159,25 @@ def test_a_shipper_outlives_the_main_container_and_knows_nothing_of_the_store(co
             "secretKeyRef": {"name": "mnist-0123abcd-tokens", "key": "otlp_token"}
         },
         "VAPORTRAIL_SPOOL": "/vaportrail/spool",
+        "VAPORTRAIL_DRAIN_SECONDS": "60",
     }
-    assert pod["terminationGracePeriodSeconds"] > 60
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker"])
+@pytest.mark.parametrize("seconds", [1, 10, 600])
+def test_a_shipper_may_drain_as_long_as_is_said_and_ends_before_the_kubelet_ends_it(
+    component: str, seconds: int
+) -> None:
+    pod = pods({"deadlines": {"drainSeconds": seconds}})[component]
+    told = float(env(pod["initContainers"][0])[DRAIN_VARIABLE])
+    assert told == seconds
+    assert told < pod["terminationGracePeriodSeconds"]
+
+
+def test_the_shipper_reads_the_variables_that_are_handed_over() -> None:
+    read = {value for value in vars(shipper).values() if str(value).startswith("VAPORTRAIL_")}
+    (sidecar,) = pods()["runner"]["initContainers"]
+    assert read == env(sidecar).keys()
 
 
 @pytest.mark.parametrize("component", ["runner", "head", "worker", "collector", "sealer"])
@@ -193,17 +211,32 @@ def test_the_runner_is_told_its_run() -> None:
 
 def test_a_configmap_is_mounted_as_source() -> None:
     pod = runner_pod(a_run({"source": {"configMap": {"name": "code"}}}))["spec"]
-    (mount,) = [each for each in main(pod)["volumeMounts"] if each["name"] == "source"]
-    assert mount == {"name": "source", "mountPath": "/vaportrail/source", "readOnly": True}
+    (mount,) = [each for each in main(pod)["volumeMounts"] if each["name"] == "vaportrail-source"]
+    assert mount == {"name": "vaportrail-source", "mountPath": "/vaportrail/source", "readOnly": True}
     told = env(main(pod))["VAPORTRAIL_RUN_REQUEST"]
     assert RunRequest.model_validate_json(told).source.folder == "/vaportrail/source"
 
 
 def test_the_runner_is_none_of_kuberays_pods() -> None:
-    labels = {"ray.io/cluster": "x", "team": "a"}
-    made = runner_pod(a_run({"podDefaults": {"labels": labels}}))["metadata"]["labels"]
+    made = runner_pod(a_run({"podDefaults": {"labels": {"team": "a"}}}))["metadata"]["labels"]
     assert not [name for name in made if name.startswith("ray.io/")]
     assert made["team"] == "a"
+
+
+@pytest.mark.parametrize("component", ["runner", "head", "worker", "sealer"])
+def test_a_users_volumes_and_ours_stand_side_by_side(component: str) -> None:
+    names = ["tmp", "shm", "spool", "records", "source"]
+    mine = {
+        "volumes": [{"name": name, "emptyDir": {"sizeLimit": "1Mi"}} for name in names],
+        "volumeMounts": [{"name": name, "mountPath": f"/mine/{name}"} for name in names],
+    }
+    sources = {"record": CLAIM, "source": {"configMap": {"name": "code"}}}
+    pod = pods({**sources, "podDefaults": mine, "sealer": {"pod": mine}})[component]
+    kept = [each for each in pod["volumes"] if each.get("emptyDir") == {"sizeLimit": "1Mi"}]
+    assert [each["name"] for each in kept] == names
+    ours = {each["name"] for each in pod["volumes"]} - set(names)
+    assert all(name.startswith("vaportrail-") for name in ours)
+    assert {each["name"] for each in main(pod)["volumeMounts"]} == ours | set(names)
 
 
 def test_pod_defaults_and_a_components_own_settings_come_together() -> None:

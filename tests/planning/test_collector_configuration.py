@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.planning.runs import UID, a_run
 
+from vaportrail.handover import REPLY_SECONDS
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
 
 
@@ -18,10 +19,21 @@ def exporter(name: str, **record: Any) -> dict[str, Any]:
     return made
 
 
+def seconds(duration: str) -> int:
+    return int(duration.removesuffix("s"))
+
+
 def test_a_post_is_answered_when_its_part_is_stored() -> None:
     queue = exporter("awss3")["sending_queue"]
     assert queue["wait_for_result"] is True
     assert queue["block_on_overflow"] is True
+
+
+def test_the_collector_gives_up_while_a_shipper_still_waits_for_its_reply() -> None:
+    made = exporter("awss3")
+    # The last attempt may begin when all the time for attempts is nearly over.
+    longest = seconds(made["retry_on_failure"]["max_elapsed_time"]) + seconds(made["timeout"])
+    assert longest <= REPLY_SECONDS - 10
 
 
 def test_parts_go_below_the_runs_own_spool() -> None:

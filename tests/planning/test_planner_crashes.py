@@ -13,6 +13,7 @@ from vaportrail.resources.status import Phase
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import Observed, Plan
 
+BASE = "mnist-0123abcd"
 SCRIPTS = {
     "the main path": Script(),
     "a failing pipeline": Script(Outcome.FAILED),
@@ -25,6 +26,17 @@ SCRIPTS = {
     "a lost RayCluster": Script(None, deeds=((Phase.RUNNING, "lose_cluster"),)),
     "a lost collector": Script(deeds=((Phase.RUNNING, "lose_collector"),)),
     "a lost sealer": Script(sealers_lost=1),
+    "an evicted collector": Script(deeds=((Phase.RUNNING, "evict_collector"),)),
+    "a collector evicted while others ship": Script(deeds=((Phase.RELEASING, "evict_collector"),)),
+    "a lost head": Script(None, deeds=((Phase.RUNNING, "lose_head"),)),
+    "a runner on a dead node": Script(None, deeds=((Phase.RUNNING, "lose_runners_node"),)),
+    "a head on a dead node": Script(None, deeds=((Phase.RUNNING, "lose_heads_node"),)),
+    "a refused runner": Script(None, refused=("-runner",)),
+    "a refused RayCluster": Script(None, refused=(BASE,)),
+    "a refused sealer": Script(refused=("-sealer",)),
+    "a worker with a finalizer": Script(deeds=((Phase.RUNNING, "hold_worker"),)),
+    "a sealer with a finalizer": Script(deeds=((Phase.RUNNING, "hold_sealer"),)),
+    "a stranger's Service": Script(deeds=((Phase.RUNNING, "use_label"),)),
 }
 EXPECTED = {
     "the main path": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
@@ -38,6 +50,21 @@ EXPECTED = {
     "a lost RayCluster": End("Failed", "RayClusterLost", "CANCELLED", "Sealed", (), 1, 1),
     "a lost collector": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
     "a lost sealer": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
+    "an evicted collector": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
+    "a collector evicted while others ship": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
+    "a lost head": End("Failed", "RayClusterLost", "CANCELLED", "Sealed", (), 1, 1),
+    "a runner on a dead node": End("Failed", "RunnerLost", "RUNNER_LOST", "Sealed", (), 1, 1, unshipped=1),
+    "a head on a dead node": End("Failed", "RayClusterLost", "CANCELLED", "Sealed", (), 1, 1, unshipped=1),
+    "a refused runner": End("Failed", "ProvisioningFailed", "RUNNER_LOST", "Sealed", (), 0, 0),
+    "a refused RayCluster": End("Failed", "ProvisioningFailed", "CANCELLED", "Sealed", (), 0, 1),
+    "a refused sealer": End("Failed", "SealFailed", "SUCCEEDED", "Unsealed", (), 1, 1),
+    "a worker with a finalizer": End(
+        "Succeeded", "Completed", "SUCCEEDED", "Sealed", (f"{BASE}-worker",), 1, 1
+    ),
+    "a sealer with a finalizer": End(
+        "Succeeded", "Completed", "SUCCEEDED", "Sealed", (f"{BASE}-sealer",), 1, 1
+    ),
+    "a stranger's Service": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", ("somebodys",), 1, 1),
 }
 
 

@@ -1,8 +1,9 @@
-"""What a run does once its pipeline has ended."""
+"""What a run does once its pipeline has ended, until its compute is gone."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.planning.lives import (
@@ -12,20 +13,16 @@ from tests.planning.lives import (
     WORKER,
     at,
     creations,
-    deleted,
     deletions,
-    over,
     released,
     running,
-    sealed,
-    sealing,
     up,
     with_spec,
     without,
 )
 from tests.planning.runs import (
-    a_cluster,
     a_pod,
+    a_service,
     condition,
     ended,
     planned,
@@ -38,8 +35,9 @@ from vaportrail.resources.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Delete,
-    DeleteRun,
     Kind,
+    Observed,
+    PodSeen,
     SecretState,
     Sweep,
     Swept,
@@ -91,6 +89,115 @@ def test_a_release_that_takes_too_long_is_forced() -> None:
     ]
 
 
+def test_a_runner_whose_node_does_not_answer_keeps_no_cluster() -> None:
+    seen = with_spec(running(20), cancel=True)
+    runner = up(RUNNER, deleting=True, due=at(90))
+    waits = planned(seen, plan(seen), now=at(119), pods=(*without(RUNNER), runner))
+    assert (deletions(plan(waits)), plan(waits).requeue_after) == ([], pytest.approx(1))
+    assert deletions(plan(replace(waits, now=at(121)))) == [
+        "Pod/mnist-0123abcd-runner",
+        "RayCluster/mnist-0123abcd",
+    ]
+
+
+def draining(**seen: Any) -> Observed:
+    """Return a run in `Releasing` of which a worker has yet to ship."""
+    over = running(20, pods=(*without(RUNNER), ended(up(RUNNER), run_answer())))
+    known = {"pods": (up(WORKER, deleting=True, due=at(90)), up(COLLECTOR)), "ray_cluster": None}
+    return planned(over, plan(over), now=at(21), **{**known, **seen})
+
+
+def test_a_collector_that_is_lost_while_others_ship_is_made_again() -> None:
+    worker = up(WORKER, deleting=True, due=at(90))
+    assert creations(plan(draining(pods=(worker,)))) == ["mnist-0123abcd-collector"]
+    evicted = up(COLLECTOR, phase="Failed", reason="Evicted")
+    assert deletions(plan(draining(pods=(worker, evicted)))) == ["Pod/mnist-0123abcd-collector"]
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        (ended(up(WORKER), ""),),
+        (a_pod(WORKER, deleting=True, due=at(90)),),
+        (),
+    ],
+    ids=["drained", "never started", "none"],
+)
+def test_a_collector_that_nobody_needs_is_not_made_again(pods: tuple[PodSeen, ...]) -> None:
+    assert creations(plan(draining(pods=pods))) == []
+
+
+def test_a_collector_is_not_made_again_once_its_token_is_gone() -> None:
+    worker = up(WORKER, deleting=True, due=at(90))
+    assert creations(plan(draining(pods=(worker,), secret=SecretState.GONE))) == []
+
+
+def held(seconds: float, **seen: Any) -> Observed:
+    """Return a run in `Releasing` of which somebody's finalizer keeps a worker, so many seconds after."""
+    worker = replace(ended(up(WORKER), ""), deleting=True, due=at(90))
+    known = {"pods": (worker,), "services": (), "secret": SecretState.GONE}
+    first = draining(**known)
+    forced = planned(first, plan(first), now=at(321))
+    return planned(forced, plan(forced), now=at(seconds), **seen)
+
+
+def test_what_is_left_when_the_release_is_forced_is_named() -> None:
+    made = plan(held(330))
+    assert made.status.phase is Phase.RELEASING
+    assert made.status.leftovers == ["Pod/mnist-0123abcd-worker"]
+    assert condition(made, ConditionType.COMPUTE_RELEASED).message == "still there: Pod/mnist-0123abcd-worker"
+    assert made.requeue_after == pytest.approx(10)
+
+
+def test_a_run_goes_on_without_what_cannot_be_removed_and_says_so() -> None:
+    assert plan(held(620)).status.phase is Phase.RELEASING
+    seen = held(622)
+    made = plan(seen)
+    assert (made.status.phase, made.status.leftovers) == (Phase.SEALING, ["Pod/mnist-0123abcd-worker"])
+    assert creations(made) == ["mnist-0123abcd-sealer"]
+    assert condition(made, ConditionType.COMPUTE_RELEASED).status == "False"
+    assert ("Warning", "ComputeLeft") in {(note.type, note.reason) for note in made.notes}
+
+
+def test_a_run_that_leaves_something_behind_ends_and_names_it() -> None:
+    first = held(622)
+    sealer = ended(up(SEALER, created_at=at(622), started_at=at(623)), seal_answer())
+    second = planned(first, plan(first), now=at(634), pods=(*first.pods, sealer))
+    third = planned(second, plan(second), now=at(635), pods=first.pods)
+    left = ("Pod/mnist-0123abcd-worker",)
+    made = plan(planned(third, plan(third), now=at(637), swept=Swept(at(636), left)))
+    assert (made.status.phase, made.status.leftovers) == (Phase.SUCCEEDED, list(left))
+    verdict = condition(made, ConditionType.NOTHING_LEFT_BEHIND)
+    assert (verdict.status, verdict.message) == ("False", "still there: Pod/mnist-0123abcd-worker")
+    gone = plan(planned(third, plan(third), now=at(637), pods=(), swept=Swept(at(637), ())))
+    assert condition(gone, ConditionType.NOTHING_LEFT_BEHIND).status == "True"
+    assert condition(gone, ConditionType.COMPUTE_RELEASED).status == "True"
+
+
+def test_an_operator_that_was_away_for_long_tries_the_release_before_it_gives_up() -> None:
+    back = replace(draining(), now=at(100_000))
+    made = plan(back)
+    assert made.status.phase is Phase.RELEASING
+    assert "Pod/mnist-0123abcd-worker" in deletions(made)
+
+
+def test_a_strangers_service_with_the_runs_label_is_none_of_the_runs() -> None:
+    others = a_service(name="somebodys", owned=False)
+    made = plan(released(services=(others,), swept=Swept(at(26), ("Service/somebodys",))))
+    assert made.status.phase is Phase.SEALING
+    assert "Service of mnist-0123abcd" not in {each.object for each in made.status.receipt}
+    kuberays = a_service(name="mnist-0123abcd-head-svc", owned=False)
+    assert plan(released(services=(kuberays,))).status.phase is Phase.RELEASING
+
+
+def test_a_time_of_a_clock_that_is_ahead_is_waited_for_without_looking_all_the_time() -> None:
+    seen = released(20, swept=Swept(at(19), ()))
+    made = plan(seen)
+    assert (made.actions, made.requeue_after) == ((), pytest.approx(2))
+    assert plan(replace(seen, now=at(24.5))).requeue_after == pytest.approx(0.5)
+    assert plan(replace(seen, now=at(25))).actions == (Sweep(),)
+
+
 def test_nothing_counts_as_released_before_a_live_look() -> None:
     made = plan(released(swept=None))
     assert made.status.phase is Phase.RELEASING
@@ -113,119 +220,3 @@ def test_a_secret_counts_as_gone_only_by_its_deletion() -> None:
     made = plan(released(secret=SecretState.UNKNOWN))
     assert deletions(made) == ["Secret/mnist-0123abcd-tokens"]
     assert made.requeue_after == pytest.approx(1)
-
-
-# Sealing
-
-
-def test_confirmed_release_makes_the_sealer_with_what_happened() -> None:
-    made = plan(released())
-    assert made.status.phase is Phase.SEALING
-    assert creations(made) == ["mnist-0123abcd-sealer"]
-    assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
-
-
-def test_what_the_sealer_says_is_written_before_it_is_removed() -> None:
-    sealer = ended(
-        up(SEALER), seal_answer(Outcome.FAILED, loss="Counted", lost_spans=2, message="ValueError")
-    )
-    made = plan(sealing(pods=(sealer,)))
-    record = made.status.record
-    assert record is not None
-    assert (record.state, record.manifest_sha256) == ("Sealed", "a" * 64)
-    assert record.loss is not None
-    assert (record.loss.state, record.loss.spans) == ("Counted", 2)
-    assert (made.status.outcome, made.status.message) == ("FAILED", "ValueError")
-    assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
-    assert made.status.phase is Phase.SEALING
-
-
-def test_a_sealer_that_is_gone_without_a_word_is_made_again() -> None:
-    seen = sealing(pods=(up(SEALER),))
-    assert creations(plan(planned(seen, plan(seen), pods=()))) == ["mnist-0123abcd-sealer"]
-
-
-def test_an_evicted_sealer_makes_way_for_another() -> None:
-    evicted = replace(up(SEALER), phase="Failed", reason="Evicted")
-    assert deletions(plan(sealing(pods=(evicted,)))) == ["Pod/mnist-0123abcd-sealer"]
-
-
-def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:
-    made = plan(sealed(seal_answer(tasks={"SUCCEEDED": 3})))
-    assert (made.status.phase, made.status.reason) == (Phase.SUCCEEDED, Reason.COMPLETED)
-    assert made.status.message == "tasks: 3 SUCCEEDED"
-    assert (made.status.completion_time, made.status.duration) == ("2026-01-02T03:04:52Z", "47s")
-    ends = (
-        ConditionType.RECORD_SEALED,
-        ConditionType.NOTHING_LEFT_BEHIND,
-        ConditionType.SUCCEEDED,
-        ConditionType.FINISHED,
-    )
-    assert [condition(made, each).status for each in ends] == ["True"] * 4
-
-
-def test_the_proof_names_the_sealer_and_the_last_look() -> None:
-    proof = condition(plan(sealed(seal_answer())), ConditionType.NOTHING_LEFT_BEHIND).message
-    assert proof == (
-        "sealer pod made 2026-01-02T03:04:40Z, removed 2026-01-02T03:04:50Z; "
-        "a live look at 2026-01-02T03:04:51Z found nothing"
-    )
-
-
-def test_a_sealed_run_is_not_over_before_a_live_look() -> None:
-    made = plan(sealed(seal_answer(), swept=None))
-    assert made.status.phase is Phase.SEALING
-    assert made.actions == (Sweep(),)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "phase", "reason"),
-    [
-        (Outcome.FAILED, Phase.FAILED, Reason.PIPELINE_FAILED),
-        (Outcome.OOM_KILLED, Phase.FAILED, Reason.PIPELINE_FAILED),
-        (Outcome.TIMED_OUT, Phase.FAILED, Reason.DEADLINE_EXCEEDED),
-        (Outcome.RUNNER_LOST, Phase.FAILED, Reason.RUNNER_LOST),
-        (Outcome.CANCELLED, Phase.FAILED, Reason.RUNNER_LOST),
-    ],
-)
-def test_the_records_word_decides(outcome: Outcome, phase: Phase, reason: Reason) -> None:
-    status = plan(sealed(seal_answer(outcome))).status
-    assert (status.phase, status.reason, status.outcome) == (phase, reason, outcome.value)
-
-
-def test_a_run_that_cannot_be_sealed_in_time_fails_and_keeps_its_outcome() -> None:
-    waiting = up(SEALER, phase="Pending", waiting=("ImagePullBackOff", "no such image"))
-    first = sealing(40 + 931, pods=(waiting,))
-    made = plan(first)
-    assert made.status.record is not None
-    assert made.status.record.state == "Unsealed"
-    assert "ImagePullBackOff: no such image" in made.status.message
-    assert [each.grace_seconds for each in made.actions if isinstance(each, Delete)] == [0]
-    gone = planned(first, made, now=at(1000), pods=())
-    over = plan(planned(gone, plan(gone), now=at(1002), swept=Swept(at(1001), ())))
-    assert (over.status.phase, over.status.reason) == (Phase.FAILED, Reason.SEAL_FAILED)
-    assert over.status.outcome == "SUCCEEDED"
-    assert condition(over, ConditionType.RECORD_SEALED).reason == "SealFailed"
-
-
-# After the end
-
-
-def test_a_run_that_is_over_is_deleted_when_its_time_to_live_is() -> None:
-    assert plan(over(604800 + 46)).actions == ()
-    assert plan(over(604800 + 47)).actions == (DeleteRun(),)
-
-
-def test_what_turns_up_after_the_end_is_removed() -> None:
-    made = plan(replace(over(60), pods=(a_pod(SEALER),), ray_cluster=a_cluster()))
-    assert deletions(made) == ["RayCluster/mnist-0123abcd", "Pod/mnist-0123abcd-sealer"]
-
-
-def test_conditions_follow_the_generation_after_the_end_too() -> None:
-    made = plan(deleted(over(60), generation=7))
-    assert {each.observed_generation for each in made.status.conditions} == {7}
-
-
-def test_a_run_that_is_being_deleted_takes_its_sealer_along() -> None:
-    made = plan(deleted(sealing(pods=(up(SEALER),)), deletion_timestamp=at(41)))
-    assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]

@@ -14,6 +14,8 @@ from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
+    Action,
+    Component,
     Create,
     CreateTokens,
     Delete,
@@ -35,6 +37,28 @@ def creations(made: Plan) -> list[Create | CreateTokens]:
 
 def is_sealer(action: Create | CreateTokens) -> bool:
     return action.manifest["metadata"]["labels"].get(COMPONENT_LABEL) == "sealer"
+
+
+def is_collector(action: Action) -> bool:
+    if isinstance(action, Delete):
+        return action.kind is Kind.POD and action.name == f"{BASE}-collector"
+    return isinstance(action, Create) and action.manifest["metadata"]["name"] == f"{BASE}-collector"
+
+
+def can_move(observed: Observed) -> bool:
+    """Return whether a run that is under way has all that it needs, or somebody else still makes it."""
+    live = {
+        pod.component
+        for pod in observed.pods
+        if not pod.deleting and not pod.terminated and pod.phase not in ("Succeeded", "Failed")
+    }
+    collects = any(
+        pod.component is Component.COLLECTOR and not pod.deleting and pod.phase not in ("Succeeded", "Failed")
+        for pod in observed.pods
+    )
+    cluster = observed.ray_cluster
+    owed = cluster is not None and cluster.owned and not cluster.deleting and not cluster.provisioned
+    return collects and Component.RUNNER in live and (Component.HEAD in live or owed)
 
 
 def is_over(observed: Observed) -> bool:
@@ -91,7 +115,9 @@ def test_a_run_that_ended_stays_as_it_is(observed: Observed) -> None:
 def test_compute_is_only_made_while_a_run_is_under_way(observed: Observed) -> None:
     made = plan(observed)
     compute = [action for action in creations(made) if not is_sealer(action)]
-    assert not compute or made.status.phase in ACTIVE
+    # A collector may be lost while others have yet to ship.
+    allowed = made.status.phase is Phase.RELEASING and all(map(is_collector, compute))
+    assert not compute or made.status.phase in ACTIVE or allowed
     assert not creations(made) or observed.run.metadata.deletion_timestamp is None
     assert not creations(made) or not is_over(observed)
 
@@ -112,7 +138,9 @@ def test_nothing_is_removed_before_the_status_says_so(observed: Observed) -> Non
     made = plan(observed)
     deleting = observed.run.metadata.deletion_timestamp is not None
     if made.status.phase in ("", Phase.PENDING, *ACTIVE) and not deleting:
-        assert not [action for action in made.actions if isinstance(action, Delete | DeleteRun)]
+        removals = [action for action in made.actions if isinstance(action, Delete | DeleteRun)]
+        # One that cannot collect any more makes way for another.
+        assert all(map(is_collector, removals))
 
 
 @FAST
@@ -141,11 +169,30 @@ def test_a_raycluster_that_was_ever_seen_is_never_made_again(observed: Observed)
 
 @FAST
 @given(observations())
-def test_a_run_that_is_being_deleted_loses_nothing_but_its_sealer(observed: Observed) -> None:
+def test_a_run_that_is_being_deleted_loses_nothing_but_a_sealer_that_has_ended(observed: Observed) -> None:
     if observed.run.metadata.deletion_timestamp is not None:
         made = plan(observed)
         assert made.status == observed.run.status
-        assert all(isinstance(each, Delete) and each.name.endswith("-sealer") for each in made.actions)
+        over = {pod.name for pod in observed.pods if pod.phase in ("Succeeded", "Failed")}
+        for each in made.actions:
+            assert isinstance(each, Delete)
+            assert each.name.endswith("-sealer")
+            assert each.name in over
+
+
+@settings(FAST, max_examples=400)
+@given(observations())
+def test_a_run_never_waits_for_nobody(observed: Observed) -> None:
+    for _ in range(FIXPOINT):
+        made = plan(observed)
+        if made.actions or made.requeue_after is not None:
+            return
+        observed = planned(observed, made)
+    run = observed.run
+    suspended = run.status.phase is Phase.PENDING and run.spec.suspend
+    if not is_over(observed) and not suspended and run.metadata.deletion_timestamp is None:
+        assert run.status.phase in ACTIVE
+        assert can_move(observed)
 
 
 @FAST

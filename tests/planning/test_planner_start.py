@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.planning.lives import (
     COLLECTOR,
@@ -34,6 +36,7 @@ from vaportrail.contract import Outcome
 from vaportrail.resources.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
+    Delete,
     Sweep,
     Swept,
 )
@@ -45,7 +48,8 @@ def test_a_valid_run_is_provisioned_at_once() -> None:
     made = plan(observed())
     assert made.status.phase is Phase.PROVISIONING
     base = "mnist-0123abcd"
-    names = [f"{base}-collector", f"{base}-tokens", f"{base}-collector", base, f"{base}-runner"]
+    # What is dear comes last: nothing follows on what is refused.
+    names = [f"{base}-tokens", f"{base}-collector", f"{base}-collector", f"{base}-runner", base]
     assert creations(made) == names
 
 
@@ -155,7 +159,8 @@ def test_a_lost_collector_is_made_again_while_the_run_goes_on() -> None:
     ],
 )
 def test_the_runners_end_begins_the_release(outcome: Outcome, reason: Reason) -> None:
-    runner = ended(up(RUNNER), run_answer(outcome, message="so it was"))
+    answer = run_answer(outcome, message="so it was", user_code_started="2026-01-02T03:04:13Z")
+    runner = ended(up(RUNNER), answer)
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert (made.status.phase, made.status.reason) == (Phase.RELEASING, reason)
     assert made.status.outcome == outcome.value
@@ -166,6 +171,36 @@ def test_a_runner_that_ends_without_a_word_is_lost() -> None:
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert made.status.reason is Reason.RUNNER_LOST
     assert made.status.message == "runner pod: OOMKilled, exit code 137, no answer"
+
+
+def test_why_the_kubelet_ended_a_runner_comes_first() -> None:
+    runner = replace(
+        ended(up(RUNNER), exit_code=137, reason="Error"), reason="Evicted", message="low on memory"
+    )
+    made = plan(running(20, pods=(*without(RUNNER), runner)))
+    assert made.status.message == "runner pod: Evicted: low on memory; Error, exit code 137, no answer"
+
+
+def test_what_fails_before_the_pipelines_first_line_is_not_the_pipelines_failure() -> None:
+    said = run_answer(Outcome.FAILED, message="the archive has another sha256")
+    made = plan(provisioning(20, pods=(up(COLLECTOR), ended(up(RUNNER), said)), ray_cluster=a_cluster()))
+    assert (made.status.phase, made.status.reason) == (Phase.RELEASING, Reason.PROVISIONING_FAILED)
+    assert (made.status.outcome, made.status.message) == ("FAILED", "the archive has another sha256")
+
+
+def test_a_runner_whose_node_does_not_answer_is_lost_half_a_minute_after_its_time() -> None:
+    silent = up(RUNNER, deleting=True, due=at(100))
+    early = plan(running(129, pods=(*without(RUNNER), silent)))
+    assert (early.status.phase, early.requeue_after) == (Phase.RUNNING, pytest.approx(1))
+    made = plan(running(131, pods=(*without(RUNNER), silent)))
+    assert (made.status.phase, made.status.reason) == (Phase.RELEASING, Reason.RUNNER_LOST)
+    assert made.status.message == "runner pod: its node does not answer"
+    assert deletions(made) == ["Pod/mnist-0123abcd-runner", "RayCluster/mnist-0123abcd"]
+
+
+def test_a_runner_that_drains_late_is_not_lost() -> None:
+    late = replace(ended(up(RUNNER), run_answer()), deleting=True, due=at(10))
+    assert plan(running(60, pods=(*without(RUNNER), late))).status.reason is Reason.RELEASING_COMPUTE
 
 
 def test_a_runner_that_is_not_seen_any_more_is_looked_for_first() -> None:
@@ -196,7 +231,83 @@ def test_a_head_that_ended_ends_the_run() -> None:
     head = ended(up(HEAD), exit_code=137, reason="OOMKilled")
     made = plan(running(20, pods=(*without(HEAD), head)))
     assert made.status.reason is Reason.RAY_CLUSTER_LOST
-    assert made.status.message == "the Ray head ended: OOMKilled"
+    assert made.status.message == "the Ray head ended: OOMKilled, exit code 137"
+
+
+def test_a_head_whose_node_does_not_answer_ends_the_run() -> None:
+    head = up(HEAD, deleting=True, due=at(100))
+    assert plan(running(129, pods=(*without(HEAD), head))).status.phase is Phase.RUNNING
+    made = plan(running(131, pods=(*without(HEAD), head)))
+    assert made.status.reason is Reason.RAY_CLUSTER_LOST
+    assert made.status.message == "the Ray head does not answer, nor does its node"
+
+
+def test_a_head_that_a_live_look_does_not_find_ends_the_run() -> None:
+    missing = running(20, pods=without(HEAD))
+    made = plan(missing)
+    assert made.status.phase is Phase.RUNNING
+    assert Sweep() in made.actions
+    there = ("Pod/mnist-0123abcd-head-x1y2z", "RayCluster/mnist-0123abcd")
+    assert plan(planned(missing, made, swept=Swept(at(21), there))).status.phase is Phase.RUNNING
+    other = ("Pod/mnist-0123abcd-head-worker-x1y2z", "RayCluster/mnist-0123abcd")
+    lost = plan(planned(missing, made, swept=Swept(at(21), other)))
+    assert (lost.status.reason, lost.status.message) == (Reason.RAY_CLUSTER_LOST, "the Ray head is gone")
+
+
+@pytest.mark.parametrize(("provisioned", "phase"), [(True, Phase.RELEASING), (False, Phase.PROVISIONING)])
+def test_a_head_that_ends_before_the_runner_is_ready_ends_the_run_if_kuberay_makes_no_other(
+    provisioned: bool, phase: Phase
+) -> None:
+    pods = (ended(up(HEAD), exit_code=1, reason="Error"), a_pod(RUNNER), up(COLLECTOR))
+    made = plan(provisioning(pods=pods, ray_cluster=a_cluster(provisioned=provisioned)))
+    assert made.status.phase is phase
+
+
+def test_an_evicted_collector_makes_way_for_another() -> None:
+    evicted = up(COLLECTOR, phase="Failed", reason="Evicted")
+    assert deletions(plan(running(pods=(*without(COLLECTOR), evicted)))) == ["Pod/mnist-0123abcd-collector"]
+    going = replace(evicted, deleting=True, due=at(9))
+    assert plan(running(pods=(*without(COLLECTOR), going))).actions == ()
+
+
+def test_a_collector_whose_node_does_not_answer_makes_way_for_another() -> None:
+    silent = up(COLLECTOR, deleting=True, due=at(100))
+    made = plan(running(131, pods=(*without(COLLECTOR), silent)))
+    assert [(each.name, each.grace_seconds) for each in made.actions if isinstance(each, Delete)] == [
+        ("mnist-0123abcd-collector", 0)
+    ]
+
+
+def test_a_collector_that_begins_again_is_left_alone() -> None:
+    crashed = replace(ended(up(COLLECTOR), exit_code=2), phase="Running")
+    assert plan(running(pods=(*without(COLLECTOR), crashed))).actions == ()
+
+
+def test_a_refusal_is_told_while_nothing_else_is_wrong() -> None:
+    seen = provisioning(pods=(up(COLLECTOR),), refused="exceeded quota: team")
+    made = plan(seen)
+    assert (made.status.reason, made.status.message) == (
+        Reason.POD_WAITING,
+        "refused: exceeded quota: team",
+    )
+    assert condition(made, ConditionType.CLUSTER_READY).message == made.status.message
+    late = plan(replace(seen, now=at(1802)))
+    assert late.status.message == "refused: exceeded quota: team (provisioningSeconds: 1800)"
+
+
+def test_a_raycluster_of_which_kuberay_makes_nothing_is_told() -> None:
+    pods = (up(COLLECTOR), a_pod(RUNNER))
+    early = plan(provisioning(59, pods=pods, ray_cluster=a_cluster()))
+    assert (early.status.message, early.requeue_after) == ("", pytest.approx(1))
+    made = plan(provisioning(61, pods=pods, ray_cluster=a_cluster()))
+    assert made.status.message == (
+        "RayCluster: KubeRay has made no pods; see kubectl describe raycluster mnist-0123abcd"
+    )
+
+
+def test_a_strangers_raycluster_is_asked_for_again_so_that_the_refusal_is_told() -> None:
+    seen = provisioning(pods=(up(COLLECTOR), a_pod(RUNNER)), ray_cluster=a_cluster(owned=False))
+    assert creations(plan(seen))[-1] == "mnist-0123abcd"
 
 
 def test_a_pipeline_that_runs_too_long_is_ended_a_little_after_the_runners_own_deadline() -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.planning.deeds import DEEDS, GRACE
+from tests.planning.faults import Conflict, Killed, Script
 from tests.planning.runs import CREATED, SETTINGS, a_run, run_answer, seal_answer
 
 from vaportrail.contract import Outcome
@@ -43,32 +45,15 @@ from vaportrail_operator.planning.types import (
 __all__ = ["Conflict", "Killed", "Script", "World"]
 
 
-class Conflict(Exception):
-    """The run is not in the version that was meant."""
-
-
-class Killed(BaseException):
-    """The operator was killed."""
-
-
 class _Stop(Exception):
     """The rest of the plan is given up."""
 
 
-@dataclass(frozen=True)
-class Script:
-    """What happens to a run beside the operator.
+class _Refused(Exception):
+    """The API server lets nobody make this."""
 
-    Attributes:
-        outcome: what the pipeline ends with; None: it goes on until it is told to end.
-        sealers_lost: so many sealers go without a word before one seals.
-        deeds: what somebody does, once, when the run's phase is first the given one: a method of
-            the world.
-    """
 
-    outcome: Outcome | None = Outcome.SUCCEEDED
-    sealers_lost: int = 0
-    deeds: tuple[tuple[Phase | str, str], ...] = ()
+_SHIPPING = (Component.RUNNER, Component.HEAD, Component.WORKER)
 
 
 @dataclass
@@ -81,6 +66,9 @@ class World:
         writes: how many writes the operator has made.
         made: how often each object was created.
         guards: whether there is a live look before something is made.
+        dead: pods whose node does not answer any more.
+        held: pods with somebody's finalizer.
+        unshipped: pods that went before their shippers had brought away what they held.
     """
 
     script: Script = field(default_factory=Script)
@@ -98,7 +86,11 @@ class World:
     clusters: dict[str, ObjectSeen] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     requests: dict[str, SealRequest] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    unshipped: set[str] = field(default_factory=set)
     secret: SecretState = SecretState.UNKNOWN
+    refused: str = ""
     swept: Swept | None = None
     _uids: int = 0
     _version: int = 1
@@ -117,6 +109,7 @@ class World:
             services=tuple(self.services.values()),
             pods=tuple(self.pods.values()),
             secret=self.secret,
+            refused=self.refused,
             swept=self.swept,
         )
 
@@ -137,6 +130,8 @@ class World:
                 self._act(plan, seen, action)
         except _Stop:
             return True
+        except _Refused:
+            pass
         return self.writes > before
 
     def copy(self, **changes: Any) -> World:
@@ -150,7 +145,7 @@ class World:
 
     def restart(self) -> None:
         """Forget what a process knows."""
-        self.secret, self.swept = SecretState.UNKNOWN, None
+        self.secret, self.refused, self.swept = SecretState.UNKNOWN, "", None
 
     def _write(self, effect: Callable[[], Any]) -> None:
         self.writes += 1
@@ -216,8 +211,13 @@ class World:
             Kind.SERVICE: set(self.services),
             Kind.RAY_CLUSTER: set(self.clusters),
         }
-        if name not in there[action.kind]:
-            self._write(lambda: self._make(action))
+        if name in there[action.kind]:
+            return
+        if name.endswith(self.script.refused or ("/",)):
+            self.refused = f"{action.kind} {name}: exceeded quota"
+            raise _Refused
+        self._write(lambda: self._make(action))
+        self.refused = ""
 
     def _wanted(self, plan: Plan, seen: Observed) -> bool:
         run = self.run
@@ -237,8 +237,8 @@ class World:
                 text = env["VAPORTRAIL_SEAL_REQUEST"]
                 assert text is not None
                 self.requests[name] = SealRequest.model_validate_json(text.replace("$$", "$"))
-                compute = [pod for pod in self.pods.values() if pod.component is not Component.SEALER]
-                assert not compute, "compute is released before the seal"
+                compute = {pod.name for pod in self.pods.values() if pod.component is not Component.SEALER}
+                assert compute <= self.held, "compute is released before the seal"
                 assert not self.clusters, "compute is released before the seal"
         else:
             there = self.services if action.kind is Kind.SERVICE else self.clusters
@@ -255,7 +255,8 @@ class World:
     def _delete(self, action: Delete) -> None:
         if action.kind is Kind.POD:
             pod = self.pods.get(action.name)
-            if pod and pod.uid == action.uid and (not pod.deleting or action.grace_seconds == 0):
+            forced = action.grace_seconds == 0 and pod is not None and pod.name not in self.held
+            if pod and pod.uid == action.uid and (not pod.deleting or forced):
                 self._write(lambda: self._delete_pod(pod, action.grace_seconds))
             return
         there = self.services if action.kind is Kind.SERVICE else self.clusters
@@ -265,10 +266,14 @@ class World:
 
     def _delete_pod(self, pod: PodSeen, grace: int | None) -> None:
         # What has ended, or never began, is gone at once.
-        if grace == 0 or pod.phase in ("Succeeded", "Failed") or not pod.scheduled_at:
+        if pod.name not in self.held and (
+            grace == 0 or pod.phase in ("Succeeded", "Failed") or not pod.scheduled_at
+        ):
             del self.pods[pod.name]
+            if pod.component in _SHIPPING and pod.started_at and not pod.drained_at:
+                self.unshipped.add(pod.name)
         else:
-            self.pods[pod.name] = replace(pod, deleting=True)
+            self.pods[pod.name] = replace(pod, deleting=True, due=self._time() + GRACE)
 
     # What others do.
 
@@ -282,40 +287,30 @@ class World:
         for index, (when, deed) in enumerate(self.script.deeds):
             if self.run and self.run.status.phase == when and index not in self._done:
                 self._done.add(index)
-                getattr(self, deed)()
+                DEEDS[deed](self)
                 return True
         return False
 
-    def cancel(self) -> None:
-        """Set `spec.cancel`."""
+    def put_spec(self, **changed: Any) -> None:
+        """Change the run's spec, as a user does."""
         assert self.run is not None
         self._version += 1
-        spec = self.run.spec.model_copy(update={"cancel": True})
-        self.run = self._changed(spec=spec)
-
-    def lose_runner(self) -> None:
-        """Take the runner's pod away, without a word."""
-        self.pods = {n: pod for n, pod in self.pods.items() if pod.component is not Component.RUNNER}
-
-    def lose_collector(self) -> None:
-        """Take the collector's pod away."""
-        self.pods = {n: pod for n, pod in self.pods.items() if pod.component is not Component.COLLECTOR}
-
-    def lose_cluster(self) -> None:
-        """Delete the RayCluster."""
-        self.clusters.clear()
+        self.run = self._changed(spec=self.run.spec.model_copy(update=changed))
 
     def _kuberay(self) -> bool:
         ray = [pod for pod in self.pods.values() if pod.component in (Component.HEAD, Component.WORKER)]
-        for name in list(self.clusters):
+        for name, cluster in list(self.clusters.items()):
             head = f"{name}-head"
-            if not ray:
+            if ray and all(pod.ready for pod in ray) and not cluster.provisioned:
+                self.clusters[name] = replace(cluster, provisioned=True)
+                return True
+            if not ray and not cluster.provisioned:
                 for made, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
                     self.pods[made] = PodSeen(made, self._uid(), component, self._time())
                 service = f"{head}-svc"
                 self.services[service] = ObjectSeen(service, self._uid(), self._time(), owned=False)
                 return True
-        stale = [name for name, service in self.services.items() if not service.owned]
+        stale = [name for name in self.services if name.endswith("-head-svc")]
         if not self.clusters and (stale or any(not pod.deleting for pod in ray)):
             for name in stale:
                 del self.services[name]
@@ -327,13 +322,15 @@ class World:
 
     def _kubelet(self) -> bool:
         for pod in list(self.pods.values()):
+            if pod.name in self.dead:
+                continue
             moved = self._pod_moves(pod)
             if moved is not None:
                 self.pods[pod.name] = moved
                 return True
             if pod.name not in self.pods:
                 return True
-            if pod.deleting and pod.drained_at:
+            if pod.deleting and pod.drained_at and pod.name not in self.held:
                 del self.pods[pod.name]
                 return True
         return False
@@ -341,8 +338,9 @@ class World:
     def _pod_moves(self, pod: PodSeen) -> PodSeen | None:
         """Return a pod after its next move, or None where it waits for something."""
         if pod.terminated:
-            # The sidecars are told to end once the main container has.
-            return None if pod.drained_at else replace(pod, drained_at=self._time(), phase=_end(pod))
+            # The sidecars are told to end once the main container has, and do when all is shipped.
+            waits = pod.component in _SHIPPING and not self._collects()
+            return None if pod.drained_at or waits else replace(pod, drained_at=self._time(), phase=_end(pod))
         if pod.deleting:
             told = run_answer(Outcome.CANCELLED) if pod.component is Component.RUNNER else ""
             return self._terminated(pod, told)
@@ -361,6 +359,9 @@ class World:
         if pod.component is Component.RUNNER:
             return self._runner_moves(pod)
         return self._sealer_moves(pod) if pod.component is Component.SEALER else None
+
+    def _collects(self) -> bool:
+        return any(pod.component is Component.COLLECTOR and pod.ready for pod in self.pods.values())
 
     def _runner_moves(self, pod: PodSeen) -> PodSeen | None:
         head_ready = any(each.component is Component.HEAD and each.ready for each in self.pods.values())

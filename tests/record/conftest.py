@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.record.clusters import Cluster, cluster_of, ship
 
 from vaportrail.contract import RunSettings
 from vaportrail.record.local_seal import seal_spool
@@ -93,3 +94,15 @@ def made(request: pytest.FixtureRequest) -> Sealed:
     """Each of the runs in turn."""
     found: Sealed = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def unshipped(unsealed: Unsealed, tmp_path: Path) -> Cluster:
+    return cluster_of(unsealed, str(tmp_path / "root"))
+
+
+@pytest.fixture
+def cluster(unsealed: Unsealed, unshipped: Cluster) -> Cluster:
+    """The small run, shipped."""
+    ship(unsealed, unshipped)
+    return unshipped

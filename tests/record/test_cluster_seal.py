@@ -7,36 +7,31 @@ import json
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.record.clusters import SEALED_AT, Cluster, cluster_of, files, plain, ship
 
-from otlp_server import collector_server
-from vaportrail.contract import Outcome, RunSettings
+from vaportrail.contract import Outcome
 from vaportrail.errors import RecordError, SealConflict, UsageError
-from vaportrail.handover import ReceiptEntry, SealAnswer, SealRequest, TimelineEntry
-from vaportrail.record.cluster_seal import seal_run, unsealed_runs
+from vaportrail.handover import ReceiptEntry, SealRequest, TimelineEntry
+from vaportrail.record.cluster_seal import seal_run
 from vaportrail.record.facts import build_facts
-from vaportrail.record.manifest import Manifest, read_manifest
 from vaportrail.record.parts import live_part_records, part_paths
 from vaportrail.record.read import open_run
 from vaportrail.record.verify import rebuild_facts, sealed_records, verify
+from vaportrail.record.waiting import unsealed_runs
 from vaportrail.storage.store import ObjectStore, open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import run_span_id
-from vaportrail.telemetry.shipper import SpoolFolder
-from vaportrail.telemetry.shipper_http import HttpCollector
-from vaportrail.telemetry.shipper_loop import Shipper
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
     from tests.record.conftest import Unsealed
 
-SEALED_AT = 1_900_000_000_000_000_000
 TIMELINE = [
     TimelineEntry(name="HeadScheduled", start="2026-01-01T00:00:01Z", end="2026-01-01T00:00:02.5Z"),
     TimelineEntry(name="Release", start="2026-01-01T00:01:00Z", end="2026-01-01T00:01:03Z"),
@@ -47,92 +42,6 @@ RECEIPT = [
     ),
     ReceiptEntry(object="Pod of small", count=3, created="2026-01-01T00:00:00Z", removed=""),
 ]
-
-
-class Cluster:
-    """A record root with the parts of one run in it, as its collector left them."""
-
-    def __init__(self, root: str, settings: RunSettings) -> None:
-        self.root = root
-        self.settings = replace(settings, root=root, spool=f"/vaportrail/spool/{settings.identity.uid}")
-        self.store: ObjectStore = open_store(root, create=True)
-        self.prefix = f"spool/{settings.identity.uid}/"
-        self.store.create(f"{self.prefix}run.json", self.settings.to_json().encode())
-
-    def put(self, name: str, content: bytes) -> None:
-        self.store.create(f"{self.prefix}{name}", content)
-
-    def parts(self) -> list[str]:
-        return [path for path, _ in self.store.entries(self.prefix) if path.endswith("gz")]
-
-    def request(self, **more: Any) -> SealRequest:
-        return SealRequest(identity=self.settings.identity, root=self.root, path=self.settings.path, **more)
-
-    def seal(self, **more: Any) -> SealAnswer:
-        return seal_run(self.request(**more), clock=lambda: SEALED_AT)
-
-    @property
-    def manifest(self) -> Manifest:
-        return read_manifest(open_store(self.settings.record_uri).get("manifest.json"), "it")
-
-    def replace(self, path: str, content: bytes) -> None:
-        self.store.delete(path)
-        self.store.create(path, content)
-
-
-def ship(unsealed: Unsealed, cluster: Cluster, *, drained: bool = True) -> None:
-    """Ship a spool as a pod's shipper does; undrained it follows only until all was sent once."""
-    with (
-        collector_server(cluster.put) as server,
-        closing(HttpCollector(server.url, "token", 10)) as collector,
-    ):
-        waits = iter([False, True] if not drained else [True])
-
-        def wait(seconds: float) -> bool:
-            told = next(waits)
-            if told and not drained:
-                raise InterruptedError
-            return told
-
-        shipper = Shipper(
-            SpoolFolder(unsealed.spool.parent),
-            collector,
-            unix_nano=time.time_ns, monotonic=time.monotonic,
-            wait=wait, chance=lambda: 0.5, say=lambda line: None, drain_seconds=50,
-        )  # fmt: skip
-        try:
-            assert shipper.run() == 0
-        except InterruptedError:
-            assert not drained
-
-
-def cluster_of(unsealed: Unsealed, root: str) -> Cluster:
-    settings = RunSettings.from_json((unsealed.spool / "run.json").read_text())
-    cluster = Cluster(root, settings)
-    record = open_store(cluster.settings.record_uri, create=True)
-    for path in (unsealed.record / "artifacts").iterdir():
-        record.create(f"artifacts/{path.name}", path)
-    return cluster
-
-
-@pytest.fixture
-def unshipped(unsealed: Unsealed, tmp_path: Path) -> Cluster:
-    return cluster_of(unsealed, str(tmp_path / "root"))
-
-
-@pytest.fixture
-def cluster(unsealed: Unsealed, unshipped: Cluster) -> Cluster:
-    """The small run, shipped."""
-    ship(unsealed, unshipped)
-    return unshipped
-
-
-def plain(manifest: Manifest, *but: str) -> Any:
-    return json.loads(manifest.facts.model_dump_json(exclude={*but}))
-
-
-def files(store: ObjectStore, prefix: str) -> dict[str, bytes]:
-    return {path: store.get(path) for path, _ in store.entries(prefix)}
 
 
 def test_its_facts_are_those_of_the_laptops_record(small: Sealed, cluster: Cluster) -> None:
@@ -226,10 +135,7 @@ def test_a_sealer_that_died_before_the_manifest_is_followed_by_one_that_makes_th
 
 
 def test_a_sealer_that_finds_the_record_answers_from_it_and_cleans_up(cluster: Cluster) -> None:
-    saved = files(cluster.store, "spool")
-    first = cluster.seal()
-    for path, content in saved.items():
-        cluster.store.create(path, content)
+    first = seal_run(cluster.request(), keep_spool=True)
     second = cluster.seal(outcome=Outcome.FAILED, message="another word")
 
     assert (second.sha256, second.outcome) == (first.sha256, first.outcome)
@@ -386,12 +292,15 @@ def test_a_runner_that_died_is_told_in_the_operators_words(unsealed: Unsealed, u
 
 
 def test_a_run_that_never_started_has_a_record(unshipped: Cluster) -> None:
+    unshipped.store.delete(f"{unshipped.prefix}run.json")
     answer = unshipped.seal(
-        outcome=Outcome.CANCELLED, message="cancelled while it was pending", timeline=TIMELINE
-    )
+        outcome=Outcome.CANCELLED, message="cancelled while it was pending", timeline=TIMELINE,
+        runner_started=False,
+    )  # fmt: skip
     verdict = unshipped.manifest.verdict
 
     assert (answer.outcome, answer.message) == (Outcome.CANCELLED, "cancelled while it was pending")
+    assert answer.loss == "None"
     assert unshipped.manifest.tasks == []
     assert verdict.ended >= verdict.started
 

@@ -14,8 +14,9 @@ from vaportrail.errors import RecordError, RecordNotFound, RunActive, SealConfli
 from vaportrail.record.local_seal import find_spool, read_settings, seal_spool, spools
 from vaportrail.record.plan import SealPlan, make_plan
 from vaportrail.record.seal import SealResult, carry_out
-from vaportrail.record.verify import verify
+from vaportrail.record.verify import sealed_records, verify
 from vaportrail.storage.store import open_store
+from vaportrail.telemetry import conventions as c
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -232,3 +233,13 @@ def test_a_start_that_fits_two_spools_is_refused(unsealed: Unsealed) -> None:
 
 def test_a_root_without_spools_has_none(tmp_path: Path) -> None:
     assert spools(str(tmp_path)) == []
+
+
+def test_a_plan_of_another_version_gives_that_versions_bytes(planned: Unsealed) -> None:
+    path = planned.spool / "seal-plan.json"
+    plan = SealPlan.model_validate_json(path.read_bytes())
+    path.write_text(plan.model_copy(update={"version": "0.0.1"}).model_dump_json())
+    manifest = planned.seal().manifest
+    sealer = [r for r in sealed_records(open_store(str(planned.record)), manifest) if r.writer == "sealer"]
+
+    assert {record.resource_attributes[c.SERVICE_VERSION] for record in sealer} == {"0.0.1"}

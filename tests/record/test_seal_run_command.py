@@ -112,23 +112,3 @@ def test_an_answer_is_json_that_the_kubelet_keeps_whole(message: str, uri: str) 
     assert json.loads(text)["message"].removesuffix("…") == message[
         : len(json.loads(text)["message"]) - 1
     ] or (json.loads(text)["message"] == message)
-
-
-def test_a_clusters_run_that_waits_is_listed(cli: Cli, root: Path) -> None:
-    [line] = cli("seal", "--record", root).out.splitlines()
-
-    assert line == f"{IDENTITY.uid}  mnist/mnist-1  its parts are in {root}"
-
-
-def test_a_clusters_run_is_sealed_by_hand(cli: Cli, root: Path) -> None:
-    done = cli("seal", IDENTITY.uid[:8], "--record", root, "--json")
-
-    assert done.code == 0, done.err
-    assert cli("verify", done.json["uri"]).code == 0
-    assert not (root / "spool").exists()
-
-
-def test_all_leaves_the_runs_of_clusters_alone(cli: Cli, root: Path) -> None:
-    done = cli("seal", "--all", "--record", root)
-
-    assert (done.code, (root / "spool" / IDENTITY.uid / "run.json").exists()) == (0, True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
+from vaportrail.resources.validation import parse_pipelinerun
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -72,3 +73,11 @@ def test_the_ten_lines_and_every_command_of_the_readme_run_as_they_stand(
         ran.append(shlex.split(command)[:2])
     assert ["vaportrail", "run"] in ran
     assert ["vaportrail", "verify"] in ran
+
+
+def test_the_pipelinerun_of_the_readme_is_valid() -> None:
+    (text,) = re.findall(r"```yaml\n(apiVersion: vaportrail.dev.*?)```", README, re.DOTALL)
+
+    run = parse_pipelinerun(text)
+
+    assert run.metadata.name == "mnist"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from vaportrail import handover
 from vaportrail.errors import UsageError
-from vaportrail.resources import rules
+from vaportrail.resources import pod_rules, rules
 from vaportrail.resources.pipelinerun import PipelineRunSpec
 from vaportrail.resources.status import ConditionType, Phase, Reason
 from vaportrail.resources.validation import load_document, parse_pipelinerun, problems_of, read_pipelinerun
@@ -32,12 +32,17 @@ RUN: Object = {
         "entrypoint": "pipeline:mnist",
         "image": "mnist",
         "record": {"uri": "s3://runs/mnist"},
+        "ray": {"workers": [{"name": "cpu"}]},
     },
 }
 
 
 def with_spec(**spec: Any) -> Object:
     return {**RUN, "spec": {**RUN["spec"], **spec}}
+
+
+def with_ray(**ray: Any) -> Object:
+    return with_spec(ray={"workers": [{"name": "cpu"}], **ray})
 
 
 def told(raw: Object) -> list[str]:
@@ -107,6 +112,17 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
         with_spec(record={"uri": "s3://runs", "persistentVolumeClaim": CLAIM}),
         ["spec.record.persistentVolumeClaim: 'records': is for a root file://… only; leave it out"],
     ),
+    "a password in a git source": (
+        with_spec(source={"git": {"url": "https://me:secret@example.com/a"}}),
+        ["spec.source.git.url: holds credentials or a query; use the plain URL of a public repository"],
+    ),
+    "a password in an archive": (
+        with_spec(source={"archive": {"uri": "https://me:secret@example.com/a.zip", "sha256": "0" * 64}}),
+        [
+            "spec.source.archive.uri: holds credentials; use an address without, or the bucket's own "
+            "with record.secretRef"
+        ],
+    ),
     "two sources": (
         with_spec(source={"git": {"url": "https://example.com/a"}, "configMap": {"name": "code"}}),
         ["spec.source: give at most one of git, configMap and archive"],
@@ -134,6 +150,51 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
         with_spec(ray={"workers": [{"name": "a"}, {"name": "a"}]}),
         ["spec.ray.workers[1].name: 'a': give each group a name of its own"],
     ),
+    "no workers": (
+        with_spec(ray={"version": "2.60.0"}),
+        [
+            "spec.ray.workers: give at least one group with replicas of 1 or more; no task runs in the head "
+            "or the runner"
+        ],
+    ),
+    "groups without workers": (
+        with_ray(workers=[{"name": "a", "replicas": 0}, {"name": "b", "replicas": 0}]),
+        [
+            "spec.ray.workers: give at least one group with replicas of 1 or more; no task runs in the head "
+            "or the runner"
+        ],
+    ),
+    "an old Ray": (
+        with_ray(version="2.51.9"),
+        [
+            "spec.ray.version: '2.51.9': use an image with Ray 2.52.0 or later: before that a cluster cannot "
+            "ask for a token"
+        ],
+    ),
+    "a variable with which KubeRay makes no head": (
+        with_spec(
+            podDefaults={"env": [{"name": "RAY_REDIS_ADDRESS", "value": "redis:6379"}]},
+            ray={
+                "workers": [{"name": "a", "pod": {"env": [{"name": "REDIS_USERNAME", "value": "a"}]}}],
+                "head": {
+                    "pod": {
+                        "env": [
+                            {"name": "RAY_enable_autoscaler_v2", "value": "1"},
+                            {"name": "REDIS_USERNAME", "value": "a"},
+                        ]
+                    }
+                },
+            },
+        ),
+        [
+            f"{place}: {name!r}: KubeRay makes no Ray head that has this; leave it out"
+            for place, name in (
+                ("spec.podDefaults.env[0].name", "RAY_REDIS_ADDRESS"),
+                ("spec.ray.head.pod.env[0].name", "RAY_enable_autoscaler_v2"),
+                ("spec.ray.head.pod.env[1].name", "REDIS_USERNAME"),
+            )
+        ],
+    ),
     "a resource of Ray's own": (
         with_spec(ray={"workers": [{"name": "a", "rayResources": {"CPU": 2, "accelerator": 1}}]}),
         ["spec.ray.workers[0].rayResources: 'CPU': is Ray's own, and follows from resources; leave it out"],
@@ -145,7 +206,7 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
         ],
     ),
     "more than the limit": (
-        with_spec(ray={"head": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "2G"}}}}),
+        with_ray(head={"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "2G"}}}),
         ["spec.ray.head.resources.requests.memory: '2Gi': use no more than the limit, 2G"],
     ),
     "a variable of the operator": (
@@ -186,20 +247,67 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
             runner={"pod": {"volumeMounts": [{"name": "data", "mountPath": "/tmp"}]}},
         ),
         [
+            "spec.sealer.pod.volumeMounts[0].name: 'data': no volume has this name; there is none",
             "spec.runner.pod.volumeMounts[0].mountPath: '/tmp': is the operator's own; use another folder, "
             "such as /data",
-            "spec.sealer.pod.volumeMounts[0].name: 'data': no volume has this name; there is none",
         ],
     ),
     "volumes of one name": (
         with_spec(
             podDefaults={"volumes": [{"name": "data", "emptyDir": {}}]},
-            ray={"head": {"pod": {"volumes": [{"name": "data", "emptyDir": {}}]}}},
+            ray={
+                "head": {"pod": {"volumes": [{"name": "data", "emptyDir": {}}]}},
+                "workers": [{"name": "cpu"}],
+            },
         ),
         [
             "spec.ray.head.pod.volumes[0].name: 'data': give each volume of a pod a name of its own, "
             "podDefaults included"
         ],
+    ),
+    "a volume of the operator": (
+        with_spec(podDefaults={"volumes": [{"name": "vaportrail-spool", "emptyDir": {}}]}),
+        [
+            "spec.podDefaults.volumes[0].name: 'vaportrail-spool': names that begin with vaportrail- are the "
+            "operator's; use another"
+        ],
+    ),
+    "a mount in the record's claim's place": (
+        with_spec(
+            record={"uri": "file:///records/a", "persistentVolumeClaim": CLAIM},
+            runner={
+                "pod": {
+                    "volumes": [{"name": "data", "emptyDir": {}}],
+                    "volumeMounts": [{"name": "data", "mountPath": "/records/"}],
+                }
+            },
+        ),
+        [
+            "spec.runner.pod.volumeMounts[0].mountPath: '/records/': is where the record's claim is, in each "
+            "pod of the run; use another folder"
+        ],
+    ),
+    "a mount that hides the spool": (
+        with_spec(
+            podDefaults={
+                "volumes": [{"name": "data", "emptyDir": {}}],
+                "volumeMounts": [{"name": "data", "mountPath": "//vaportrail/./spool"}],
+            }
+        ),
+        [
+            "spec.podDefaults.volumeMounts[0].mountPath: '//vaportrail/./spool': is the operator's own; use "
+            "another folder, such as /data"
+        ],
+    ),
+    "two mounts in one place": (
+        with_spec(
+            podDefaults={
+                "volumes": [{"name": "data", "emptyDir": {}}],
+                "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+            },
+            runner={"pod": {"volumeMounts": [{"name": "data", "mountPath": "/data/"}]}},
+        ),
+        ["spec.runner.pod.volumeMounts[0].mountPath: '/data/': give each mount of a pod a folder of its own"],
     ),
     "a volume of two kinds": (
         with_spec(podDefaults={"volumes": [{"name": "data", "emptyDir": {}, "secret": {"secretName": "a"}}]}),
@@ -231,6 +339,19 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
 @pytest.mark.parametrize(("raw", "problems"), PROBLEMS.values(), ids=PROBLEMS.keys())
 def test_a_problem_names_field_value_and_what_to_do(raw: Object, problems: list[str]) -> None:
     assert told(raw) == problems
+
+
+def test_a_mount_may_take_the_place_of_a_default_and_have_a_name_that_was_the_operators() -> None:
+    volumes = [{"name": name, "emptyDir": {}} for name in ("tmp", "shm", "spool", "records", "source")]
+    mounts = [{"name": "spool", "mountPath": "/data"}]
+    own = {"pod": {"volumeMounts": [{"name": "records", "mountPath": "/data"}]}}
+
+    assert told(with_spec(podDefaults={"volumes": volumes, "volumeMounts": mounts}, runner=own)) == []
+
+
+@pytest.mark.parametrize("version", ["", "2.52.0", "2.60.0rc1", "3.0.0", "10.1.0"])
+def test_a_ray_that_can_ask_for_a_token_is_no_problem(version: str) -> None:
+    assert told(with_ray(version=version)) == []
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -354,7 +475,7 @@ def test_the_name_of_a_pipeline_is_what_a_record_can_be_below() -> None:
 def test_the_operators_variables_are_those_that_it_hands_over() -> None:
     handed = {getattr(handover, name) for name in dir(handover) if name.endswith("_VARIABLE")}
 
-    assert handed | {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} == rules.OWN_VARIABLES
+    assert handed | {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} == pod_rules.OWN_VARIABLES
     assert rules.REQUEST_LIMIT == handover.REQUEST_LIMIT
 
 

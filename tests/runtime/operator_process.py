@@ -19,10 +19,10 @@ from typing import Any
 import psutil
 import yaml
 
-from runtime.api_server import CRD, ApiServer
+from api_server import CRD, ApiServer
 from runtime.small_planner import run_of
 
-__all__ = ["SYSTEM", "Operator", "Team", "chart_rules", "grant", "until"]
+__all__ = ["SYSTEM", "Operator", "Team", "chart_rules", "create", "grant", "until"]
 
 SYSTEM = "vaportrail-system"
 _RULES = CRD.parents[1] / "templates" / "_rules.tpl"

@@ -35,6 +35,7 @@ def run_of(name: str = "mnist", **spec: Any) -> dict[str, Any]:
         "entrypoint": "mnist.pipeline:mnist",
         "image": "registry.invalid/mnist:1",
         "record": {"uri": "s3://runs/ml"},
+        "ray": {"workers": [{"name": "workers"}]},
         **spec,
     }
     return {

@@ -2,74 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import logging
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from runtime.small_planner import base, child, pod, run_of
-from runtime.world import World
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Condition, ConditionType, Phase, PipelineRunStatus, RecordStatus
-from vaportrail_operator.acting.apply import Applier, NameTaken
+from runtime.applying import Scene
+from runtime.small_planner import child
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import Conflict, Forbidden, Unavailable
 from vaportrail_operator.acting.resources import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
-from vaportrail_operator.acting.status import status_body
-from vaportrail_operator.observation.entries import Place, Watched, entry_of
-from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.observation.entries import Place, Watched
 from vaportrail_operator.planning.types import (
-    Action,
     Create,
     CreateTokens,
     Delete,
     DeleteRun,
     Kind,
     Note,
-    Plan,
     SecretState,
     Sweep,
 )
-from vaportrail_operator.runtime.cache import Cache
-
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PROVISIONING = PipelineRunStatus(phase=Phase.PROVISIONING)
-
-
-class Scene:
-    """A world with one run in it, and what carries out plans there."""
-
-    def __init__(self) -> None:
-        self.world = World()
-        self.cache = Cache(lambda: 0.0, lambda key: None)
-        tokens = (f"token-{number}" for number in itertools.count(1))
-        self.applier = Applier(
-            self.world, self.cache, now=lambda: NOW, token=lambda: next(tokens), instance="test"
-        )
-        self.world.put(RUNS, run_of() | {"status": {"phase": "Provisioning"}})
-        self.run = self.read()
-        self.base = base("mnist", self.run.metadata.uid)
-        self.world.calls.clear()
-
-    def read(self) -> PipelineRun:
-        """Take the run in as it is now."""
-        raw = self.world.of(RUNS)[0]
-        entry = entry_of(Watched.RUN, raw)
-        assert entry is not None
-        self.cache.put(entry, heard=True)
-        return run_seen(raw).run
-
-    def apply(self, *actions: Action, status: PipelineRunStatus = PROVISIONING, **more: Any) -> bool:
-        return asyncio.run(self.applier.apply(self.run, Plan(status, actions, **more)))
-
-    def pod(self, component: str = "runner", **more: Any) -> dict[str, Any]:
-        name = f"{self.base}-{component}"
-        return pod(name, "mnist", self.run.metadata.uid, component, **more)
-
-    def cluster(self) -> dict[str, Any]:
-        return child("ray.io/v1", "RayCluster", self.base, "mnist", self.run.metadata.uid)
 
 
 @pytest.fixture
@@ -91,22 +46,6 @@ def test_a_status_replaces_the_old_one_and_is_known_at_once(scene: Scene) -> Non
     assert found is not None
     assert found[1].run.status.phase is Phase.RUNNING
     assert found[0].version == scene.world.of(RUNS)[0]["metadata"]["resourceVersion"]
-
-
-def test_a_status_is_read_back_as_it_was_written() -> None:
-    condition = Condition(
-        type=ConditionType.FINISHED,
-        status="True",
-        reason="Completed",
-        last_transition_time="2026-01-02T03:04:05Z",
-    )
-    status = PipelineRunStatus(
-        phase=Phase.SUCCEEDED, record=RecordStatus(uri="s3://runs/ml"), conditions=[condition]
-    )
-    body = status_body(status)
-    assert PipelineRunStatus.model_validate(body) == status
-    assert "outcome" not in body
-    assert body["conditions"][0]["message"] == ""
 
 
 def test_a_run_that_changed_meanwhile_is_not_acted_on_and_is_read_anew(scene: Scene) -> None:
@@ -165,12 +104,15 @@ def test_a_sealer_that_nobody_owns_is_known_by_its_label(scene: Scene) -> None:
         lambda raw: raw["metadata"].update(deletionTimestamp="2026-01-02T03:04:05Z"),
         lambda raw: raw["metadata"].update(uid="the next run of this name"),
         lambda raw: raw["status"].update(phase="Releasing"),
+        lambda raw: raw["metadata"].update(annotations={"team/note": "more than was planned for"}),
     ],
-    ids=["cancelled", "deleted", "made again", "released"],
+    ids=["cancelled", "deleted", "made again", "released", "noted"],
 )
 def test_nothing_is_made_for_a_run_that_is_no_longer_as_it_was_planned_for(scene: Scene, change: Any) -> None:
     # The cache knows nothing of it yet.
-    change(scene.world.of(RUNS)[0])
+    raw = scene.world.of(RUNS)[0]
+    change(raw)
+    scene.world.put(RUNS, raw)
     assert scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster()), Create(Kind.POD, scene.pod()))
     assert scene.world.of(RAY_CLUSTERS) == []
     assert scene.world.of(PODS) == []
@@ -179,6 +121,11 @@ def test_nothing_is_made_for_a_run_that_is_no_longer_as_it_was_planned_for(scene
 def test_an_object_is_made_for_a_run_that_is_as_it_was_planned_for(scene: Scene) -> None:
     scene.apply(Create(Kind.RAY_CLUSTER, scene.cluster()))
     assert len(scene.world.of(RAY_CLUSTERS)) == 1
+
+
+def test_an_object_is_made_for_a_run_whose_status_was_written_for_it(scene: Scene) -> None:
+    scene.apply(Create(Kind.POD, scene.pod()), status=PipelineRunStatus(phase=Phase.RUNNING))
+    assert len(scene.world.of(PODS)) == 1
 
 
 def test_tokens_are_random_different_and_never_logged(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -211,6 +158,52 @@ def test_a_deletion_means_the_object_of_that_uid_and_no_other(scene: Scene) -> N
     assert len(scene.world.of(PODS)) == 1
     scene.apply(Delete(Kind.POD, there["metadata"]["name"], there["metadata"]["uid"]))
     assert scene.world.of(PODS) == []
+
+
+def test_an_object_whose_name_another_has_now_is_gone(scene: Scene) -> None:
+    scene.apply(Create(Kind.POD, scene.pod()))
+    (entry,) = scene.cache.children(scene.run.metadata.uid)
+    scene.world.of(PODS)[0]["metadata"]["uid"] = "the next"
+    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.cache.children(scene.run.metadata.uid) == []
+    assert len(scene.world.of(PODS)) == 1
+
+
+def conflicting(on: str) -> Callable[[str], None]:
+    def conflict(call: str) -> None:
+        if call.startswith(on):
+            raise Conflict("try again", status=409)
+
+    return conflict
+
+
+def test_an_object_whose_deletion_conflicts_is_not_taken_for_gone(scene: Scene) -> None:
+    scene.apply(Create(Kind.POD, scene.pod()))
+    (entry,) = scene.cache.children(scene.run.metadata.uid)
+    scene.world.before = conflicting("delete Pod")
+    with pytest.raises(Conflict):
+        scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.cache.children(scene.run.metadata.uid) == [entry]
+
+
+def test_a_run_whose_deletion_conflicts_is_not_taken_for_gone(scene: Scene) -> None:
+    scene.world.before = conflicting("delete PipelineRun")
+    with pytest.raises(Conflict):
+        scene.apply(DeleteRun())
+    assert scene.cache.run(("team", "mnist")) is not None
+
+
+def test_an_object_that_went_while_its_deletion_conflicted_is_gone(scene: Scene) -> None:
+    def vanish(call: str) -> None:
+        if call.startswith("delete Pod"):
+            scene.world.remove(PODS, f"{scene.base}-runner")
+            raise Conflict("another uid", status=409)
+
+    scene.apply(Create(Kind.POD, scene.pod()))
+    (entry,) = scene.cache.children(scene.run.metadata.uid)
+    scene.world.before = vanish
+    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.cache.children(scene.run.metadata.uid) == []
 
 
 def test_what_is_gone_already_is_as_good_as_deleted(scene: Scene) -> None:

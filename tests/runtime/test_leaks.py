@@ -9,6 +9,7 @@ import pytest
 
 from runtime.small_planner import child, pod, run_of
 from runtime.world import World
+from vaportrail_operator.acting.client import Conflict
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.leaks import LeakSweeper
@@ -97,3 +98,17 @@ def test_what_another_controller_makes_is_left_to_it(scene: Scene) -> None:
     scene.sweep()
     scene.sweep(after=600.0)
     assert "Pod/head" in scene.world.left()
+
+
+def test_what_could_not_be_removed_for_a_conflict_is_removed_the_next_time(scene: Scene) -> None:
+    scene.make()
+    scene.sweep()
+
+    def conflict(call: str) -> None:
+        raise Conflict("try again", status=409)
+
+    scene.world.before = conflict
+    scene.time += 600.0
+    assert asyncio.run(scene.sweeper.sweep()) == 0
+    scene.world.before = lambda call: None
+    assert asyncio.run(scene.sweeper.sweep()) == 2

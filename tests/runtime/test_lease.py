@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from runtime.world import World
-from vaportrail_operator.acting.client import Unavailable
-from vaportrail_operator.acting.resources import LEASES
+from vaportrail_operator.acting.client import Object, Unavailable
+from vaportrail_operator.acting.resources import LEASES, Resource
 from vaportrail_operator.runtime.lease import Lease, LeaseLost
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+class Hanging(World):
+    """A world whose answers do not come while it hangs.
+
+    Attributes:
+        hangs: whether it does.
+        slow: told each call that hangs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs = False
+        self.slow: Callable[[], None] = lambda: None
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        if self.hangs:
+            self.slow()
+            await asyncio.Event().wait()
+        return await super().get(resource, namespace, name)
+
+
 class Scene:
     def __init__(self) -> None:
-        self.world = World()
+        self.world = Hanging()
         self.time = 0.0
 
-    def lease(self, identity: str) -> Lease:
+    def lease(self, identity: str, duration: int = 12) -> Lease:
         return Lease(
             self.world,
             "system",
@@ -30,7 +50,7 @@ class Scene:
             identity,
             clock=lambda: self.time,
             now=lambda: NOW,
-            duration=12,
+            duration=duration,
             renewal=0.001,
         )
 
@@ -128,3 +148,25 @@ def test_a_holder_that_cannot_renew_gives_up_before_another_may_work(scene: Scen
     with pytest.raises(LeaseLost, match="could not be renewed in time"):
         run(lease.hold())
     assert 9.6 <= scene.time < 12.0
+
+
+def test_a_holder_whose_renewal_hangs_gives_up_before_another_may_work(scene: Scene) -> None:
+    lease = scene.lease("a")
+    run(lease.acquire())
+    # As good as over: what is left of the holder's patience is all that the call may take.
+    scene.time = 9.59
+    scene.world.hangs = True
+    with pytest.raises(LeaseLost, match="could not be renewed in time"):
+        run(lease.hold())
+    assert not lease.held
+
+
+def test_an_operator_that_wants_the_lease_does_not_wait_for_one_answer_for_ever(scene: Scene) -> None:
+    lease = scene.lease("a", duration=0)
+
+    def answer_next_time() -> None:
+        scene.world.hangs = False
+
+    scene.world.hangs, scene.world.slow = True, answer_next_time
+    run(lease.acquire())
+    assert (lease.held, scene.holder()) == (True, "a")

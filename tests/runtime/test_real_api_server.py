@@ -9,42 +9,32 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster.cache import cache_root
-from runtime.api_server import CRD, ApiServer, programs
+from api_server import CRD, ApiServer, api_server
+from e2e.cluster.parts import PARTS, build
 from runtime.nodes import nodes
-from runtime.operator_process import SYSTEM, Operator, Team, chart_rules, grant, until
+from runtime.operator_process import SYSTEM, Operator, Team, chart_rules, create, grant, until
 
-RAY_CRD = "parts/kuberay-*/config/crd/bases/ray.io_rayclusters.yaml"
 LEASE_RULES = {
     "apiGroups": ["coordination.k8s.io"],
     "resources": ["leases"],
     "verbs": ["create", "get", "update"],
 }
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        len(programs()) < 3 or not list(cache_root().glob(RAY_CRD)),
-        reason="kube-apiserver, etcd and kubectl are not built: `make e2e` builds them",
-    ),
-]
+pytestmark = pytest.mark.api_server
 
 
 def ray_crd() -> Path:
-    return max(cache_root().glob(RAY_CRD), key=lambda path: path.stat().st_mtime)
+    kuberay = build(next(part for part in PARTS if part.name == "kuberay"))
+    return kuberay / "config" / "crd" / "bases" / "ray.io_rayclusters.yaml"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    server = ApiServer(tmp_path_factory.mktemp("api"))
-    try:
-        server.start()
+    with api_server(tmp_path_factory.mktemp("api")) as server:
         server.apply([CRD, ray_crd()])
         server.namespace(SYSTEM)
         grant(server, SYSTEM, "lease", [LEASE_RULES])
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -87,6 +77,26 @@ def test_a_run_succeeds_and_leaves_nothing(server: ApiServer, team: Team, operat
     assert operator.stop() == 0
     assert operator.complaints() == []
     assert refused(server, team) == []
+
+
+def test_a_run_whose_pods_are_refused_says_why_and_goes_on_when_they_are_not(
+    server: ApiServer, team: Team, operator: Operator
+) -> None:
+    small = {"type": "Container", "max": {"memory": "1Mi"}}
+    about = {"name": "small", "namespace": team.name}
+    create(server, {"apiVersion": "v1", "kind": "LimitRange", "metadata": about, "spec": {"limits": [small]}})
+    operator.start()
+    with nodes(server.kubeconfig):
+        team.submit("large")
+        until(
+            lambda: "cannot be made: maximum memory" in team.status("large").get("message", ""), operator.tail
+        )
+        assert team.phases() == {"Provisioning": 1}
+        server.kubectl("-n", team.name, "delete", "limitrange", "small")
+        team.until_over(operator)
+    assert team.phases() == {"Succeeded": 1}
+    assert "cannot be made" not in team.status("large").get("message", "")
+    assert team.left() == []
 
 
 def test_an_operator_that_is_killed_again_and_again_makes_everything_once(

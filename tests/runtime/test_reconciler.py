@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from runtime.small_planner import child, pod, run_of, small_plan
+from runtime.small_planner import base, child, pod, run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Forbidden, Unavailable
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
-from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan, Sweep
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
+from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan, SecretState, Sweep
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
@@ -153,3 +153,127 @@ def test_a_run_that_ended_and_cannot_be_read_stays_as_it_is() -> None:
     scene.world.put(RUNS, run_of(ray={"workers": "many"}) | {"status": {"phase": "Succeeded"}})
     scene.work()
     assert scene.world.status("mnist") == {"phase": "Succeeded"}
+
+
+def test_the_record_of_a_run_that_cannot_be_read_is_not_open_any_more() -> None:
+    scene = Scene()
+    record = {"uri": "s3://runs/ml/runs/mnist/it", "state": "Open"}
+    scene.world.put(
+        RUNS, run_of(ray={"workers": "many"}) | {"status": {"phase": "Running", "record": record}}
+    )
+    scene.work()
+    status = scene.world.status("mnist")
+    assert status["record"] == {**record, "state": "Unsealed"}
+    assert "`vaportrail seal` can seal them" in status["message"]
+
+
+def test_a_run_that_cannot_be_read_leaves_no_secret() -> None:
+    scene = Scene()
+    raw = run_of(ray={"workers": "many"}) | {"status": {"phase": "Running"}}
+    uid = scene.world.put(RUNS, raw)["metadata"]["uid"]
+    scene.world.put(SECRETS, child("v1", "Secret", f"{base('mnist', uid)}-tokens", "mnist", uid))
+    scene.work()
+    assert scene.world.of(SECRETS) == []
+    assert scene.cache.secret(uid) is SecretState.GONE
+
+
+def test_a_run_that_cannot_be_read_is_deleted_when_its_time_to_live_is_over() -> None:
+    scene = Scene()
+    ended = (NOW - timedelta(seconds=31)).isoformat()
+    raw = run_of(ray="many", ttlSecondsAfterFinished=30)
+    scene.world.put(RUNS, raw | {"status": {"phase": "Failed", "completionTime": ended}})
+    scene.work()
+    assert scene.world.of(RUNS) == []
+
+
+def test_a_run_that_cannot_be_read_is_looked_at_again_when_its_time_to_live_is_over() -> None:
+    scene = Scene()
+    scene.world.put(RUNS, run_of(ray="many", ttlSecondsAfterFinished=30))
+    scene.work()
+    assert len(scene.world.of(RUNS)) == 1
+    scene.time = 30.0
+    assert scene.queue.depth == 1
+
+
+def test_a_run_whose_status_cannot_be_read_is_left_alone() -> None:
+    scene = Scene()
+    status = {"phase": "Hibernating", "conditions": [{"type": "Odd"}]}
+    uid = scene.world.put(RUNS, run_of() | {"status": status})["metadata"]["uid"]
+    scene.world.put(PODS, pod("runner", "mnist", uid, "runner"))
+    scene.world.calls.clear()
+    scene.work()
+    assert scene.world.calls == []
+    assert scene.world.status("mnist") == status
+
+
+class Refusing(Scene):
+    """A scene in which runners are refused, and the plan says in the status that they are."""
+
+    def __init__(self) -> None:
+        def plan(observed: Observed) -> Plan:
+            planned = small_plan(observed)
+            return replace(planned, status=planned.status.model_copy(update={"message": observed.refused}))
+
+        super().__init__(plan)
+        self.quota = True
+        self.world.before = self._refuse
+        self.world.put(RUNS, run_of())
+
+    def _refuse(self, call: str) -> None:
+        if self.quota and call.startswith("create Pod/"):
+            name = call.removeprefix("create Pod/")
+            raise Forbidden(f'pods "{name}" is forbidden: exceeded quota: compute', status=403)
+
+    def bring_on(self) -> int:
+        """Take as many steps as a small run ever needs; returns how many were refused."""
+
+        async def main() -> int:
+            await Lister(self.world, self.cache).list_all()
+            refused = 0
+            for _ in range(12):
+                try:
+                    await self.reconciler.step(KEY)
+                except Forbidden:
+                    refused += 1
+            return refused
+
+        return asyncio.run(main())
+
+    @property
+    def runner(self) -> str:
+        return f"{base('mnist', self.world.of(RUNS)[0]['metadata']['uid'])}-runner"
+
+
+def test_a_refused_step_is_tried_again_and_the_next_one_says_why_in_the_status() -> None:
+    scene = Refusing()
+    assert scene.bring_on() > 1
+    said = f"Pod {scene.runner} cannot be made: exceeded quota: compute"
+    assert scene.world.status("mnist")["message"] == said
+
+
+def test_a_step_that_is_refused_for_the_same_reason_again_writes_nothing() -> None:
+    scene = Refusing()
+    scene.bring_on()
+    scene.world.calls.clear()
+    scene.bring_on()
+    assert scene.world.calls == []
+
+
+def test_a_status_says_nothing_of_a_refusal_once_the_object_is_made() -> None:
+    scene = Refusing()
+    scene.bring_on()
+    scene.quota = False
+    assert scene.bring_on() == 0
+    assert [raw["metadata"]["name"] for raw in scene.world.of(PODS)] == [scene.runner]
+    assert "message" not in scene.world.status("mnist")
+
+
+def test_a_status_says_nothing_of_a_refusal_once_the_object_is_not_wanted() -> None:
+    scene = Refusing()
+    scene.bring_on()
+    run = scene.world.of(RUNS)[0]
+    run["spec"]["cancel"] = True
+    scene.world.put(RUNS, run)
+    scene.bring_on()
+    status = scene.world.status("mnist")
+    assert (status["phase"], status.get("message", "")) == ("Succeeded", "")

@@ -89,9 +89,49 @@ def test_of_versions_that_are_no_numbers_the_last_counts(told: Told) -> None:
 
 def test_an_object_that_is_gone_does_not_come_back_by_a_late_word(told: Told) -> None:
     told.cache.put(service(5), heard=True)
-    told.cache.drop(PLACE, "one")
+    told.cache.drop(PLACE, "one", "8")
     assert not told.cache.put(service(7))
     assert told.cache.get(PLACE) is None
+
+
+def test_an_object_whose_end_has_no_version_does_not_come_back_by_an_older_word(told: Told) -> None:
+    told.cache.put(service(5), heard=True)
+    told.cache.drop(PLACE, "one")
+    assert not told.cache.put(service(5))
+    assert told.cache.get(PLACE) is None
+
+
+def test_an_object_that_is_gone_before_it_was_known_does_not_come_back(told: Told) -> None:
+    told.cache.drop(PLACE, "one", "8")
+    assert not told.cache.put(service(7))
+
+
+def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_its_next_change(told: Told) -> None:
+    told.cache.put(service(5), heard=True)
+    told.cache.drop(PLACE, "one")
+    assert told.cache.put(service(6), heard=True)
+    assert told.cache.get(PLACE) == service(6)
+
+
+def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_a_later_list(told: Told) -> None:
+    told.cache.put(service(5), heard=True)
+    told.cache.drop(PLACE, "one")
+    told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
+    assert told.cache.get(PLACE) == service(5)
+
+
+def test_a_list_that_is_older_than_an_objects_end_does_not_bring_it_back(told: Told) -> None:
+    told.cache.put(service(5), heard=True)
+    told.cache.drop(PLACE, "one", "9")
+    told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
+    assert told.cache.get(PLACE) is None
+
+
+def test_what_is_of_a_kind_that_was_not_served_for_a_while_is_known_again(told: Told) -> None:
+    told.cache.put(service(5))
+    told.cache.drop_all(Watched.SERVICE)
+    assert told.cache.get(PLACE) is None
+    assert told.cache.put(service(5), heard=True)
 
 
 def test_another_object_of_the_same_name_takes_the_place_of_the_old_one(told: Told) -> None:
@@ -99,7 +139,7 @@ def test_another_object_of_the_same_name_takes_the_place_of_the_old_one(told: To
     told.cache.put(service(6, "two"))
     told.cache.drop(PLACE, "one")
     assert told.cache.get(PLACE) == service(6, "two")
-    assert not told.cache.put(service(9, "one"))
+    assert not told.cache.put(service(5, "one"))
 
 
 def test_the_children_of_a_run_are_found_by_its_uid(told: Told) -> None:
@@ -181,8 +221,34 @@ def test_what_is_known_of_a_secret_goes_with_its_run(told: Told) -> None:
     assert told.cache.secret(RUN) is SecretState.UNKNOWN
 
 
+def test_what_is_known_of_a_run_goes_when_another_has_its_name(told: Told) -> None:
+    told.cache.put(run(1))
+    told.cache.set_swept(RUN, Swept(NOW, ()))
+    told.cache.put(run(2, "the next"))
+    assert told.cache.swept(RUN) is None
+
+
+def test_nothing_is_kept_of_a_run_that_is_not_known(told: Told) -> None:
+    # The end of a step that was begun while the run was there.
+    told.cache.set_secret(RUN, SecretState.MADE)
+    told.cache.set_swept(RUN, Swept(NOW, ()))
+    told.cache.set_refusal(RUN, "a quota")
+    assert told.cache.secret(RUN) is SecretState.UNKNOWN
+    assert told.cache.swept(RUN) is None
+    assert told.cache.refused(RUN) == ""
+
+
+def test_a_refusal_is_known_until_nothing_is_refused(told: Told) -> None:
+    told.cache.put(run(1))
+    assert told.cache.set_refusal(RUN, "a quota")
+    assert not told.cache.set_refusal(RUN, "a quota")
+    assert told.cache.refused(RUN) == "a quota"
+    assert told.cache.set_refusal(RUN, "")
+    assert told.cache.refused(RUN) == ""
+
+
 words = st.lists(
-    st.tuples(st.integers(1, 3), st.integers(0, 9), st.sampled_from(["put", "heard", "drop"])), max_size=30
+    st.tuples(st.integers(1, 3), st.integers(0, 8), st.sampled_from(["put", "heard", "drop"])), max_size=30
 )
 
 
@@ -190,14 +256,15 @@ words = st.lists(
 def test_whatever_the_order_the_newest_of_what_is_not_gone_is_known(
     words: list[tuple[int, int, str]],
 ) -> None:
-    # The objects of a name follow each other: the versions of a later uid are all higher.
+    # The objects of a name follow each other: the versions of a later uid are all higher, and an object's
+    # end is later than all else of it.
     cache = Told().cache
     gone: set[int] = set()
     newest: tuple[int, int] | None = None
     for uid, step, how in words:
         version = uid * 10 + step
         if how == "drop":
-            cache.drop(PLACE, str(uid))
+            cache.drop(PLACE, str(uid), str(uid * 10 + 9))
             gone.add(uid)
             newest = None if newest and newest[0] == uid else newest
         else:

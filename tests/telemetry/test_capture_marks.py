@@ -9,6 +9,8 @@ from pathlib import Path
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.output import OutputWatch
 
 PROGRAM = """
 import os, sys
@@ -24,11 +26,46 @@ capture.close()
 """
 
 
+IN_AN_ATTEMPT = """
+import os, sys
+from vaportrail.contract import RunSettings
+from vaportrail.telemetry.capture import Capture
+from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.recorder import Recorder
+
+capture = Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
+os.write(1, b":task_name:run_attempt\\n")
+assert capture.offsets()["stdout"] == os.fstat(1).st_size, "what is before the attempt would be its own"
+set_attempt_scope(AttemptScope("t-1", "t", 1, "0" * 16, None, ""))
+os.write(1, b":task_name:of the user\\n")
+capture.drain()
+set_attempt_scope(None)
+os.write(1, b":task_name:run_attempt\\n")
+capture.close()
+"""
+
+
+def run(program: str, folder: Path) -> list[str]:
+    """Return the lines on record that a program printed."""
+    settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(folder), str(folder), "runs/p/x")
+    subprocess.run([sys.executable, "-c", program, settings.to_json()], check=True)
+    return [
+        record.body["body"]["stringValue"] for record in spooled_records(open_store(str(folder)), "w.spool")
+    ]
+
+
 def test_markers_are_passed_over_and_never_read_again(tmp_path: Path) -> None:
-    identity = RunIdentity("uid", "p", "p", 1)
-    settings = RunSettings(identity, str(tmp_path), str(tmp_path), "runs/p/x")
+    assert run(PROGRAM, tmp_path) == ["of the user"]
 
-    subprocess.run([sys.executable, "-c", PROGRAM, settings.to_json()], check=True)
 
-    records = list(spooled_records(open_store(str(tmp_path)), "w.spool"))
-    assert [record.body["body"] for record in records] == [{"stringValue": "of the user"}]
+def test_a_line_of_an_attempt_is_the_users_whatever_it_looks_like(tmp_path: Path) -> None:
+    assert run(IN_AN_ATTEMPT, tmp_path) == [":task_name:of the user"]
+
+
+def test_what_nobody_recorded_is_the_users_only_while_an_attempt_ran() -> None:
+    idle, busy = OutputWatch(), OutputWatch(attempt={c.TASK_RUN_ID: "t-1", c.ATTEMPT: 1})
+    raw = b":task_name:x\n"
+
+    assert list(idle.rest("w", "stdout", raw)) == []
+    assert [line.text for line, _ in busy.rest("w", "stdout", raw)] == [":task_name:x"]
+    assert idle.read == busy.read == {"stdout": len(raw)}

@@ -2,143 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from math import inf
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.telemetry.spooling_pod import UID, Pod, nothing
 
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.otlp import log_record
-from vaportrail.telemetry.shipper_loop import BATCH_BYTES, Answer, Reply, Shipper
-from vaportrail.telemetry.spool import Header, Kind, compact, header_line, spool_line
-from vaportrail.telemetry.values import attributes, read_attributes
-
-UID = "run-1"
-
-
-@dataclass
-class Pod:
-    """A spool in memory, its writers, a collector, a clock: a world without waiting."""
-
-    files: dict[str, bytearray] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
-    stored: list[tuple[Kind, bytes]] = field(default_factory=list)
-    faults: list[Reply] = field(default_factory=list)
-    refuses: Callable[[bytes], bool] = lambda body: False
-    said: list[str] = field(default_factory=list)
-    posts: int = 0
-    now: float = 0.0
-
-    # The spool.
-    def writers(self) -> list[str]:
-        return sorted(path.removesuffix(".spool") for path in self.files if path.endswith(".spool"))
-
-    def read(self, path: str, offset: int, size: int) -> bytes:
-        return bytes(self.files.get(path, b"")[offset : offset + size])
-
-    def append(self, writer: str, raw: bytes, suffix: str = "spool") -> None:
-        self.files.setdefault(f"{UID}/{writer}.{suffix}", bytearray()).extend(raw)
-
-    def begin(self, writer: str) -> None:
-        self.numbers[writer] = 0
-        resource = {"attributes": attributes({c.WRITER_ID: writer, c.PIPELINE_RUN_ID: UID})}
-        self.append(writer, header_line(Header(writer, "worker", 5, resource)))
-        self._count(writer)
-
-    def line(self, writer: str, text: str = "", kind: Kind = "L", **values: Any) -> bytes:
-        """Return a record's line, which the ledger counts at once."""
-        self.numbers[writer] += 1
-        seq = self.numbers[writer]
-        self._count(writer)
-        named = {c.LOG_IOSTREAM: None, **values, c.SEQ: seq}
-        record = log_record(text, named, unix_nano=seq, observed_unix_nano=seq)
-        if kind == "T":
-            record = {"spanId": "s", "endTimeUnixNano": "9", "attributes": attributes(named)}
-        return spool_line(seq, kind, "scope", compact(record))
-
-    def _count(self, writer: str) -> None:
-        import struct
-
-        made = struct.pack("<8sQQQ", b"VTLEDG1\n", self.numbers[writer], 0, 0)
-        self.files[f"{UID}/{writer}.ledger"] = bytearray(made)
-
-    # The collector.
-    def post(self, requests: Mapping[Kind, bytes]) -> dict[Kind, Answer]:
-        self.posts += 1
-        return {kind: self._post(kind, body) for kind, body in requests.items()}
-
-    def _post(self, kind: Kind, body: bytes) -> Answer:
-        if self.refuses(body):
-            return Answer(Reply.REFUSED, "400 Bad Request")
-        fault = self.faults.pop(0) if self.faults else Reply.STORED
-        if fault is not Reply.REFUSED:  # here: it failed before it was stored
-            self.stored.append((kind, body))
-        return Answer(Reply.STORED if fault is Reply.STORED else Reply.FAILED, "it broke")
-
-    # What was stored.
-    def records(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Return attributes of the process, and the record, of all that was stored."""
-        found = []
-        for _, body in self.stored:
-            for groups in json.loads(body).values():
-                for group in groups:
-                    resource = read_attributes(group["resource"]["attributes"])
-                    scopes = next(value for key, value in group.items() if key != "resource")
-                    for scope in scopes:
-                        bodies = next(value for key, value in scope.items() if key != "scope")
-                        found += [(resource, record) for record in bodies]
-        return found
-
-    def made(self) -> dict[str, set[int]]:
-        """Return the numbers of the writers' own records that were stored."""
-        found: dict[str, set[int]] = {}
-        for resource, record in self.records():
-            if resource.get(c.WRITER_ROLE) != "shipper":
-                seq = read_attributes(record["attributes"])[c.SEQ]
-                found.setdefault(resource[c.WRITER_ID], set()).add(seq)
-        return found
-
-    def ledgers(self, state: str) -> dict[str, int]:
-        named = [
-            read_attributes(r["attributes"])
-            for _, r in self.records()
-            if r.get("eventName") == c.EVENT_LEDGER
-        ]
-        return {n[c.LEDGER_WRITER]: n[c.LEDGER_MADE_LOGS] for n in named if n[c.LEDGER_STATE] == state}
-
-    def recovered(self) -> list[tuple[int, str, dict[str, Any]]]:
-        """Return number, text and attributes of the lines that a shipper recovered, each once."""
-        found = {}
-        for resource, record in self.records():
-            if resource.get(c.WRITER_ROLE) == "shipper" and "eventName" not in record:
-                named = read_attributes(record["attributes"])
-                found[resource[c.WRITER_ID], named[c.SEQ]] = (record["body"]["stringValue"], named)
-        return [(seq, *what) for (_, seq), what in sorted(found.items())]
-
-    # The shipper.
-    def shipper(self, *, waits: list[Callable[[], bool]], drain_seconds: float = 50) -> Shipper:
-        """Return a shipper for which each wait does the next of `waits`; then the end comes."""
-
-        def wait(seconds: float) -> bool:
-            self.now += seconds
-            return waits.pop(0)() if waits else True
-
-        return Shipper(
-            self, self,
-            unix_nano=lambda: int(self.now * 1e9), monotonic=lambda: self.now,
-            wait=wait, chance=lambda: 0.5, say=self.said.append, drain_seconds=drain_seconds,
-        )  # fmt: skip
-
-    def drain(self) -> int:
-        return self.shipper(waits=[]).run()
-
-
-def nothing() -> bool:
-    return False
+from vaportrail.telemetry.shipper_loop import BATCH_BYTES, Reply
+from vaportrail.telemetry.spool import spool_line
 
 
 @pytest.fixture
@@ -351,67 +222,34 @@ def test_the_drain_ends_in_time_and_says_what_is_left(pod: Pod) -> None:
     assert "3 records that were sent" in pod.said[-1]
 
 
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("write"), st.sampled_from("uvw"), st.integers(1, 4), st.sampled_from("LTM")),
-        st.tuples(st.just("half"), st.sampled_from("uvw"), st.integers(1, 40), st.just("L")),
-        st.tuples(st.just("wait"), st.just(""), st.integers(1, 2), st.just("")),
-        st.tuples(st.just("restart"), st.just(""), st.just(0), st.just("")),
-    ),
-    max_size=25,
-)
-FAULTS = st.lists(st.sampled_from([Reply.STORED, Reply.FAILED, Reply.REFUSED]), max_size=30)
+def test_one_wait_gives_one_post_whatever_is_written_meanwhile(pod: Pod) -> None:
+    pod.append("w", pod.line("w"))
+    pod.on_post = lambda: pod.posts < 50 and pod.append("w", pod.line("w"))
+    posts: list[int] = []
+    pod.shipper(waits=[nothing, *[lambda: bool(posts.append(pod.posts))] * 3]).run()
+
+    assert posts == [1, 2, 3]
 
 
-@settings(max_examples=200, deadline=None)
-@given(steps=STEPS, faults=FAULTS)
-def test_in_the_end_what_is_stored_is_what_was_written(steps: list[Any], faults: list[Reply]) -> None:
-    """`FAILED` is a failure after the server stored; `REFUSED` stands for one before it did."""
-    pod = Pod(faults=list(faults))
-    torn: dict[str, bytes] = {}
-    waits: list[Callable[[], bool]] = []
+def test_what_fills_requests_is_not_waited_with(pod: Pod) -> None:
+    pod.append("w", b"".join(pod.line("w", "x" * 1000) for _ in range(5000)))
+    reached: list[set[int]] = []
+    pod.shipper(waits=[nothing, lambda: bool(reached.append(pod.made()["w"]))]).run()
 
-    class Killed(Exception):
-        pass
+    assert reached == [set(range(1, 5001))]
 
-    def kill() -> bool:
-        raise Killed
 
-    def write(writer: str, count: int, kind: Kind) -> bool:
-        if writer not in pod.numbers:
-            pod.begin(writer)
-        pod.append(writer, torn.pop(writer, b""))
-        for _ in range(count):
-            pod.append(writer, pod.line(writer, kind="T" if kind == "T" else "L"))
-        return False
+def test_a_post_has_all_time_while_it_follows_and_in_the_end_what_the_drain_has(pod: Pod) -> None:
+    pod.append("w", pod.line("w"))
+    pod.left = []
+    pod.shipper(waits=[nothing, nothing], drain_seconds=10).run()
 
-    def half(writer: str, cut: int) -> bool:
-        if writer in pod.numbers and writer not in torn:
-            line = pod.line(writer)
-            pod.append(writer, line[:cut])
-            torn[writer] = line[cut:]
-        return False
+    assert (pod.left[0], pod.left[-1]) == (inf, 10)
 
-    for what, writer, count, kind in steps:
-        if what == "write":
-            waits.append(lambda w=writer, n=count, k=kind: write(w, n, k))  # type: ignore[misc]
-        elif what == "half":
-            waits.append(lambda w=writer, n=count: half(w, n))  # type: ignore[misc]
-        elif what == "wait":
-            waits += [nothing] * count
-        else:
-            waits.append(kill)
-    while True:
-        try:
-            code = pod.shipper(waits=waits).run()
-            break
-        except Killed:
-            continue
-    # Lines that were never finished are counted and not there.
-    expected = {
-        writer: set(range(1, made + 1)) - ({made} if writer in torn else set())
-        for writer, made in pod.numbers.items()
-    }
-    assert code == 0
-    assert pod.made() == {writer: numbers for writer, numbers in expected.items() if numbers}
-    assert pod.ledgers("exact") == pod.numbers
+
+def test_the_end_is_heard_while_a_reply_is_waited_for(pod: Pod) -> None:
+    pod.append("w", pod.line("w"))
+    pod.left = []
+    pod.shipper(waits=[nothing], drain_seconds=10).run()
+
+    assert pod.left[0] == 10

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from otlp_server import CollectorServer, collector_server
+from vaportrail import handover
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry import shipper as shipper_module
 from vaportrail.telemetry.shipper_http import HttpCollector
-from vaportrail.telemetry.shipper_loop import Reply
+from vaportrail.telemetry.shipper_loop import Answer, Reply
 from vaportrail.telemetry.spool import Header, Writer
 from vaportrail.telemetry.values import attributes, read_attributes
 
@@ -137,6 +140,53 @@ def test_it_says_which_variable_is_missing(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "shipper: the variable VAPORTRAIL_COLLECTOR is not set\n")
 
 
+def test_it_ends_in_time_although_a_reply_is_being_waited_for(
+    tmp_path: Path, writer: Writer, server: CollectorServer
+) -> None:
+    server.opened.clear()
+    write(writer, 1)
+    with shipper(tmp_path, server.url, VAPORTRAIL_DRAIN_SECONDS="1") as process:
+        assert server.asked.wait(30)
+        code, said = end(process)
+
+    assert code == 1
+    assert "not all is stored after 1 s" in said
+
+
+def test_a_reply_that_comes_in_the_drain_counts(
+    tmp_path: Path, writer: Writer, parts: Path, server: CollectorServer
+) -> None:
+    server.opened.clear()
+    write(writer, 1)
+    with shipper(tmp_path, server.url) as process:
+        assert server.asked.wait(30)
+        process.send_signal(signal.SIGTERM)
+        server.opened.set()
+        code, _ = end(process)
+
+    assert (code, stored(parts)) == (0, [1])
+
+
+def test_one_that_starts_again_sends_only_what_is_new(
+    tmp_path: Path, writer: Writer, parts: Path, server: CollectorServer
+) -> None:
+    for _ in range(2):
+        server.posted.clear()
+        write(writer, 2)
+        with shipper(tmp_path, server.url) as process:
+            assert server.posted.wait(30)
+            assert end(process)[0] == 0
+
+    assert stored(parts) == [1, 2, 3, 4]
+
+
+def test_the_hand_overs_words_are_its_own() -> None:
+    own = shipper_module._COLLECTOR, shipper_module._TOKEN, shipper_module._SPOOL
+    assert own == (handover.COLLECTOR_VARIABLE, handover.COLLECTOR_TOKEN_VARIABLE, handover.SPOOL_VARIABLE)
+    assert shipper_module._DRAIN_SECONDS == handover.DRAIN_VARIABLE
+    assert shipper_module._REPLY_SECONDS == handover.REPLY_SECONDS
+
+
 def test_it_loads_nothing_heavy() -> None:
     # Without the package's public names, which every process of a run has anyway.
     code = (
@@ -155,7 +205,7 @@ def test_it_loads_nothing_heavy() -> None:
 
 def test_the_token_is_sent_with_every_request(server: CollectorServer) -> None:
     collector = HttpCollector(server.url, TOKEN, 10)
-    collector.post(REQUESTS)
+    collector.post(REQUESTS, lambda: 60)
     collector.close()
 
     assert [(signal, token) for signal, _, token in sorted(server.requests)] == [
@@ -167,7 +217,7 @@ def test_the_token_is_sent_with_every_request(server: CollectorServer) -> None:
 def test_a_signal_keeps_its_connection(server: CollectorServer) -> None:
     collector = HttpCollector(server.url, TOKEN, 10)
     for _ in range(5):
-        collector.post(REQUESTS)
+        collector.post(REQUESTS, lambda: 60)
     collector.close()
 
     assert len({port for _, port, _ in server.requests}) == 2
@@ -176,13 +226,13 @@ def test_a_signal_keeps_its_connection(server: CollectorServer) -> None:
 def test_a_connection_that_the_collector_closed_is_no_failure(parts: Path) -> None:
     with collector_server(lambda name, raw: None) as first:
         collector = HttpCollector(first.url, TOKEN, 10)
-        collector.post(REQUESTS)
+        collector.post(REQUESTS, lambda: 60)
         port = first.port
         connection = collector._kept["L"]
         assert connection.sock is not None
         connection.sock.shutdown(2)
     with collector_server(lambda name, raw: None, port):
-        answers = collector.post(REQUESTS)
+        answers = collector.post(REQUESTS, lambda: 60)
         collector.close()
 
     assert answers["L"].reply is Reply.STORED
@@ -198,10 +248,54 @@ def test_only_200_is_stored_and_only_what_is_no_use_is_refused(
 ) -> None:
     server.status = status
     collector = HttpCollector(server.url, TOKEN, 10)
-    answers = collector.post(REQUESTS)
+    answers = collector.post(REQUESTS, lambda: 60)
     collector.close()
 
     assert {answer.reply for answer in answers.values()} == {reply}
+
+
+def test_all_signals_together_take_no_longer_than_there_is(server: CollectorServer) -> None:
+    server.opened.clear()
+    collector = HttpCollector(server.url, TOKEN, 60)
+    asked: list[None] = []
+
+    def left() -> float:
+        """Nothing is left once both are sent."""
+        asked.append(None)
+        return 60 if len(asked) <= len(REQUESTS) else 0
+
+    answers = collector.post(REQUESTS, left)
+    collector.close()
+
+    assert set(answers.values()) == {Answer(Reply.FAILED, "TimeoutError: no reply in time")}
+
+
+def test_a_reply_is_waited_for_no_longer_than_the_collector_tries(server: CollectorServer) -> None:
+    server.opened.clear()
+    collector = HttpCollector(server.url, TOKEN, 0)
+    answers = collector.post(REQUESTS, lambda: 60)
+    collector.close()
+
+    assert {answer.reply for answer in answers.values()} == {Reply.FAILED}
+
+
+def test_nothing_is_sent_when_no_time_is_left(server: CollectorServer) -> None:
+    collector = HttpCollector(server.url, TOKEN, 10)
+    answers = collector.post(REQUESTS, lambda: 0)
+
+    assert ({answer.reply for answer in answers.values()}, server.requests) == ({Reply.FAILED}, [])
+
+
+def test_a_machine_that_is_gone_is_noticed(server: CollectorServer) -> None:
+    collector = HttpCollector(server.url, TOKEN, 10)
+    collector.post(REQUESTS, lambda: 60)
+    sock = collector._kept["L"].sock
+    assert sock is not None
+    probes = sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    milliseconds = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    collector.close()
+
+    assert (probes, milliseconds) == (1, 15_000)
 
 
 @pytest.mark.parametrize("url", ["https://collector:4318", "collector:4318", "http://", ""])

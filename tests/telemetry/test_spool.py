@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,32 @@ def test_a_flipped_bit_loses_only_its_line(data: st.DataObject) -> None:
         raw[at] = flipped if flipped != ord("\n") else raw[at] ^ 32
         spool_file(folder).write_bytes(raw)
         assert [line.record["text"] for line in read(folder)] == ["first", "third"]
+
+
+@contextmanager
+def files_limited_to(size: int) -> Iterator[None]:
+    """A disk on which a file's writes are cut short, then fail."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 1, 20])
+def test_a_write_that_fails_loses_only_its_own_record(writer: Writer, room: int) -> None:
+    writer.append("L", "s", lambda seq: {"text": "first"})
+    size = spool_file(writer.directory).stat().st_size
+    with files_limited_to(size + room):
+        for _ in range(2):
+            with pytest.raises(OSError, match="File too large"):
+                writer.append("L", "s", lambda seq: {"text": "lost"})
+    writer.append("L", "s", lambda seq: {"text": "fourth"})
+    writer.append("L", "s", lambda seq: {"text": "fifth"})
+
+    assert [line.record["text"] for line in read(writer.directory)] == ["first", "fourth", "fifth"]
+    assert ledger(writer.directory) == Ledger(5, 0, 0)
 
 
 @pytest.mark.parametrize(

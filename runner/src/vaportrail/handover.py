@@ -37,6 +37,10 @@ COLLECTOR_VARIABLE: Final = "VAPORTRAIL_COLLECTOR"
 COLLECTOR_TOKEN_VARIABLE: Final = "VAPORTRAIL_COLLECTOR_TOKEN"
 SPOOL_VARIABLE: Final = "VAPORTRAIL_SPOOL"
 """The folder of spools, shared by a pod's main container and its shipper."""
+REPLY_SECONDS: Final = 90
+"""How long a shipper waits for the collector's reply; the collector gives up storing before."""
+DRAIN_VARIABLE: Final = "VAPORTRAIL_DRAIN_SECONDS"
+"""How long a shipper may go on after it is told to end; the pod's grace is longer."""
 REQUEST_LIMIT: Final = 64 * 1024
 """Bytes of a request."""
 ANSWER_LIMIT: Final = 4096
@@ -162,6 +166,9 @@ class SealRequest(_Model):
     timeline: list[TimelineEntry] = []
     receipt: list[ReceiptEntry] = []
     environment: dict[Literal["image", "image_digest", "namespace", "operator_version"], str] = {}
+    runner_started: bool = True
+    """Whether the runner's container ever ran, as far as is known. Where it did and nothing was heard of
+    it, nobody knows what is missing."""
 
     @property
     def settings(self) -> RunSettings:
@@ -187,3 +194,5 @@ class SealAnswer(_Model):
     """How many tasks ended how."""
     timings: dict[str, float] = {}
     """Seconds that the steps of the seal took."""
+    late_parts: int = 0
+    """Files that arrived after the seal was planned: not in the record, and kept where they are."""

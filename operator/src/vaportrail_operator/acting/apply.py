@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any
 
 from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import shortened
 from vaportrail_operator.acting.client import (
     AlreadyExists,
+    ApiError,
     Client,
     Conflict,
     Forbidden,
     Invalid,
     NotFound,
     Object,
+    Unavailable,
 )
 from vaportrail_operator.acting.events import post
-from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
-from vaportrail_operator.acting.status import status_body
+from vaportrail_operator.acting.knowledge import Knowledge
+from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
+from vaportrail_operator.acting.status import StatusMemory, status_body
 from vaportrail_operator.acting.sweep import Found, look
-from vaportrail_operator.observation.entries import Entry, Place, Watched, entry_of
+from vaportrail_operator.observation.entries import Place, Watched, entry_of
 from vaportrail_operator.observation.fields import controller_of, metadata_of
 from vaportrail_operator.observation.runs import RunSeen
 from vaportrail_operator.planning.types import (
@@ -39,38 +44,15 @@ from vaportrail_operator.planning.types import (
     Swept,
 )
 
-__all__ = ["Applier", "Knowledge", "NameTaken"]
+__all__ = ["Applier", "NameTaken"]
 
 _log = logging.getLogger(__name__)
 _SECRET_TRIES = 3
+_REFUSAL_LENGTH = 256
 
 
 class NameTaken(Exception):
     """An object of a name that a run needs is there, and is not the run's."""
-
-
-class Knowledge(Protocol):
-    """What is told at once of the outcome of a call: the next plan need not wait for the watch."""
-
-    def put(self, entry: Entry) -> bool:
-        """Take in an object; returns whether it is new."""
-
-    def drop(self, place: Place, uid: str) -> bool:
-        """Take in that an object is gone for good."""
-
-    def mark_deleting(self, place: Place, uid: str) -> bool:
-        """Take in that a deletion was accepted; returns whether that is new."""
-
-    def replace_all(
-        self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str, run_uid: str = ""
-    ) -> None:
-        """Take in a complete list, of a run's objects where its uid is given."""
-
-    def set_secret(self, run_uid: str, state: SecretState) -> None:
-        """Remember what became of a run's Secret."""
-
-    def set_swept(self, run_uid: str, swept: Swept) -> None:
-        """Remember a live look for what is left of a run."""
 
 
 class _Stop(Exception):
@@ -102,6 +84,7 @@ class Applier:
         self._now = now
         self._token = token
         self._instance = instance
+        self._kept = StatusMemory()
 
     async def apply(self, run: PipelineRun, plan: Plan) -> bool:
         """Write the status if it differs, then carry out the actions in their order.
@@ -118,25 +101,30 @@ class Applier:
             NameTaken: a stranger's object is in the way.
             ApiError: a call failed.
         """
-        changed = False
-        if plan.status != run.status:
-            if not await self._write_status(run, plan):
+        changed, version = False, run.metadata.resource_version
+        if self._kept.differ(run.status, plan.status):
+            written = await self._write_status(run, plan)
+            if written is None:
                 return True
-            changed = True
+            changed, version = True, written
         for note in plan.notes:
             await post(self._client, run, note, instance=self._instance, now=self._now())
         try:
             for action in plan.actions:
-                changed |= await self._act(run, plan, action)
+                changed |= await self._act(run, version, action)
         except _Stop:
             return True
         except (Forbidden, Invalid, NameTaken) as error:
-            refusal = Note("Warning", type(error).__name__, str(error))
+            why = error.said if isinstance(error, ApiError) else str(error)
+            refusal = Note("Warning", type(error).__name__, why)
             await post(self._client, run, refusal, instance=self._instance, now=self._now())
             raise
+        # Whatever was refused has been made now, or is not asked for any more.
+        changed |= self._knowledge.set_refusal(run.metadata.uid, "")
         return changed
 
-    async def _write_status(self, run: PipelineRun, plan: Plan) -> bool:
+    async def _write_status(self, run: PipelineRun, plan: Plan) -> str | None:
+        """Write the status; returns the run's new version, or None where there is no run any more."""
         metadata = run.metadata
         body = status_body(plan.status)
         try:
@@ -145,27 +133,27 @@ class Applier:
             )
         except NotFound:
             self._knowledge.drop(_run_place(run), metadata.uid)
-            return False
+            return None
         except Conflict:
             await self._read_run(run)
             raise
+        self._kept.compare(body, stored.get("status"))
         self._take_in(Watched.RUN, stored)
+        version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(
             "status written",
-            extra={
-                "phase": str(plan.status.phase),
-                "reason": str(plan.status.reason),
-                "version": metadata_of(stored).get("resourceVersion"),
-            },
+            extra={"phase": str(plan.status.phase), "reason": str(plan.status.reason), "version": version},
         )
-        return True
+        return version
 
-    async def _act(self, run: PipelineRun, plan: Plan, action: Action) -> bool:
+    async def _act(self, run: PipelineRun, version: str, action: Action) -> bool:
         match action:
             case CreateTokens():
-                return await self._create_tokens(run, plan, action)
+                await self._check_wanted(run, version)
+                return await self._create_tokens(run, action)
             case Create():
-                return await self._create(run, plan, action)
+                await self._check_wanted(run, version)
+                return await self._create(run, action)
             case Delete(kind=Kind.SECRET):
                 return await self._delete_secret(run, action)
             case Delete():
@@ -175,56 +163,67 @@ class Applier:
             case DeleteRun():
                 return await self._delete_run(run)
 
-    async def _create_tokens(self, run: PipelineRun, plan: Plan, action: CreateTokens) -> bool:
-        await self._check_wanted(run, plan)
+    async def _create_tokens(self, run: PipelineRun, action: CreateTokens) -> bool:
         manifest = {**action.manifest, "stringData": {key: self._token() for key in action.keys}}
-        name = metadata_of(manifest)["name"]
-        try:
-            await self._client.create(RESOURCE_OF[Kind.SECRET], run.metadata.namespace, manifest)
-        except AlreadyExists:
-            # The uid is in its name, and nobody but this operator may make it: it is the run's.
-            _log.debug("the Secret is there already", extra={"object": f"Secret/{name}"})
-        else:
-            _log.info("created", extra={"object": f"Secret/{name}"})
+        # If it is there, it is the run's: its name has the uid, and nobody but this operator may make it.
+        await self._make(run, Kind.SECRET, manifest)
         self._knowledge.set_secret(run.metadata.uid, SecretState.MADE)
         return True
 
-    async def _create(self, run: PipelineRun, plan: Plan, action: Create) -> bool:
-        await self._check_wanted(run, plan)
-        namespace, name = run.metadata.namespace, metadata_of(action.manifest)["name"]
-        resource, kind = RESOURCE_OF[action.kind], Watched(action.kind)
-        try:
-            made = await self._client.create(resource, namespace, action.manifest)
-        except AlreadyExists:
-            made = await self._client.get(resource, namespace, name)
+    async def _create(self, run: PipelineRun, action: Create) -> bool:
+        made = await self._make(run, action.kind, action.manifest)
+        if made is None:
+            name = metadata_of(action.manifest)["name"]
+            made = await self._client.get(RESOURCE_OF[action.kind], run.metadata.namespace, name)
             self._check_ours(run, action, made)
-        else:
-            _log.info(
-                "created", extra={"object": f"{action.kind}/{name}", "object_uid": made["metadata"]["uid"]}
-            )
-        return self._take_in(kind, made)
+        return self._take_in(Watched(action.kind), made)
+
+    async def _make(self, run: PipelineRun, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
+        """Create an object; returns it as it was stored, or None where one of its name is there."""
+        name = metadata_of(manifest)["name"]
+        try:
+            made = await self._client.create(RESOURCE_OF[kind], run.metadata.namespace, manifest)
+        except AlreadyExists:
+            _log.debug("it is there already", extra={"object": f"{kind}/{name}"})
+            return None
+        except (Conflict, Unavailable):
+            raise
+        except ApiError as error:
+            # Kubernetes' own words begin with what is said before them here.
+            why = re.sub(rf'^\S+ "{re.escape(name)}" is (forbidden|invalid): ', "", error.said)
+            self._remember_refusal(run, f"{kind} {name} cannot be made: {why}")
+            raise
+        extra = {"object": f"{kind}/{name}", "object_uid": metadata_of(made).get("uid", "")}
+        _log.info("created", extra=extra)
+        return made
+
+    def _remember_refusal(self, run: PipelineRun, text: str) -> None:
+        self._knowledge.set_refusal(run.metadata.uid, shortened(text, _REFUSAL_LENGTH))
 
     def _check_ours(self, run: PipelineRun, action: Create, there: Object) -> None:
         uid = run.metadata.uid
         label = (metadata_of(there).get("labels") or {}).get(RUN_UID_LABEL)
         controlled = bool(controller_of(action.manifest))
         if label != uid or (controlled and controller_of(there) != uid):
-            raise NameTaken(
+            taken = (
                 f"{action.kind} {metadata_of(there)['name']} exists and does not belong to this run: "
                 "delete it, or delete the run and make it again under another name"
             )
+            self._remember_refusal(run, taken)
+            raise NameTaken(taken)
 
-    async def _check_wanted(self, run: PipelineRun, plan: Plan) -> None:
+    async def _check_wanted(self, run: PipelineRun, version: str) -> None:
         """Look live, before anything is made, whether the run is still what the plan was made for.
+
+        Args:
+            run: as the plan saw it.
+            version: that it had then, or that the plan's status gave it.
 
         Raises:
             _Stop: it is not; what it is now was taken in.
         """
         live = await self._read_run(run)
-        same = live is not None and live.metadata.uid == run.metadata.uid
-        if live is None or not same or live.metadata.deletion_timestamp:
-            raise _Stop
-        if live.spec.cancel != run.spec.cancel or live.status != plan.status:
+        if live is None or live.metadata.resource_version != version:
             raise _Stop
 
     async def _read_run(self, run: PipelineRun) -> PipelineRun | None:
@@ -248,14 +247,29 @@ class Applier:
         except NotFound:
             return self._knowledge.drop(place, action.uid)
         except Conflict:
-            # Another object has its name now: the one that was meant is gone.
-            return self._knowledge.drop(place, action.uid)
+            if not await self._is_another(resource, place, action.uid):
+                raise
+            return True
         new = self._knowledge.mark_deleting(place, action.uid)
         if reply.get("kind") == resource.kind and metadata_of(reply).get("deletionTimestamp"):
             new |= self._take_in(place.kind, reply)
         if new:
             _log.info("deleted", extra={"object": f"{action.kind}/{action.name}", "object_uid": action.uid})
         return new
+
+    async def _is_another(self, resource: Resource, place: Place, uid: str) -> bool:
+        """Look what has the name of an object now; returns whether that object is gone."""
+        try:
+            there = await self._client.get(resource, place.namespace, place.name)
+        except NotFound:
+            self._knowledge.drop(place, uid)
+            return True
+        metadata = metadata_of(there)
+        if metadata.get("uid") == uid:
+            return False
+        # It may be a stranger's, which no watch would tell of: it is not taken in.
+        self._knowledge.drop(place, uid, metadata.get("resourceVersion", ""))
+        return True
 
     async def _delete_secret(self, run: PipelineRun, action: Delete) -> bool:
         resource = RESOURCE_OF[Kind.SECRET]
@@ -283,8 +297,12 @@ class Applier:
         metadata = run.metadata
         try:
             await self._client.delete(RUNS, metadata.namespace, metadata.name, uid=metadata.uid)
-        except (NotFound, Conflict):
+        except NotFound:
             return self._knowledge.drop(_run_place(run), metadata.uid)
+        except Conflict:
+            if not await self._is_another(RUNS, _run_place(run), metadata.uid):
+                raise
+            return True
         _log.info("the run's time to live is over: deleted")
         return False
 

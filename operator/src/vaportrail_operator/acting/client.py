@@ -32,12 +32,14 @@ class ApiError(Exception):
     Attributes:
         status: the HTTP status; 0 where there was no answer.
         reason: Kubernetes' reason, such as `AlreadyExists`.
+        said: the API server's own words, without the call that they answer.
     """
 
-    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, reason: str = "", said: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.said = said or message
 
 
 class NotFound(ApiError):

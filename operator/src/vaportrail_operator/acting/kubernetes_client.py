@@ -194,7 +194,8 @@ def _managed() -> Query:
 
 def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) -> ApiError:
     reason = str(answer.get("reason") or "")
-    text = f"{call}: {status} {reason}: {str(answer.get('message') or '')[:_MESSAGE_LIMIT]}"
+    said = str(answer.get("message") or "")[:_MESSAGE_LIMIT]
+    text = f"{call}: {status} {reason}: {said}"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         seconds = retry_after or (answer.get("details") or {}).get("retryAfterSeconds") or 0
         try:
@@ -213,4 +214,4 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
             HTTPStatus.BAD_REQUEST: Invalid,
             HTTPStatus.UNPROCESSABLE_ENTITY: Invalid,
         }.get(HTTPStatus(status), ApiError)
-    return kind(text, status=status, reason=reason)
+    return kind(text, status=status, reason=reason, said=said)

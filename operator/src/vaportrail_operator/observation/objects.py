@@ -21,6 +21,7 @@ def object_seen(raw: Raw) -> ObjectSeen:
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0).astimezone(),
         deleting=bool(metadata.get("deletionTimestamp")),
         owned=bool(run_uid) and controller_of(raw) == run_uid,
+        provisioned=condition_of(raw, "RayClusterProvisioned").get("status") == "True",
         problem=_problem(raw),
     )
 

@@ -27,6 +27,7 @@ def observed(
     settings: OperatorSettings,
     kuberay: bool,
     secret: SecretState,
+    refused: str,
     swept: Swept | None,
 ) -> Observed:
     """Return what a plan for a run follows from.
@@ -38,6 +39,7 @@ def observed(
         settings: the operator's.
         kuberay: whether RayClusters can be made here.
         secret: what is known of the run's Secret.
+        refused: why something of the run could not be made, in words; empty if nothing was refused.
         swept: the result of the last live look, if it still counts.
     """
     pods: list[PodSeen] = []
@@ -62,5 +64,6 @@ def observed(
         services=tuple(services),
         pods=tuple(pods),
         secret=secret,
+        refused=refused,
         swept=swept,
     )

@@ -72,7 +72,8 @@ def pod_seen(raw: Raw, component: Component) -> PodSeen:
         terminated=_terminated(ended) if ended else None,
         drained_at=_drained_at(raw),
         waiting=None if ended else _waiting(raw, main),
-        restarts=int(main.get("restartCount") or 0),
+        due=time_of(metadata.get("deletionTimestamp")),
+        last_words=_last_words(main),
         image_id=main.get("imageID") or "",
     )
 
@@ -97,6 +98,12 @@ def _terminated(ended: Raw) -> Terminated:
         started_at=time_of(ended.get("startedAt")),
         finished_at=time_of(ended.get("finishedAt")),
     )
+
+
+def _last_words(main: Raw) -> str:
+    states: tuple[Raw, ...] = (main.get("state") or {}, main.get("lastState") or {})
+    last: Raw = next((end for state in states if (end := state.get("terminated"))), {})
+    return str(last.get("message") or "")
 
 
 def _all_statuses(raw: Raw) -> Iterator[Raw]:

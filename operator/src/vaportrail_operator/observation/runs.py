@@ -15,12 +15,23 @@ from pydantic import BaseModel, ValidationError
 
 from vaportrail.resources.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
 from vaportrail.resources.status import Phase, PipelineRunStatus
-from vaportrail_operator.observation.fields import Raw
+from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
 
 __all__ = ["RunSeen", "run_seen"]
 
 M = TypeVar("M", bound=BaseModel)
 _ROUNDS = 20
+_KEPT = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
+"""Of the metadata: annotations alone can hold the whole run once more."""
+_FOR_EVER = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +41,12 @@ class RunSeen:
     Attributes:
         run: the model; of a run with problems, with what could be read.
         problems: what cannot be read, in words; empty for every run that fits the CRD.
+        status_read: whether all of its status is in the model: what is not must not be written over.
     """
 
     run: PipelineRun
     problems: tuple[str, ...] = ()
+    status_read: bool = True
 
     @property
     def over(self) -> bool:
@@ -44,7 +57,9 @@ class RunSeen:
 
 def run_seen(raw: Raw) -> RunSeen:
     """Return the run that a raw object is; never raises for what is in it."""
-    parts = {"metadata": raw.get("metadata") or {}, "spec": raw.get("spec"), "status": raw.get("status")}
+    noted = metadata_of(raw)
+    kept = {name: noted[name] for name in _KEPT if name in noted}
+    parts = {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}
     try:
         return RunSeen(PipelineRun.model_validate({name: part for name, part in parts.items() if part}))
     except ValidationError:
@@ -55,10 +70,10 @@ def run_seen(raw: Raw) -> RunSeen:
     status = _read(PipelineRunStatus, parts["status"] or {}, "status", problems)
     run = PipelineRun.model_construct(
         metadata=metadata or _bare_metadata(parts["metadata"]),
-        spec=spec or _bare_spec(),
+        spec=spec or _bare_spec(parts["spec"]),
         status=status or _bare_status(parts["status"]),
     )
-    return RunSeen(run, tuple(problems))
+    return RunSeen(run, tuple(problems), status_read=status is not None)
 
 
 def _read(model: type[M], raw: Any, place: str, problems: list[str]) -> M | None:
@@ -85,9 +100,17 @@ def _remove(raw: Any, location: tuple[int | str, ...]) -> None:
     raw.pop(location[-1], None)
 
 
-def _bare_spec() -> PipelineRunSpec:
-    record = RecordSpec.model_construct(uri="")
-    return PipelineRunSpec.model_construct(pipeline="", entrypoint="", image="", record=record)
+def _bare_spec(raw: Any) -> PipelineRunSpec:
+    default = PipelineRunSpec.model_fields["ttl_seconds_after_finished"].default
+    said: Any = raw.get("ttlSecondsAfterFinished", default) if isinstance(raw, dict) else None
+    readable = isinstance(said, int) and not isinstance(said, bool) and 0 <= said <= _FOR_EVER
+    return PipelineRunSpec.model_construct(
+        pipeline="",
+        entrypoint="",
+        image="",
+        record=RecordSpec.model_construct(uri=""),
+        ttl_seconds_after_finished=said if readable else _FOR_EVER,
+    )
 
 
 def _bare_metadata(raw: Any) -> Metadata:
@@ -96,5 +119,9 @@ def _bare_metadata(raw: Any) -> Metadata:
 
 
 def _bare_status(raw: Any) -> PipelineRunStatus:
-    phase = raw.get("phase") if isinstance(raw, dict) else ""
-    return PipelineRunStatus(phase=Phase(phase) if phase in list(Phase) else "")
+    said = raw if isinstance(raw, dict) else {}
+    phase, ended = said.get("phase"), said.get("completionTime")
+    return PipelineRunStatus(
+        phase=Phase(phase) if phase in list(Phase) else "",
+        completion_time=ended if isinstance(ended, str) and time_of(ended) else "",
+    )

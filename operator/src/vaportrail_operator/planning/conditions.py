@@ -8,11 +8,13 @@ from typing import Literal, NamedTuple
 from vaportrail.resources.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.looks import cluster_ready, waiting
+from vaportrail_operator.planning.stretches import RELEASE_FORCED
 from vaportrail_operator.planning.types import Observed
 
 __all__ = ["conditions_of", "with_generation"]
 
 _NOT_STARTED, _ACTIVE, _NOTHING_MADE = "NotStarted", "RunActive", "NothingMade"
+_LEFT_BEHIND = "LeftBehind"
 
 
 class _Verdict(NamedTuple):
@@ -107,9 +109,14 @@ def _compute_released(status: PipelineRunStatus) -> _Verdict:
     if status.phase in (Phase.PROVISIONING, Phase.RUNNING):
         return _Verdict("False", _ACTIVE)
     if status.phase is Phase.RELEASING:
-        left = ", ".join(status.leftovers)
-        return _Verdict("False", Reason.RELEASING_COMPUTE, f"still there: {left}" if left else "")
+        return _Verdict("False", Reason.RELEASING_COMPUTE, _still_there(status))
+    if status.leftovers and times.is_open(status.timeline.get(RELEASE_FORCED, "")):
+        return _Verdict("False", _LEFT_BEHIND, _still_there(status))
     return _Verdict("True", "Released")
+
+
+def _still_there(status: PipelineRunStatus) -> str:
+    return f"still there: {', '.join(status.leftovers)}" if status.leftovers else ""
 
 
 def _record_sealed(status: PipelineRunStatus) -> _Verdict:
@@ -127,6 +134,8 @@ def _record_sealed(status: PipelineRunStatus) -> _Verdict:
 def _nothing_left_behind(status: PipelineRunStatus, proof: str) -> _Verdict:
     if not _is_over(status):
         return _Verdict("False", _NOT_STARTED if _is_pending(status) else _ACTIVE)
+    if status.leftovers:
+        return _Verdict("False", _LEFT_BEHIND, _still_there(status))
     return _Verdict("True", _NOTHING_MADE) if _never_started(status) else _Verdict("True", "Swept", proof)
 
 

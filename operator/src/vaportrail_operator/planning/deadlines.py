@@ -7,11 +7,21 @@ from datetime import datetime
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.timeline import DRAIN, SEAL, USER_CODE
+from vaportrail_operator.planning.looks import barren_from, silent_from
+from vaportrail_operator.planning.stretches import (
+    CLEANUP_FORCED,
+    DRAIN,
+    RELEASE_FORCED,
+    SEAL,
+    USER_CODE,
+)
 from vaportrail_operator.planning.types import Observed
 
 __all__ = [
+    "LOOK_FOR_KUBERAY",
     "next_deadline",
+    "of_abandoned_cleanup",
+    "of_abandoned_release",
     "of_expiry",
     "of_provisioning",
     "of_release",
@@ -55,6 +65,14 @@ def of_release(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     return _after(times.begin(status.timeline.get(DRAIN, "")), run.spec.deadlines.release_seconds)
 
 
+def of_abandoned_release(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the run goes on though compute is left: it was removed without grace for long enough.
+
+    That counts from when it was first tried, so an operator that was away tries it too.
+    """
+    return _after(times.begin(status.timeline.get(RELEASE_FORCED, "")), run.spec.deadlines.release_seconds)
+
+
 def of_seal(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     """Return when the record must be sealed."""
     seconds = run.spec.deadlines.seal_seconds
@@ -66,6 +84,11 @@ def of_sealer(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     return _after(times.end(status.timeline.get(SEAL, "")), run.spec.deadlines.release_seconds)
 
 
+def of_abandoned_cleanup(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+    """Return when the run ends though the sealer, or what turned up beside it, is left."""
+    return _after(times.begin(status.timeline.get(CLEANUP_FORCED, "")), run.spec.deadlines.release_seconds)
+
+
 def of_expiry(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     """Return when a run that has ended is deleted."""
     ended = times.parse(status.completion_time)
@@ -74,25 +97,35 @@ def of_expiry(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
 
 def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None:
     """Return in how many seconds the run's next deadline passes; None if it has none."""
-    run = observed.run
-    deadline: datetime | None
+    deadline = _of_the_phase(observed.run, status)
+    rests = [] if deadline is None else [_rest(observed, deadline) or _AGAIN]
+    moments = [silent_from(pod) for pod in observed.pods]
+    if status.phase is Phase.PROVISIONING:
+        moments.append(barren_from(observed))
+    # What has passed of these has had its effect.
+    rests += [rest for moment in moments if moment and (rest := _rest(observed, moment))]
+    return min(rests, default=None)
+
+
+def _of_the_phase(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     match status.phase:
         case Phase.PROVISIONING:
-            deadline = of_provisioning(run, status)
+            return of_provisioning(run, status)
         case Phase.RUNNING:
-            deadline = of_run(run, status)
+            return of_run(run, status)
         case Phase.RELEASING:
-            deadline = of_release(run, status)
+            return of_release(run, status)
         case Phase.SEALING:
-            deadline = of_sealer(run, status) or of_seal(run, status)
+            return of_sealer(run, status) or of_seal(run, status)
         case "" | Phase.PENDING:
-            deadline = None
+            return None
         case _:
-            deadline = of_expiry(run, status)
-    if deadline is None:
-        return None
-    rest = (deadline - observed.now).total_seconds()
-    return rest if rest > 0 else _AGAIN
+            return of_expiry(run, status)
+
+
+def _rest(observed: Observed, moment: datetime) -> float:
+    """Return the seconds until a moment; 0 once it has passed."""
+    return max(0.0, (moment - observed.now).total_seconds())
 
 
 def _after(start: datetime | None, seconds: int) -> datetime | None:

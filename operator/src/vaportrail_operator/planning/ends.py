@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from vaportrail.contract import Outcome
-from vaportrail.resources.status import Phase, PipelineRunStatus, Reason, Receipt, shortened
+from vaportrail.resources.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import run_answer
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH, ended, ray_cluster, waiting
-from vaportrail_operator.planning.names import base_name, runner_name
-from vaportrail_operator.planning.receipt import entry
+from vaportrail_operator.planning.looks import MESSAGE_LENGTH, ended, is_silent, ray_cluster, waiting
+from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
+from vaportrail_operator.planning.receipt import entry, ray_pods_entry
+from vaportrail_operator.planning.stretches import USER_CODE
 from vaportrail_operator.planning.types import Component, Kind, Observed, PodSeen
 
-__all__ = ["CAUSES", "End", "end_of", "may_be_lost", "outcome_of", "verdict"]
+__all__ = ["CAUSES", "End", "end_of", "missing_since", "outcome_of", "verdict"]
 
 CAUSES = (
     Reason.RUNNER_LOST,
@@ -55,7 +57,9 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
         yield _runner_ended(observed, runner)
     if run.spec.cancel:
         yield End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, "spec.cancel is set")
-    if _is_lost(observed, entry(status.receipt, Kind.POD, runner_name(run))):
+    if is_silent(observed, runner):
+        yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "runner pod: its node does not answer")
+    if _is_lost(observed, status, Kind.POD, runner_name(run)):
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "the runner's pod was deleted")
     yield from _cluster_ended(observed, status)
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
@@ -72,7 +76,9 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
 def _runner_ended(observed: Observed, runner: PodSeen) -> End:
     answer = run_answer(runner)
     if answer is None or not answer.outcome.ended:
-        return End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, _how_it_ended(runner))
+        silence = ", no answer" if runner.terminated else ""
+        how = f"runner pod: {_how_it_ended(runner)}{silence}"
+        return End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, how)
     if answer.outcome is Outcome.CANCELLED and observed.run.spec.cancel:
         return End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, answer.message or "spec.cancel is set")
     if answer.outcome is Outcome.CANCELLED:
@@ -81,52 +87,94 @@ def _runner_ended(observed: Observed, runner: PodSeen) -> End:
         )
     if answer.outcome is Outcome.TIMED_OUT:
         return End(Reason.DEADLINE_EXCEEDED, answer.outcome, answer.message)
+    if answer.outcome is Outcome.FAILED and not answer.user_code_started:
+        # The source, the record root or the parameters: the pipeline has not run.
+        return End(Reason.PROVISIONING_FAILED, answer.outcome, answer.message)
     return End(Reason.RELEASING_COMPUTE, answer.outcome, answer.message)
 
 
 def _how_it_ended(pod: PodSeen) -> str:
-    """Return in words how a pod ended that did not say so itself."""
-    what = f"{pod.component.value} pod"
-    if pod.terminated is None:
-        return f"{what}: " + ": ".join(part for part in (pod.reason or "Failed", pod.message) if part)
-    return f"{what}: {pod.terminated.reason or 'ended'}, exit code {pod.terminated.exit_code}, no answer"
+    # Why the kubelet ended it, such as an eviction; its container only says that it was killed.
+    why = ": ".join(filter(None, (pod.reason, pod.message)))
+    last = pod.terminated
+    how = f"{last.reason or 'ended'}, exit code {last.exit_code}" if last else ""
+    return "; ".join(filter(None, (why, how))) or "Failed"
 
 
 def _cluster_ended(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     """Yield the loss of the RayCluster, or of its head: a head that is made again knows nothing."""
     cluster = ray_cluster(observed)
-    lost = _is_lost(observed, entry(status.receipt, Kind.RAY_CLUSTER, base_name(observed.run)))
-    if observed.kuberay and (lost or (cluster is not None and cluster.deleting)):
+    lost = observed.kuberay and _is_lost(observed, status, Kind.RAY_CLUSTER, base_name(observed.run))
+    if lost or (observed.kuberay and cluster is not None and cluster.deleting):
         yield End(Reason.RAY_CLUSTER_LOST, Outcome.NODE_LOST, "the RayCluster was deleted")
-    if status.phase is not Phase.RUNNING:
+    if not _needs_its_head(observed, status):
         return
     heads = observed.pods_of(Component.HEAD)
-    if heads and all(ended(head) for head in heads):
-        head = heads[0]
-        how = head.terminated.reason or "ended" if head.terminated else head.reason or "Failed"
-        yield End(Reason.RAY_CLUSTER_LOST, Outcome.NODE_LOST, f"the Ray head ended: {how}")
+    how = ""
+    if heads and all(ended(head) or is_silent(observed, head) for head in heads):
+        last = next((head for head in heads if ended(head)), None)
+        how = f"ended: {_how_it_ended(last)}" if last else "does not answer, nor does its node"
+    elif _head_is_lost(observed, status):
+        how = "is gone"
+    if how:
+        yield End(Reason.RAY_CLUSTER_LOST, Outcome.NODE_LOST, f"the Ray head {how}")
 
 
-def _is_lost(observed: Observed, seen: Receipt | None) -> bool:
-    """Return whether something was seen, and a live look has not found it since it is not seen any more."""
-    removed = times.end(seen.lifetime) if seen else None
-    swept = observed.swept
-    if seen is None or removed is None or swept is None:
+def _needs_its_head(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether the head is one that nobody can replace: KubeRay does until all pods were ready once."""
+    cluster = ray_cluster(observed)
+    return status.phase is Phase.RUNNING or (cluster is not None and cluster.provisioned)
+
+
+def _head_missing_since(observed: Observed, status: PipelineRunStatus) -> datetime | None:
+    """Return a time at which the head was there that is not seen now; None where that is no loss."""
+    pods = ray_pods_entry(status.receipt, base_name(observed.run))
+    if pods is None or observed.pods_of(Component.HEAD) or not _needs_its_head(observed, status):
+        return None
+    # The head is the first pod that KubeRay makes.
+    return times.begin(pods.lifetime)
+
+
+def _head_is_lost(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether there was a head, and a live look found none."""
+    since, swept = _head_missing_since(observed, status), observed.swept
+    if since is None or swept is None or swept.at < since:
         return False
-    return swept.at >= removed and seen.object not in swept.left
+    pods = (name.removeprefix(f"{Kind.POD}/") for name in swept.left)
+    return not any(is_head(observed.run, name) for name in pods)
 
 
-def may_be_lost(observed: Observed, status: PipelineRunStatus) -> bool:
-    """Return whether a live look has to tell if the runner or the RayCluster is gone.
+def _missing_since(observed: Observed, status: PipelineRunStatus, kind: Kind, name: str) -> datetime | None:
+    """Return since when an object that holds the run is not seen; None while it is, or not yet."""
+    seen = entry(status.receipt, kind, name)
+    if seen is not None and times.is_open(seen.lifetime):
+        return None
+    if seen is not None:
+        return times.end(seen.lifetime) or created_at(observed.run)
+    if status.phase is not Phase.RUNNING:
+        return None
+    # What runs has been there, whether or not it was seen.
+    return times.begin(status.timeline.get(USER_CODE, "")) or created_at(observed.run)
 
-    That a cache does not show them is not enough to end a run: it may be old.
+
+def _is_lost(observed: Observed, status: PipelineRunStatus, kind: Kind, name: str) -> bool:
+    """Return whether an object is missing, and a live look has not found it since then."""
+    since, swept = _missing_since(observed, status, kind, name), observed.swept
+    return bool(since and swept and swept.at >= since and f"{kind}/{name}" not in swept.left)
+
+
+def missing_since(observed: Observed, status: PipelineRunStatus) -> datetime | None:
+    """Return since when the runner, the RayCluster or its head is not seen; None while all are.
+
+    A live look has to tell then whether it is gone: that a cache does not show it is not enough to
+    end a run, for the cache may be old.
     """
     run = observed.run
-    once = (
-        entry(status.receipt, Kind.POD, runner_name(run)),
-        entry(status.receipt, Kind.RAY_CLUSTER, base_name(run)) if observed.kuberay else None,
-    )
-    return any(each is not None and not times.is_open(each.lifetime) for each in once)
+    since = [_missing_since(observed, status, Kind.POD, runner_name(run))]
+    if observed.kuberay:
+        since.append(_missing_since(observed, status, Kind.RAY_CLUSTER, base_name(run)))
+    since.append(_head_missing_since(observed, status))
+    return max((each for each in since if each), default=None)
 
 
 def outcome_of(status: PipelineRunStatus) -> Outcome:

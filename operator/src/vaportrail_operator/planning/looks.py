@@ -1,42 +1,82 @@
-"""What the pods and objects of a run look like: ended, drained, waiting, ready, left."""
+"""What the pods and objects of a run look like: ended, drained, silent, waiting, ready."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Final
+
 from vaportrail.resources.status import shortened
+from vaportrail_operator.planning import times
+from vaportrail_operator.planning.names import head_service_name
 from vaportrail_operator.planning.types import Component, ObjectSeen, Observed, PodSeen, SecretState
 
 __all__ = [
     "MESSAGE_LENGTH",
+    "barren_from",
     "cluster_ready",
     "compute",
     "drained",
     "ended",
     "expected_workers",
+    "finished_for_good",
     "is_gone",
+    "is_silent",
     "ray_cluster",
+    "services",
+    "silent_from",
     "waiting",
 ]
 
 MESSAGE_LENGTH = 256
 """Characters of a message in the status, whatever a pod or a pipeline said."""
-_BENIGN = ("", "ContainerCreating", "PodInitializing")
+_SILENCE: Final = 30
+"""Seconds that a node may be late with saying that a pod has ended."""
+_BARREN: Final = 60
+"""Seconds that KubeRay may take to make the first pod of a RayCluster."""
 _ORDER = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
+
+
+def finished_for_good(pod: PodSeen) -> bool:
+    """Return whether none of a pod's containers will ever run again, whatever its restart policy."""
+    return pod.phase in ("Succeeded", "Failed")
 
 
 def ended(pod: PodSeen | None) -> bool:
     """Return whether a pod's main container has ended, or there is no pod."""
-    return pod is None or pod.terminated is not None or pod.phase in ("Succeeded", "Failed")
+    return pod is None or pod.terminated is not None or finished_for_good(pod)
 
 
 def drained(pod: PodSeen | None) -> bool:
     """Return whether all of a pod's containers have ended, its shipper too, or there is no pod."""
-    return pod is None or pod.drained_at is not None or pod.phase in ("Succeeded", "Failed")
+    return pod is None or pod.drained_at is not None or finished_for_good(pod)
+
+
+def silent_from(pod: PodSeen) -> datetime | None:
+    """Return when it is certain that a pod's node does not answer, should the pod not have ended by then.
+
+    None where nobody waits for its end. The API server keeps such a pod for ever.
+    """
+    if not pod.deleting or pod.due is None or drained(pod):
+        return None
+    return times.later(pod.due, _SILENCE)
+
+
+def is_silent(observed: Observed, pod: PodSeen | None) -> bool:
+    """Return whether there is a pod whose node does not answer: it says nothing more."""
+    since = silent_from(pod) if pod else None
+    return since is not None and observed.now >= since
 
 
 def ray_cluster(observed: Observed) -> ObjectSeen | None:
     """Return the run's own RayCluster: what a stranger made is not touched, and not counted."""
     cluster = observed.ray_cluster
     return cluster if cluster is not None and cluster.owned else None
+
+
+def services(observed: Observed) -> tuple[ObjectSeen, ...]:
+    """Return the run's own Services and KubeRay's; a stranger's with its label is not counted."""
+    head = head_service_name(observed.run)
+    return tuple(service for service in observed.services if service.owned or service.name == head)
 
 
 def compute(observed: Observed) -> tuple[PodSeen, ...]:
@@ -49,7 +89,7 @@ def is_gone(observed: Observed) -> bool:
     return (
         not compute(observed)
         and ray_cluster(observed) is None
-        and not observed.services
+        and not services(observed)
         and observed.secret is SecretState.GONE
     )
 
@@ -66,16 +106,41 @@ def cluster_ready(observed: Observed) -> bool:
     return head is not None and head.ready and ready >= expected_workers(observed)
 
 
+def barren_from(observed: Observed) -> datetime | None:
+    """Return when it is certain that KubeRay refuses the run's RayCluster, should it make no pod by then.
+
+    It says why in an Event only. None where there is nothing to wait for.
+    """
+    cluster = ray_cluster(observed)
+    if cluster is None or cluster.deleting or observed.pods_of(Component.HEAD, Component.WORKER):
+        return None
+    return times.later(cluster.created_at, _BARREN)
+
+
 def waiting(observed: Observed) -> str:
     """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
 
     One reason is enough for a status: that of the pod that all others need first.
     """
+    return shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
+
+
+def _pods_wait(observed: Observed) -> str:
     for component in _ORDER:
         for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
-            if pod.waiting and pod.waiting[0] not in _BENIGN and not ended(pod):
-                reason, message = pod.waiting
-                said = f"{component.value} pod: {reason}" + (f": {message}" if message else "")
-                return shortened(said, MESSAGE_LENGTH)
-    cluster = ray_cluster(observed)
-    return shortened(f"RayCluster: {cluster.problem}", MESSAGE_LENGTH) if cluster and cluster.problem else ""
+            if pod.waiting and not ended(pod):
+                return f"{component.value} pod: {': '.join(filter(None, pod.waiting))}"
+    return ""
+
+
+def _cluster_waits(observed: Observed) -> str:
+    cluster, barren = ray_cluster(observed), barren_from(observed)
+    if cluster and cluster.problem:
+        return f"RayCluster: {cluster.problem}"
+    if cluster and barren and observed.now >= barren:
+        return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
+    return ""
+
+
+def _refusal(observed: Observed) -> str:
+    return f"refused: {observed.refused}" if observed.refused else ""

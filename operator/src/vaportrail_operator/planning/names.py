@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,6 +21,7 @@ __all__ = [
     "created_at",
     "head_service_name",
     "identity_of",
+    "is_head",
     "labels_of",
     "metadata_of",
     "record_path",
@@ -70,6 +72,11 @@ def sealer_name(run: PipelineRun) -> str:
 def head_service_name(run: PipelineRun) -> str:
     """Return the name that KubeRay gives the Service of the Ray head."""
     return f"{base_name(run)}-head-svc"
+
+
+def is_head(run: PipelineRun, name: str) -> bool:
+    """Return whether a pod's name is one that KubeRay gives the Ray head."""
+    return re.fullmatch(rf"{re.escape(base_name(run))}-head(-[a-z0-9]{{5}})?", name) is not None
 
 
 def labels_of(run: PipelineRun, component: Component | None = None) -> dict[str, str]:

@@ -8,11 +8,13 @@ wherever the operator was killed.
 Pending -> Provisioning -> Running -> Releasing -> Sealing -> Succeeded | Failed | Cancelled
 ```
 
-Children are made in `Provisioning` only (a lost collector in `Running` too) and removed from
-`Releasing` on; the status with the phase is written before either.
+Children are made in `Provisioning` only and removed from `Releasing` on; the status with the phase is
+written before either. A lost collector is made again as long as somebody has to ship something.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from vaportrail.handover import CONTRACT_VERSION
 from vaportrail.resources.status import (
@@ -23,15 +25,16 @@ from vaportrail.resources.status import (
     RecordStatus,
     shortened,
 )
+from vaportrail.resources.validation import problems_of
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import run_answer
 from vaportrail_operator.planning.conditions import conditions_of, with_generation
 from vaportrail_operator.planning.ends import end_of
+from vaportrail_operator.planning.looks import finished_for_good
 from vaportrail_operator.planning.names import record_uri
-from vaportrail_operator.planning.preflight import preflight
 from vaportrail_operator.planning.provisioning import go_on
 from vaportrail_operator.planning.receipt import receipt_of
-from vaportrail_operator.planning.release import is_released, release, strays
+from vaportrail_operator.planning.release import is_over, release, strays
 from vaportrail_operator.planning.sealing import finished, seal
 from vaportrail_operator.planning.steps import Step, soonest
 from vaportrail_operator.planning.timeline import timeline_of
@@ -44,6 +47,7 @@ from vaportrail_operator.planning.types import (
     Note,
     Observed,
     Plan,
+    PodSeen,
 )
 
 __all__ = ["plan"]
@@ -55,8 +59,9 @@ def plan(observed: Observed) -> Plan:
     """Return what follows from what is observed of a run."""
     run = observed.run
     if run.metadata.deletion_timestamp is not None:
-        # All but the sealer is the run's own, and is collected with it.
-        return Plan(run.status, tuple(_sealers(observed)))
+        # All but the sealer is the run's own, and is collected with it. The sealer may end its work.
+        sealers = observed.pods_of(Component.SEALER)
+        return Plan(run.status, tuple(_removed(pod for pod in sealers if finished_for_good(pod))))
     if isinstance(run.status.phase, Phase) and run.status.phase.terminal:
         return _over(observed)
     step = _step(observed, _noticed(observed))
@@ -128,9 +133,9 @@ def _step(observed: Observed, status: PipelineRunStatus) -> Step:
 
 def _pending(observed: Observed, status: PipelineRunStatus) -> Step:
     run = observed.run
-    problems = preflight(run)
+    problems = "; ".join(map(str, problems_of(run)))
     if problems:
-        told = status.model_copy(update={"message": shortened("; ".join(problems), _PROBLEMS_LENGTH)})
+        told = status.model_copy(update={"message": shortened(problems, _PROBLEMS_LENGTH)})
         return Step(finished(observed, told, Phase.FAILED, Reason.INVALID_SPEC))
     if run.spec.cancel:
         told = status.model_copy(update={"message": "spec.cancel was set before anything was made for it"})
@@ -171,7 +176,7 @@ def _releasing(observed: Observed, status: PipelineRunStatus) -> Step:
     if answer and answer.outcome.ended:
         # It was told to end, and says how that went.
         status = status.model_copy(update={"outcome": answer.outcome.value})
-    return seal(observed, status) if is_released(observed, status) else release(observed, status)
+    return seal(observed, status) if is_over(observed, status) else release(observed, status)
 
 
 def _over(observed: Observed) -> Plan:
@@ -186,13 +191,12 @@ def _over(observed: Observed) -> Plan:
     )
     if deadlines.over(observed, deadlines.of_expiry(run, status)):
         return Plan(status, (DeleteRun(),))
-    left: tuple[Action, ...] = (*strays(observed), *_sealers(observed))
+    left: tuple[Action, ...] = (*strays(observed, status), *_removed(observed.pods_of(Component.SEALER)))
     return Plan(status, left, deadlines.next_deadline(observed, status))
 
 
-def _sealers(observed: Observed) -> list[Delete]:
-    sealers = observed.pods_of(Component.SEALER)
-    return [Delete(Kind.POD, pod.name, pod.uid) for pod in sealers if not pod.deleting]
+def _removed(pods: Iterable[PodSeen]) -> list[Delete]:
+    return [Delete(Kind.POD, pod.name, pod.uid) for pod in pods if not pod.deleting]
 
 
 def _notes(before: PipelineRunStatus, after: PipelineRunStatus) -> list[Note]:
@@ -202,7 +206,10 @@ def _notes(before: PipelineRunStatus, after: PipelineRunStatus) -> list[Note]:
     bad = after.reason in _BAD or after.phase is Phase.FAILED
     message = shortened(f"{after.phase}: {after.message}" if after.message else str(after.phase))
     notes = [Note("Warning" if bad else "Normal", str(after.reason), message)]
-    if before.phase is Phase.RELEASING and after.phase is Phase.SEALING:
+    if before.phase is Phase.RELEASING and after.phase is Phase.SEALING and after.leftovers:
+        left = shortened(f"still there: {', '.join(after.leftovers)}")
+        notes.append(Note("Warning", "ComputeLeft", left))
+    elif before.phase is Phase.RELEASING and after.phase is Phase.SEALING:
         notes.append(Note("Normal", str(ConditionType.COMPUTE_RELEASED), "all compute of the run is gone"))
     return notes
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from vaportrail.resources.status import Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import deadlines
-from vaportrail_operator.planning.children.collector import collector_pod, collector_service
 from vaportrail_operator.planning.children.raycluster import ray_cluster as ray_cluster_manifest
 from vaportrail_operator.planning.children.runner import runner_pod
 from vaportrail_operator.planning.children.tokens import create_tokens
-from vaportrail_operator.planning.ends import may_be_lost
-from vaportrail_operator.planning.looks import waiting
-from vaportrail_operator.planning.names import base_name, collector_name, runner_name, tokens_name
+from vaportrail_operator.planning.collecting import keep_up
+from vaportrail_operator.planning.ends import missing_since
+from vaportrail_operator.planning.looks import ray_cluster, waiting
+from vaportrail_operator.planning.names import base_name, runner_name, tokens_name
 from vaportrail_operator.planning.receipt import was_seen
 from vaportrail_operator.planning.release import sweep_again
 from vaportrail_operator.planning.steps import Step
@@ -34,10 +34,12 @@ def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
         }
     )
     missing = tuple(_missing(observed, status))
-    if may_be_lost(observed, status):
-        looked = sweep_again(observed, status)
-        return Step(status, (*missing, *looked.actions), looked.again)
-    return Step(status, missing, None if observed.kuberay else deadlines.LOOK_FOR_KUBERAY)
+    since = missing_since(observed, status)
+    if since is None:
+        return Step(status, missing, None if observed.kuberay else deadlines.LOOK_FOR_KUBERAY)
+    # First: what cannot be made must not keep it from being told.
+    looked = sweep_again(observed, status, since)
+    return Step(status, (*looked.actions, *missing), looked.again)
 
 
 def _reason(running: bool, why: str) -> Reason:
@@ -49,23 +51,20 @@ def _reason(running: bool, why: str) -> Reason:
 def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
     """Yield what makes what is not there.
 
-    The collector holds nothing that counts, so it is made again. The RayCluster and the runner hold
-    the run: they are made once, and never again after they have been seen.
+    The RayCluster and the runner hold the run: they are made once, and never again after they have
+    been seen. What is dear comes last: nothing follows on what could not be made.
     """
     run = observed.run
     provisioning = status.phase is Phase.PROVISIONING
-    if collector_name(run) not in {service.name for service in observed.services}:
-        yield Create(Kind.SERVICE, collector_service(run))
     secret_seen = was_seen(status.receipt, Kind.SECRET, tokens_name(run))
     if provisioning and observed.secret is not SecretState.MADE and not secret_seen:
         yield create_tokens(run)
-    if observed.pod(Component.COLLECTOR) is None:
-        yield Create(Kind.POD, collector_pod(run, observed.settings))
+    yield from keep_up(observed)
     if not provisioning:
         return
-    cluster_seen = was_seen(status.receipt, Kind.RAY_CLUSTER, base_name(run))
-    if observed.kuberay and observed.ray_cluster is None and not cluster_seen:
-        yield Create(Kind.RAY_CLUSTER, ray_cluster_manifest(run))
     runner_seen = was_seen(status.receipt, Kind.POD, runner_name(run))
     if observed.pod(Component.RUNNER) is None and not runner_seen:
         yield Create(Kind.POD, runner_pod(run))
+    cluster_seen = was_seen(status.receipt, Kind.RAY_CLUSTER, base_name(run))
+    if observed.kuberay and ray_cluster(observed) is None and not cluster_seen:
+        yield Create(Kind.RAY_CLUSTER, ray_cluster_manifest(run))

@@ -9,11 +9,11 @@ from datetime import datetime
 from vaportrail.handover import ReceiptEntry
 from vaportrail.resources.status import ENTRY_LIMIT, Receipt
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.looks import ray_cluster
+from vaportrail_operator.planning.looks import ray_cluster, services
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
 from vaportrail_operator.planning.types import Component, Kind, Observed, SecretState
 
-__all__ = ["entries_for_record", "entry", "last_removal", "receipt_of", "was_seen"]
+__all__ = ["entries_for_record", "entry", "last_removal", "ray_pods_entry", "receipt_of", "was_seen"]
 
 _GROUPED = (Component.HEAD, Component.WORKER)
 
@@ -52,19 +52,22 @@ def _there(observed: Observed) -> Iterator[_There]:
     cluster = base_name(observed.run)
     if observed.secret is SecretState.MADE:
         yield _There(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
-    for service in observed.services:
+    there = services(observed)
+    for service in there:
         if service.owned:
             yield _There(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
-    yield from _group(
-        f"{Kind.SERVICE} of {cluster}", [s.created_at for s in observed.services if not s.owned]
-    )
+    yield from _group(f"{Kind.SERVICE} of {cluster}", [s.created_at for s in there if not s.owned])
     for pod in observed.pods:
         if pod.component not in _GROUPED:
             yield _There(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
     own = ray_cluster(observed)
     if own:
         yield _There(f"{Kind.RAY_CLUSTER}/{own.name}", own.uid, own.created_at)
-    yield from _group(f"{Kind.POD} of {cluster}", [pod.created_at for pod in observed.pods_of(*_GROUPED)])
+    yield from _group(_ray_pods(cluster), [pod.created_at for pod in observed.pods_of(*_GROUPED)])
+
+
+def _ray_pods(cluster: str) -> str:
+    return f"{Kind.POD} of {cluster}"
 
 
 def _group(name: str, created: Sequence[datetime]) -> Iterator[_There]:
@@ -91,6 +94,11 @@ def _updated(known: Receipt | None, seen: _There) -> Receipt:
 def entry(receipt: Sequence[Receipt], kind: Kind, name: str) -> Receipt | None:
     """Return the entry of an object."""
     return next((each for each in receipt if each.object == f"{kind}/{name}"), None)
+
+
+def ray_pods_entry(receipt: Sequence[Receipt], cluster: str) -> Receipt | None:
+    """Return the entry of the pods that KubeRay made."""
+    return next((each for each in receipt if each.object == _ray_pods(cluster)), None)
 
 
 def was_seen(receipt: Sequence[Receipt], kind: Kind, name: str) -> bool:

@@ -1,7 +1,8 @@
 """`Releasing`: what is removed, in which order, and when it counts as gone.
 
 First whatever still runs the user's code, so that it can end in an orderly way; then the RayCluster;
-the collector only when every shipper has drained.
+the collector only when every shipper has drained. What a node or somebody's finalizer keeps is removed
+without grace after `releaseSeconds`, and after as long again the run goes on without it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.status import LEFTOVER_LIMIT, PipelineRunStatus
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.looks import compute, drained, ended, is_gone, ray_cluster
-from vaportrail_operator.planning.names import tokens_name
-from vaportrail_operator.planning.receipt import last_removal
+from vaportrail_operator.planning.collecting import keep_up_for_the_rest
+from vaportrail_operator.planning.looks import (
+    compute,
+    drained,
+    ended,
+    is_gone,
+    is_silent,
+    ray_cluster,
+    services,
+)
+from vaportrail_operator.planning.names import collector_name, head_service_name, tokens_name
+from vaportrail_operator.planning.receipt import entry, last_removal
 from vaportrail_operator.planning.steps import Step
-from vaportrail_operator.planning.timeline import DRAIN
+from vaportrail_operator.planning.stretches import DRAIN
 from vaportrail_operator.planning.types import (
     Action,
     Component,
@@ -28,7 +39,17 @@ from vaportrail_operator.planning.types import (
     Swept,
 )
 
-__all__ = ["confirmation", "is_released", "release", "strays", "sweep_again"]
+__all__ = [
+    "is_over",
+    "late_look",
+    "left_behind",
+    "release",
+    "secret_left",
+    "strays",
+    "sweep_again",
+    "told",
+    "what_it_found",
+]
 
 _LOOK_AGAIN = 2.0
 _TRY_AGAIN = 1.0
@@ -36,56 +57,114 @@ _TRY_AGAIN = 1.0
 
 def release(observed: Observed, status: PipelineRunStatus) -> Step:
     """Return the next step towards nothing being left but the record's parts."""
-    if is_gone(observed):
-        return sweep_again(observed, status)
     forced = deadlines.over(observed, deadlines.of_release(observed.run, status))
+    if forced:
+        status = told(status, left_behind(observed, status))
+    if is_gone(observed):
+        return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
-    again = _TRY_AGAIN if not compute(observed) and not observed.services else None
-    return Step(status, tuple(_removals(observed, forced)), again)
+    again = _TRY_AGAIN if not compute(observed) and not services(observed) and not forced else None
+    kept = () if forced else keep_up_for_the_rest(observed)
+    return Step(status, (*_removals(observed, forced), *kept), again)
 
 
-def is_released(observed: Observed, status: PipelineRunStatus) -> bool:
-    """Return whether all compute is gone, and a live look has confirmed it."""
-    begun = times.begin(status.timeline.get(DRAIN, ""))
-    return begun is not None and is_gone(observed) and confirmation(observed, status, begun) is not None
+def is_over(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether all compute is gone and a live look has confirmed it, or this was given up."""
+    if times.begin(status.timeline.get(DRAIN, "")) is None:
+        return False
+    if deadlines.over(observed, deadlines.of_abandoned_release(observed.run, status)):
+        return True
+    look = late_look(observed, _since(status)) if is_gone(observed) else None
+    return look is not None and not what_it_found(observed.run, look)
 
 
-def confirmation(observed: Observed, status: PipelineRunStatus, since: datetime) -> Swept | None:
-    """Return the live look that found nothing left, later than all that it confirms; None without one."""
+def _since(status: PipelineRunStatus) -> datetime | None:
+    begun, removed = times.begin(status.timeline.get(DRAIN, "")), last_removal(status.receipt)
+    return max((each for each in (begun, removed) if each), default=None)
+
+
+def late_look(observed: Observed, since: datetime | None) -> Swept | None:
+    """Return the last live look if it was no earlier than something; None without one."""
     swept = observed.swept
-    removed = last_removal(status.receipt)
-    since = max(since, removed) if removed else since
-    return swept if swept and not swept.left and swept.at >= since else None
+    return swept if swept and since and swept.at >= since else None
 
 
-def sweep_again(observed: Observed, status: PipelineRunStatus) -> Step:
-    """Return the step that looks live for what is left, not all the time while something is."""
+def what_it_found(run: PipelineRun, swept: Swept) -> tuple[str, ...]:
+    """Return what a live look found of a run; a stranger's Service with its label is none of it."""
+    services_of_it = (collector_name(run), head_service_name(run))
+    prefix = f"{Kind.SERVICE}/"
+    return tuple(
+        name
+        for name in swept.left
+        if not name.startswith(prefix) or name.removeprefix(prefix) in services_of_it
+    )
+
+
+def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime | None) -> Step:
+    """Return the step that looks live for what is left, not all the time while something is.
+
+    Args:
+        observed: what is seen.
+        status: of the run.
+        since: only a look that is no earlier counts.
+    """
+    if since is not None and since > observed.now:
+        # By another clock, which is ahead: no look of now would count.
+        ahead = (since - observed.now).total_seconds()
+        return Step(status, (), min(ahead, _LOOK_AGAIN))
     swept = observed.swept
-    if swept is None or not swept.left:
+    if swept is None:
         return Step(status, (Sweep(),), _LOOK_AGAIN)
-    told = status.model_copy(update={"leftovers": sorted(swept.left)[:LEFTOVER_LIMIT]})
+    found = what_it_found(observed.run, swept)
+    if found:
+        status = told(status, found)
     waited = (observed.now - swept.at).total_seconds()
-    if 0 <= waited < _LOOK_AGAIN:
-        return Step(told, (), _LOOK_AGAIN - waited)
-    return Step(told, (Sweep(),), _LOOK_AGAIN)
+    if (found or late_look(observed, since) or since is None) and 0 <= waited < _LOOK_AGAIN:
+        return Step(status, (), _LOOK_AGAIN - waited)
+    return Step(status, (Sweep(),), _LOOK_AGAIN)
+
+
+def told(status: PipelineRunStatus, left: tuple[str, ...]) -> PipelineRunStatus:
+    """Return the status with the names of what is left."""
+    return status.model_copy(update={"leftovers": sorted(left)[:LEFTOVER_LIMIT]})
+
+
+def left_behind(observed: Observed, status: PipelineRunStatus) -> tuple[str, ...]:
+    """Return the names of what is left of the run's compute, as far as is seen."""
+    cluster = ray_cluster(observed)
+    return (
+        *(f"{Kind.POD}/{pod.name}" for pod in compute(observed)),
+        *(f"{Kind.SERVICE}/{service.name}" for service in services(observed)),
+        *([f"{Kind.RAY_CLUSTER}/{cluster.name}"] if cluster else []),
+        *secret_left(observed, status),
+    )
+
+
+def secret_left(observed: Observed, status: PipelineRunStatus) -> tuple[str, ...]:
+    """Return the Secret's name if its deletion was never answered: nobody can look whether it is there."""
+    secret = entry(status.receipt, Kind.SECRET, tokens_name(observed.run))
+    unanswered = secret is not None and times.is_open(secret.lifetime)
+    return (secret.object,) if secret and unanswered and observed.secret is not SecretState.GONE else ()
 
 
 def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     runner = observed.pod(Component.RUNNER)
-    if runner and (forced or not ended(runner) or drained(runner)):
-        yield from _pod(runner, forced)
+    silent = is_silent(observed, runner)
+    if runner and (forced or silent or not ended(runner) or drained(runner)):
+        yield from _pod(runner, forced or silent)
     cluster = ray_cluster(observed)
-    if cluster and not cluster.deleting and (forced or ended(runner)):
+    if cluster and not cluster.deleting and (forced or silent or ended(runner)):
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
-    if forced:
-        for pod in ray:
-            yield from _pod(pod, forced)
-    quiet = all(map(drained, (*ray, *observed.pods_of(Component.RUNNER))))
+    for pod in ray:
+        if forced or is_silent(observed, pod):
+            yield from _pod(pod, forced=True)
+    shipping = (*ray, *observed.pods_of(Component.RUNNER))
+    quiet = all(drained(pod) or is_silent(observed, pod) for pod in shipping)
     if not forced and not (quiet and (cluster is None or cluster.deleting)):
         return
     for pod in observed.pods_of(Component.COLLECTOR):
-        yield from _pod(pod, forced)
+        yield from _pod(pod, forced or is_silent(observed, pod))
     yield from _services(observed)
     if observed.secret is not SecretState.GONE:
         yield Delete(Kind.SECRET, tokens_name(observed.run))
@@ -106,11 +185,13 @@ def _services(observed: Observed) -> Iterator[Delete]:
             yield Delete(Kind.SERVICE, service.name, service.uid)
 
 
-def strays(observed: Observed) -> Iterator[Delete]:
+def strays(observed: Observed, status: PipelineRunStatus, *, forced: bool = False) -> Iterator[Delete]:
     """Yield the removal of compute that turns up after it was released: a late write of somebody's."""
     for pod in compute(observed):
-        yield from _pod(pod)
+        yield from _pod(pod, forced)
     cluster = ray_cluster(observed)
     if cluster and not cluster.deleting:
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     yield from _services(observed)
+    if secret_left(observed, status):
+        yield Delete(Kind.SECRET, tokens_name(observed.run))

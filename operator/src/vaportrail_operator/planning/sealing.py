@@ -14,14 +14,23 @@ from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import seal_answer
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH, compute, ray_cluster
+from vaportrail_operator.planning.looks import MESSAGE_LENGTH
 from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
-from vaportrail_operator.planning.receipt import entry
-from vaportrail_operator.planning.release import confirmation, strays, sweep_again
+from vaportrail_operator.planning.receipt import entry, last_removal
+from vaportrail_operator.planning.release import (
+    late_look,
+    left_behind,
+    secret_left,
+    strays,
+    sweep_again,
+    told,
+    what_it_found,
+)
 from vaportrail_operator.planning.steps import Step
-from vaportrail_operator.planning.timeline import SEAL, timeline_of
+from vaportrail_operator.planning.stretches import RELEASE_FORCED, SEAL
 from vaportrail_operator.planning.timeline import entries_for_record as timeline_for_record
+from vaportrail_operator.planning.timeline import timeline_of
 from vaportrail_operator.planning.types import (
     Action,
     Component,
@@ -35,31 +44,55 @@ from vaportrail_operator.planning.types import (
 __all__ = ["finished", "seal"]
 
 _BY_HAND = "its parts are kept, and `vaportrail seal` can seal them"
+_SAID = "sealer: "
+"""Before what keeps the sealer from sealing, after why the run came to its end."""
+_WORDS_LENGTH = 112
+_EXIT_USAGE = 2
+"""The sealer's, where no other try could go better."""
 
 
 def seal(observed: Observed, status: PipelineRunStatus) -> Step:
     """Return the next step from released compute to the end of the run."""
     sealer = observed.pod(Component.SEALER)
-    status = _heard(observed, _entered(status), sealer)
-    removals = tuple(strays(observed))
+    status = _heard(observed, _entered(observed, status), sealer)
+    given_up = _gave_up_release(status)
+    late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
+    removals = tuple(strays(observed, status, forced=late and not given_up))
     if status.record is None or status.record.state == "Open":
-        return Step(status, (*removals, *_sealing(observed, status, sealer)))
-    if sealer is not None:
-        return Step(status, (*removals, *_removal(observed, status, sealer)))
-    if removals or compute(observed) or ray_cluster(observed) or observed.services:
-        return Step(status, removals)
-    ended_at = times.end(status.timeline.get(SEAL, ""))
-    swept = confirmation(observed, status, ended_at) if ended_at else None
-    if swept is None:
-        return sweep_again(observed, status)
-    return Step(
-        finished(observed, status, *verdict(status)), proof=_proof(observed, status, times.stamp(swept.at))
-    )
+        return Step(status, (*_sealing(observed, status, sealer), *removals))
+    return _clean_up(observed, status, sealer, removals)
 
 
-def _entered(status: PipelineRunStatus) -> PipelineRunStatus:
+def _clean_up(
+    observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None, removals: tuple[Action, ...]
+) -> Step:
+    """Return the step that removes the sealer, or ends the run once nothing is left that can be removed."""
+    run = observed.run
+    given_up = _gave_up_release(status)
+    abandoned = deadlines.over(observed, deadlines.of_abandoned_cleanup(run, status))
+    compute_is_there = bool(removals) or (bool(left_behind(observed, status)) and not given_up)
+    if not abandoned and (sealer is not None or compute_is_there):
+        return Step(status, (*removals, *(_removal(observed, status, sealer) if sealer else ())))
+    ended_at, removed = times.end(status.timeline.get(SEAL, "")), last_removal(status.receipt)
+    since = max(ended_at, removed or ended_at) if ended_at else None
+    look = late_look(observed, since)
+    found = (*what_it_found(run, look), *secret_left(observed, status)) if look else ()
+    own = f"{Kind.POD}/{sealer_name(run)}"
+    if look is None or (found and not abandoned and (own in found or not given_up)):
+        return sweep_again(observed, status, since)
+    proof = "" if found else _proof(observed, status, times.stamp(look.at))
+    phase, reason = verdict(status)
+    return Step(finished(observed, status, phase, reason, left=found), proof=proof)
+
+
+def _gave_up_release(status: PipelineRunStatus) -> bool:
+    return times.is_open(status.timeline.get(RELEASE_FORCED, ""))
+
+
+def _entered(observed: Observed, status: PipelineRunStatus) -> PipelineRunStatus:
     reason = status.reason if status.reason in CAUSES else Reason.SEALING_RECORD
-    return status.model_copy(update={"phase": Phase.SEALING, "reason": reason, "leftovers": []})
+    status = status.model_copy(update={"phase": Phase.SEALING, "reason": reason})
+    return told(status, left_behind(observed, status) if _gave_up_release(status) else ())
 
 
 def _heard(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> PipelineRunStatus:
@@ -68,12 +101,43 @@ def _heard(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None
     if answer is not None:
         return _sealed(observed, status, answer)
     record = status.record or RecordStatus(uri=record_uri(observed.run))
-    why = _failure(observed, status, sealer)
-    if record.state != "Open" or not why:
+    if record.state != "Open":
         return status.model_copy(update={"record": record})
-    message = shortened(f"the record is not sealed: {why}; {_BY_HAND}", MESSAGE_LENGTH)
-    unsealed = record.model_copy(update={"state": "Unsealed"})
-    return status.model_copy(update={"record": unsealed, "message": message})
+    cause, said = _parts(status.message)
+    words = _words(observed, sealer)
+    why = _failure(observed, status, sealer)
+    if why:
+        record = record.model_copy(update={"state": "Unsealed"})
+        known = words or said
+        told_by_sealer = f": {shortened(known, _WORDS_LENGTH)}" if known else ""
+        message = shortened(f"the record is not sealed: {why}{told_by_sealer}; {_BY_HAND}", MESSAGE_LENGTH)
+    else:
+        message = _joined(cause, words)
+    return status.model_copy(update={"record": record, "message": message})
+
+
+def _joined(cause: str, words: str) -> str:
+    if not words:
+        return cause
+    said = f"{_SAID}{shortened(words, _WORDS_LENGTH)}"
+    return f"{shortened(cause, MESSAGE_LENGTH)}; {said}" if cause else said
+
+
+def _parts(message: str) -> tuple[str, str]:
+    """Return the parts of such a message: why the run came to its end, and what the sealer waits for."""
+    if message.startswith(_SAID):
+        return "", message.removeprefix(_SAID)
+    cause, _, said = message.partition(f"; {_SAID}")
+    return cause, said
+
+
+def _words(observed: Observed, sealer: PodSeen | None) -> str:
+    """Return what keeps the sealer from sealing, as far as anybody says; else ``""``."""
+    if sealer is None:
+        # An earlier refusal was of something else.
+        entered = observed.run.status.phase is Phase.SEALING
+        return f"refused: {observed.refused}" if entered and observed.refused else ""
+    return sealer.last_words or ": ".join(filter(None, sealer.waiting or (sealer.reason, sealer.message)))
 
 
 def _sealed(observed: Observed, status: PipelineRunStatus, answer: SealAnswer) -> PipelineRunStatus:
@@ -86,7 +150,7 @@ def _sealed(observed: Observed, status: PipelineRunStatus, answer: SealAnswer) -
     record = RecordStatus(
         uri=record_uri(observed.run), state="Sealed", manifest_sha256=answer.sha256[:64], loss=loss
     )
-    message = status.message
+    message, _ = _parts(status.message)
     if status.reason not in CAUSES or not message:
         message = shortened(answer.message or _tasks(answer.tasks), MESSAGE_LENGTH)
     return status.model_copy(update={"record": record, "outcome": answer.outcome.value, "message": message})
@@ -100,23 +164,15 @@ def _tasks(tasks: Mapping[str, int]) -> str:
 
 def _failure(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> str:
     """Return why there will be no sealed record, or ``""`` while there may be one."""
-    if sealer and sealer.phase == "Failed" and sealer.reason == "DeadlineExceeded":
-        return f"the sealer ran longer than sealSeconds: {observed.run.spec.deadlines.seal_seconds}"
+    run = observed.run
     if sealer and sealer.phase == "Succeeded":
         return "the sealer ended without an answer that this operator can read"
-    if deadlines.over(observed, deadlines.of_seal(observed.run, status)):
-        said = _last_words(sealer)
-        seconds = observed.run.spec.deadlines.seal_seconds
-        return f"sealSeconds: {seconds} are over" + (f"; sealer pod: {said}" if said else "")
+    if sealer and sealer.terminated and sealer.terminated.exit_code == _EXIT_USAGE:
+        return "the sealer refuses it"
+    late = sealer is not None and sealer.phase == "Failed" and sealer.reason == "DeadlineExceeded"
+    if late or deadlines.over(observed, deadlines.of_seal(run, status)):
+        return f"it was not done within sealSeconds: {run.spec.deadlines.seal_seconds}"
     return ""
-
-
-def _last_words(sealer: PodSeen | None) -> str:
-    if sealer is None:
-        return ""
-    if sealer.waiting:
-        return ": ".join(part for part in sealer.waiting if part)
-    return sealer.terminated.message if sealer.terminated else ""
 
 
 def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> tuple[Action, ...]:
@@ -126,7 +182,7 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | No
             run,
             observed.settings,
             outcome=outcome_of(status),
-            message=status.message,
+            message=_parts(status.message)[0],
             timeline=timeline_for_record(timeline_of(observed, status)),
             receipt=receipt_for_record(observed, status.receipt),
         )
@@ -153,14 +209,13 @@ def _proof(observed: Observed, status: PipelineRunStatus, looked: str) -> str:
 
 
 def finished(
-    observed: Observed, status: PipelineRunStatus, phase: Phase, reason: Reason
+    observed: Observed, status: PipelineRunStatus, phase: Phase, reason: Reason, *, left: tuple[str, ...] = ()
 ) -> PipelineRunStatus:
-    """Return the status of a run that ends here and now."""
-    return status.model_copy(
+    """Return the status of a run that ends here and now; `left` names what it leaves behind."""
+    return told(status, left).model_copy(
         update={
             "phase": phase,
             "reason": reason,
-            "leftovers": [],
             "completion_time": times.second(observed.now),
             "duration": times.duration(created_at(observed.run), observed.now),
         }

@@ -12,16 +12,31 @@ from datetime import datetime
 
 from vaportrail.handover import TimelineEntry
 from vaportrail.resources.status import ENTRY_LIMIT, Phase, PipelineRunStatus, RecordStatus
-from vaportrail_operator.planning import times
+from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import run_answer
-from vaportrail_operator.planning.looks import compute, drained, ended, expected_workers, ray_cluster
+from vaportrail_operator.planning.looks import (
+    compute,
+    drained,
+    ended,
+    expected_workers,
+    is_silent,
+    ray_cluster,
+    services,
+)
 from vaportrail_operator.planning.names import created_at
+from vaportrail_operator.planning.stretches import (
+    CLEANUP_FORCED,
+    DRAIN,
+    RELEASE_FORCED,
+    SEAL,
+    USER_CODE,
+)
 from vaportrail_operator.planning.types import Component, Observed, PodSeen
 
-__all__ = ["DRAIN", "SEAL", "USER_CODE", "entries_for_record", "timeline_of"]
+__all__ = ["entries_for_record", "timeline_of"]
 
-DRAIN, SEAL, USER_CODE = "Drain", "Seal", "UserCode"
 _BUSY = (Phase.PROVISIONING, Phase.RUNNING)
+_UNDER_WAY = (*_BUSY, Phase.RELEASING, Phase.SEALING)
 _STEPS = (
     ("Scheduled", "created_at", "scheduled_at"),
     ("Pulled", "scheduled_at", "started_at"),
@@ -41,8 +56,8 @@ class _Timeline:
             self.known[name] = times.interval(start, end)
 
     def begin(self, name: str, start: datetime | None) -> None:
-        """Begin a stretch, once."""
-        if name not in self.known and start is not None:
+        """Begin a stretch, once; a beginning that nobody can read is none."""
+        if start is not None and times.begin(self.known.get(name, "")) is None:
             self.known[name] = times.interval(start)
 
     def finish(self, name: str, end: datetime | None, start: datetime | None = None) -> None:
@@ -61,7 +76,7 @@ def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]
     """
     timeline = _Timeline(status.timeline)
     # A run that never got to make anything was not queued for it either.
-    if not status.start_time:
+    if not status.start_time and status.phase not in _UNDER_WAY:
         return timeline.known
     over = status.phase not in _BUSY
     timeline.once("Queued", created_at(observed.run), times.parse(status.start_time))
@@ -69,8 +84,10 @@ def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]
     _user_code(timeline, observed, status.phase)
     if over:
         _release(timeline, observed)
+        _forced_release(timeline, observed, status)
     if over and status.phase is not Phase.RELEASING:
         _seal(timeline, observed, status.record)
+        _forced_cleanup(timeline, observed, status)
     # The schema takes no more; nothing of ours comes near.
     return dict(list(timeline.known.items())[:ENTRY_LIMIT])
 
@@ -130,7 +147,7 @@ def _release(timeline: _Timeline, observed: Observed) -> None:
     if all(drained(pod) for pod in shipping) and cluster is None:
         ends = [pod.drained_at for pod in shipping if pod.drained_at]
         timeline.finish(DRAIN, max(ends, default=now))
-    if ended(runner) and cluster:
+    if cluster and (ended(runner) or is_silent(observed, runner)):
         timeline.begin("ReleaseRayCluster", now)
     if runner:
         timeline.begin("ReleaseRunner", now)
@@ -139,10 +156,25 @@ def _release(timeline: _Timeline, observed: Observed) -> None:
     if not ray and cluster is None:
         timeline.finish("ReleaseRayCluster", now)
     if not times.is_open(timeline.known[DRAIN]):
-        if collector or observed.services:
+        if collector or services(observed):
             timeline.begin("ReleaseCollector", now)
-        if collector is None and not observed.services:
+        else:
             timeline.finish("ReleaseCollector", now)
+
+
+def _forced_release(timeline: _Timeline, observed: Observed, status: PipelineRunStatus) -> None:
+    left = compute(observed) or ray_cluster(observed) or services(observed)
+    if status.phase is not Phase.RELEASING:
+        timeline.finish(RELEASE_FORCED, None if left else observed.now)
+    elif deadlines.over(observed, deadlines.of_release(observed.run, status)):
+        timeline.begin(RELEASE_FORCED, observed.now)
+
+
+def _forced_cleanup(timeline: _Timeline, observed: Observed, status: PipelineRunStatus) -> None:
+    if status.phase is not Phase.SEALING:
+        timeline.finish(CLEANUP_FORCED, None if status.leftovers else observed.now)
+    elif deadlines.over(observed, deadlines.of_sealer(observed.run, status)):
+        timeline.begin(CLEANUP_FORCED, observed.now)
 
 
 def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) -> None:

@@ -100,6 +100,10 @@ class PodSeen:
         started_at: when its main container (the first) started.
         terminated: how its main container ended; None while it has not.
         drained_at: when the last of all its containers, sidecars included, ended; None until then.
+        due: when it must have ended, if it is being deleted: what is there later has a node that does
+            not answer, or a finalizer.
+        last_words: the termination message of its main container's last end, also of one that was
+            begun again.
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
         image_id: the digest of its main container's image, as the kubelet says it.
@@ -120,7 +124,8 @@ class PodSeen:
     terminated: Terminated | None = None
     drained_at: datetime | None = None
     waiting: tuple[str, str] | None = None
-    restarts: int = 0
+    due: datetime | None = None
+    last_words: str = ""
     image_id: str = ""
 
 
@@ -130,6 +135,8 @@ class ObjectSeen:
 
     Attributes:
         owned: whether its controller is this very run, by uid; what is not is never touched.
+        provisioned: of a RayCluster, whether all of its pods have been ready once: KubeRay makes none
+            again after that.
         problem: what its controller says is wrong, such as KubeRay's `ReplicaFailure`; empty if nothing.
     """
 
@@ -138,6 +145,7 @@ class ObjectSeen:
     created_at: datetime
     deleting: bool = False
     owned: bool = True
+    provisioned: bool = False
     problem: str = ""
 
 
@@ -170,6 +178,8 @@ class Observed:
         run: the PipelineRun as last seen, with its status.
         now: the time, of the operator's clock.
         kuberay: whether the API server serves `rayclusters.ray.io`.
+        refused: why the API server refused to make something of the run, in words, until it makes it:
+            a quota, an admission policy, a name that is taken; empty if nothing was refused.
         swept: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
     """
@@ -182,6 +192,7 @@ class Observed:
     services: tuple[ObjectSeen, ...] = ()
     pods: tuple[PodSeen, ...] = ()
     secret: SecretState = SecretState.UNKNOWN
+    refused: str = ""
     swept: Swept | None = None
 
     def pod(self, component: Component) -> PodSeen | None:

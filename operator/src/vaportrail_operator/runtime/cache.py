@@ -2,7 +2,9 @@
 
 An object is told of more than once and out of order: by the watch, by a list, by the reply to a write.
 Versions of one kind come from one counter, so the higher one is the newer; where a version is not a
-number the last word counts. A uid that was deleted never comes back, whatever a late word says.
+number the last word counts. A uid that is gone does not come back by a word that is no newer than its
+end; by a newer one it does: then that it was gone was wrong, as it is where an API server that just
+started does not serve a kind yet.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class _Kept:
 @dataclass(slots=True)
 class _Memory:
     secret: SecretState = SecretState.UNKNOWN
+    refused: str = ""
     swept: Swept | None = None
 
 
@@ -48,17 +51,21 @@ class Cache:
         self._kept: dict[Place, _Kept] = {}
         self._of_run: dict[str, set[Place]] = defaultdict(set)
         self._memories: dict[str, _Memory] = {}
-        self._graves: OrderedDict[str, None] = OrderedDict()
+        self._graves: OrderedDict[str, str] = OrderedDict()
 
-    def put(self, entry: Entry, *, heard: bool = False) -> bool:
+    def put(self, entry: Entry, *, heard: bool = False, as_of: str = "") -> bool:
         """Take in an object as somebody saw it; returns whether that is new.
 
         Args:
             entry: the object.
             heard: whether the watch says so. What else tells, the watch must say too before long.
+            as_of: the version of the list that the object is in; empty where it is in none.
         """
-        if entry.uid in self._graves:
-            return False
+        grave = self._graves.get(entry.uid)
+        if grave is not None:
+            if _compare(as_of or entry.version, grave) <= 0:
+                return False
+            del self._graves[entry.uid]
         kept = self._kept.get(entry.place)
         if kept is not None:
             order = _compare(entry.version, kept.entry.version)
@@ -67,25 +74,31 @@ class Cache:
                     kept.unheard_since = None
                 return False
             if kept.entry.uid != entry.uid:
-                self._bury(kept.entry.uid)
-            self._unindex(kept.entry)
+                self._bury(kept.entry.uid, entry.version)
+            self._forget(kept.entry, instead=entry)
         self._kept[entry.place] = _Kept(entry, None if heard else self._clock())
         if entry.run_uid:
             self._of_run[entry.run_uid].add(entry.place)
+        if entry.place.kind is Watched.RUN:
+            self._memories.setdefault(entry.uid, _Memory())
         self._tell(entry)
         return True
 
-    def drop(self, place: Place, uid: str) -> bool:
-        """Take in that an object is gone for good; returns whether that is new."""
-        self._bury(uid)
+    def drop(self, place: Place, uid: str, version: str = "") -> bool:
+        """Take in that an object is gone for good; returns whether that is new.
+
+        Args:
+            place: where it was.
+            uid: its uid.
+            version: by which it was gone, such as that of a list without it; empty where nothing says
+                more than that it was after the last word of it.
+        """
         kept = self._kept.get(place)
         if kept is None or kept.entry.uid != uid:
+            self._bury(uid, version)
             return False
-        del self._kept[place]
-        self._unindex(kept.entry)
-        if place.kind is Watched.RUN:
-            self._memories.pop(uid, None)
-        self._tell(kept.entry)
+        self._bury(uid, version or kept.entry.version)
+        self._remove(kept.entry)
         return True
 
     def replace_all(
@@ -103,18 +116,18 @@ class Cache:
         listed = {}
         for entry in entries:
             listed[entry.place] = entry.uid
-            self.put(entry)
+            self.put(entry, as_of=version)
         for place, kept in list(self._kept.items()):
             inside = place.kind is kind and scope in (None, place.namespace)
             inside = inside and run_uid in ("", kept.entry.run_uid)
             if inside and listed.get(place) != kept.entry.uid and _compare(kept.entry.version, version) <= 0:
-                self.drop(place, kept.entry.uid)
+                self.drop(place, kept.entry.uid, version)
 
     def drop_all(self, kind: Watched) -> None:
-        """Take in that the API server serves a kind no more."""
+        """Take in that the API server does not serve a kind; what was of it may be there when it does."""
         for place, kept in list(self._kept.items()):
             if place.kind is kind:
-                self.drop(place, kept.entry.uid)
+                self._remove(kept.entry)
 
     def mark_deleting(self, place: Place, uid: str) -> bool:
         """Take in that a deletion was accepted; returns whether that is new."""
@@ -157,19 +170,34 @@ class Cache:
 
     def secret(self, run_uid: str) -> SecretState:
         """Return what is known of a run's Secret."""
-        return self._memories[run_uid].secret if run_uid in self._memories else SecretState.UNKNOWN
+        return self._memory(run_uid).secret
 
     def set_secret(self, run_uid: str, state: SecretState) -> None:
         """Remember what became of a run's Secret, which is not watched."""
-        self._memories.setdefault(run_uid, _Memory()).secret = state
+        self._memory(run_uid).secret = state
+
+    def refused(self, run_uid: str) -> str:
+        """Return why something of a run could not be made; empty if nothing was refused."""
+        return self._memory(run_uid).refused
+
+    def set_refusal(self, run_uid: str, text: str) -> bool:
+        """Remember why something of a run could not be made; returns whether that is new.
+
+        Args:
+            run_uid: of the run.
+            text: why, in words; empty: nothing is refused any more.
+        """
+        memory = self._memory(run_uid)
+        new, memory.refused = memory.refused != text, text
+        return new
 
     def swept(self, run_uid: str) -> Swept | None:
         """Return the last live look for what is left of a run, if nothing changed since."""
-        return self._memories[run_uid].swept if run_uid in self._memories else None
+        return self._memory(run_uid).swept
 
     def set_swept(self, run_uid: str, swept: Swept) -> None:
         """Remember a live look; it counts until something that was made for the run changes."""
-        self._memories.setdefault(run_uid, _Memory()).swept = swept
+        self._memory(run_uid).swept = swept
 
     def unheard(self) -> dict[Watched, float]:
         """Return, by kind, for how many seconds the watch has owed what is already known otherwise."""
@@ -182,10 +210,26 @@ class Cache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _bury(self, uid: str) -> None:
-        self._graves[uid] = None
+    def _memory(self, run_uid: str) -> _Memory:
+        """Return what is remembered of a run; of one that is not known, something that nobody keeps."""
+        return self._memories.get(run_uid) or _Memory()
+
+    def _bury(self, uid: str, version: str) -> None:
+        before = self._graves.get(uid, "")
+        if version and (not before or _compare(version, before) > 0):
+            self._graves[uid] = version
         while len(self._graves) > _GRAVES:
             self._graves.popitem(last=False)
+
+    def _remove(self, entry: Entry) -> None:
+        del self._kept[entry.place]
+        self._forget(entry)
+        self._tell(entry)
+
+    def _forget(self, entry: Entry, instead: Entry | None = None) -> None:
+        self._unindex(entry)
+        if entry.place.kind is Watched.RUN and (instead is None or instead.uid != entry.uid):
+            self._memories.pop(entry.uid, None)
 
     def _unindex(self, entry: Entry) -> None:
         places = self._of_run.get(entry.run_uid)

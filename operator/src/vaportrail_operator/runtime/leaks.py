@@ -85,8 +85,11 @@ class LeakSweeper:
             await self._client.delete(
                 RESOURCE_OF[Kind(place.kind)], place.namespace, place.name, uid=entry.uid
             )
-        except (NotFound, Conflict):
+        except NotFound:
             self._cache.drop(place, entry.uid)
+            return 0
+        except Conflict:
+            # Another object has its name, or it just changed: the next list tells.
             return 0
         self._cache.mark_deleting(place, entry.uid)
         self._metrics.leaked.labels(str(place.kind)).inc()

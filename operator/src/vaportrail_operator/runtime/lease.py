@@ -55,6 +55,7 @@ class Lease:
         self._client, self._namespace, self._name = client, namespace, name
         self._identity, self._clock, self._now = identity, clock, now
         self._duration, self._renewal = duration, renewal
+        self._patience = duration * _PATIENCE
         self._watched: tuple[str, float] | None = None
         self._renewed = 0.0
         self.held = False
@@ -64,9 +65,11 @@ class Lease:
         told = ""
         while not self.held:
             try:
-                holder = await self._try()
-            except ApiError as error:
-                holder = f"the API server: {error}"
+                # An answer that comes later may tell of a Lease that is another's again.
+                async with asyncio.timeout(self._patience):
+                    holder = await self._try()
+            except (ApiError, TimeoutError) as error:
+                holder = f"the API server: {_in_words(error)}"
             if holder and holder != told:
                 _log.info("waiting for the Lease", extra={"lease": self._name, "holder": holder})
                 told = holder
@@ -79,19 +82,22 @@ class Lease:
         Raises:
             LeaseLost: it is another's, or could not be renewed for most of its duration.
         """
-        while True:
-            await asyncio.sleep(self._renewal)
+        while (rest := self._renewed + self._patience - self._clock()) > 0:
+            await asyncio.sleep(min(self._renewal, rest))
+            holder = ""
             try:
-                holder = await self._try()
+                async with asyncio.timeout(self._renewed + self._patience - self._clock()):
+                    holder = await self._try()
             except ApiError as error:
-                holder = ""
                 _log.warning("the Lease could not be renewed: %s", error)
+            except TimeoutError:
+                # A call may wait for its answer much longer than the Lease lasts.
+                break
             if holder:
                 self.held = False
                 raise LeaseLost(f"{holder} holds the Lease {self._namespace}/{self._name}")
-            if self._clock() - self._renewed > self._duration * _PATIENCE:
-                self.held = False
-                raise LeaseLost(f"the Lease {self._namespace}/{self._name} could not be renewed in time")
+        self.held = False
+        raise LeaseLost(f"the Lease {self._namespace}/{self._name} could not be renewed in time")
 
     async def release(self) -> None:
         """Let another operator work at once; what fails is only logged."""
@@ -148,3 +154,7 @@ class Lease:
             "metadata": {**metadata, **({"resourceVersion": version} if version else {})},
             "spec": spec,
         }
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) or "no answer in time"

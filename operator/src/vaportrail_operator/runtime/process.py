@@ -179,7 +179,7 @@ class Operator:
         if entry is None:
             return
         if gone:
-            self._soon(lambda: self._cache.drop(entry.place, entry.uid))
+            self._soon(lambda: self._cache.drop(entry.place, entry.uid, entry.version))
         else:
             self._soon(lambda: self._cache.put(entry, heard=True))
         _log.debug("heard of %s", kind, extra={"object": metadata_of(raw).get("name", "")})

@@ -118,7 +118,7 @@ class Reconciler:
         children = self.cache.children(entry.uid)
         with about(run_uid=entry.uid):
             if seen.problems:
-                plan = plan_of_unreadable(seen, children, self.now())
+                plan = plan_of_unreadable(seen, children, now=self.now(), secret=self.cache.secret(entry.uid))
             else:
                 plan = self.plan(
                     observed(
@@ -128,6 +128,7 @@ class Reconciler:
                         settings=self.settings,
                         kuberay=self.kuberay(),
                         secret=self.cache.secret(entry.uid),
+                        refused=self.cache.refused(entry.uid),
                         swept=self.cache.swept(entry.uid),
                     )
                 )

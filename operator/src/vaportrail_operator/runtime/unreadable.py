@@ -2,43 +2,94 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Condition, ConditionType, Phase, Reason
+from vaportrail.resources.status import (
+    Condition,
+    ConditionType,
+    Phase,
+    PipelineRunStatus,
+    Reason,
+    RecordStatus,
+    shortened,
+)
 from vaportrail_operator.observation.entries import Entry
 from vaportrail_operator.observation.runs import RunSeen
-from vaportrail_operator.planning.types import Delete, Kind, ObjectSeen, Plan, PodSeen
+from vaportrail_operator.planning.deadlines import of_expiry
+from vaportrail_operator.planning.names import tokens_name
+from vaportrail_operator.planning.types import (
+    Action,
+    Delete,
+    DeleteRun,
+    Kind,
+    ObjectSeen,
+    Plan,
+    PodSeen,
+    SecretState,
+)
 
 __all__ = ["plan_of_unreadable"]
 
+_log = logging.getLogger(__name__)
 _MESSAGE_LIMIT = 1000
 _ENDINGS = ((ConditionType.SUCCEEDED, "False"), (ConditionType.FINISHED, "True"))
+_BY_HAND = "the record is not sealed: its parts are kept, and `vaportrail seal` can seal them"
 
 
-def plan_of_unreadable(seen: RunSeen, children: Iterable[Entry], now: datetime) -> Plan:
-    """Return how a run with problems ends: with these problems, and without what was made for it."""
+def plan_of_unreadable(
+    seen: RunSeen, children: Iterable[Entry], *, now: datetime, secret: SecretState
+) -> Plan:
+    """Return how a run with problems ends: with these problems, and without what was made for it.
+
+    A status that cannot be read is another operator's, and is left as it is; so is what a run has that
+    by such a status has not ended: it is in other hands, or waits for them.
+
+    Args:
+        seen: the run.
+        children: what was made for it and is there.
+        now: the time.
+        secret: what is known of its Secret.
+    """
     run = seen.run
-    actions = tuple(_deletions(children))
-    if seen.over:
-        return Plan(status=run.status, actions=actions)
+    if not seen.over and not seen.status_read:
+        _log.warning("the run is left alone: %s", "; ".join(seen.problems))
+        return Plan(status=run.status)
+    actions: tuple[Action, ...] = tuple(_deletions(children))
+    if secret is not SecretState.GONE:
+        actions = (*actions, Delete(Kind.SECRET, tokens_name(run)))
+    status = run.status if seen.over else _ended(seen, now)
+    expiry = of_expiry(run, status)
+    if seen.over and expiry and now >= expiry:
+        actions = (*actions, DeleteRun())
+    return Plan(status, actions, requeue_after=(expiry - now).total_seconds() if expiry else None)
+
+
+def _ended(seen: RunSeen, now: datetime) -> PipelineRunStatus:
+    run = seen.run
     message = "this operator cannot read the run: " + "; ".join(seen.problems)
+    record: RecordStatus | None = run.status.record
+    if record is not None and record.state == "Open":
+        record = record.model_copy(update={"state": "Unsealed"})
+        message = shortened(message, _MESSAGE_LIMIT - len(_BY_HAND) - 2) + f"; {_BY_HAND}"
+    message = shortened(message, _MESSAGE_LIMIT)
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    status = run.status.model_copy(
+    return run.status.model_copy(
         update={
             "observed_generation": run.metadata.generation,
             "phase": Phase.FAILED,
             "reason": Reason.INVALID_SPEC,
-            "message": message[:_MESSAGE_LIMIT],
+            "message": message,
             "completion_time": time,
-            "conditions": _conditions(run, message[:_MESSAGE_LIMIT], time),
+            "record": record,
+            "conditions": _conditions(seen, message, time),
         }
     )
-    return Plan(status=status, actions=actions)
 
 
-def _conditions(run: PipelineRun, message: str, time: str) -> list[Condition]:
+def _conditions(seen: RunSeen, message: str, time: str) -> list[Condition]:
+    run = seen.run
     kept = [each for each in run.status.conditions if each.type not in dict(_ENDINGS)]
     ended = [
         Condition(

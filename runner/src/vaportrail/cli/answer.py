@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.handover import ANSWER_LIMIT, RunAnswer, SealAnswer
+from vaportrail.telemetry.values import clean
 
 __all__ = ["ANSWER_VARIABLE", "fitted", "write_answer"]
 
@@ -16,8 +17,9 @@ TERMINATION_LOG: Final = "/dev/termination-log"
 
 def fitted(answer: RunAnswer | SealAnswer) -> str:
     """Return an answer as JSON that the kubelet keeps whole, its message cut where it is too long."""
+    message = clean(answer.message)  # what an exception says need not be Unicode
+    answer = answer.model_copy(update={"message": message})
     text = answer.model_dump_json()
-    message = answer.message
     while len(text.encode()) > ANSWER_LIMIT and message:
         # A character can take six bytes of JSON.
         message = message[: -max(1, (len(text.encode()) - ANSWER_LIMIT + 3) // 6)]

@@ -6,9 +6,9 @@ import json
 
 import click
 
+from vaportrail.cli.exit_codes import exit_code
 from vaportrail.cli.ls_command import summary
 from vaportrail.cli.show_command import attempt_failure_lines, body_failure_lines, verdict_line
-from vaportrail.contract import Outcome
 from vaportrail.record.read import Run
 
 __all__ = ["report"]
@@ -30,6 +30,4 @@ def report(run: Run, sha256: str, *, as_json: bool) -> int:
             click.echo(line)
         click.echo(verdict_line(run))
         click.echo(f"record      {run.uri}\nsha256      {sha256}")
-    if run.outcome is Outcome.CANCELLED:
-        return 130
-    return 0 if run.outcome is Outcome.SUCCEEDED else 1
+    return exit_code(run.outcome)

@@ -8,13 +8,11 @@ from typing import Any
 
 import click
 
+from vaportrail.cli.exit_codes import EXIT_CANCELLED, EXIT_FAILED, EXIT_USAGE
 from vaportrail.errors import UsageError, VaportrailError
 from vaportrail.version import __version__
 
 __all__ = ["main"]
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 # One line each here, so that `vaportrail --help` need not import the commands.
 COMMANDS = {
@@ -71,7 +69,7 @@ def main(args: list[str] | None = None) -> Any:
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        sys.exit(EXIT_CANCELLED)
     except UsageError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)

@@ -1,29 +1,29 @@
-"""`vaportrail runner`: what a runner's pod runs."""
+"""`vaportrail runner`: what a runner's pod runs.
+
+The process is the first of its container, which no signal ends that it does not handle. So it
+handles SIGTERM before it loads what it needs.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vaportrail.cli.answer import write_answer
-from vaportrail.contract import Outcome
+from vaportrail.cli.exit_codes import EXIT_FAILED, EXIT_USAGE, exit_code
 from vaportrail.errors import UsageError
-from vaportrail.handover import (
-    READY_PORT,
-    REQUEST_VARIABLE,
-    SPOOL_FOLDER,
-    SPOOL_VARIABLE,
-    RunAnswer,
-    RunRequest,
-)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vaportrail.cluster.join import Join
+    from vaportrail.handover import RunRequest
 
 __all__ = ["command"]
 
@@ -35,20 +35,18 @@ def command() -> None:
     \b
     Exit codes: 0 succeeded, 1 failed, 2 bad input, 130 cancelled (SIGTERM; a second one stops at once).
     """
-    try:
-        request = _request()
-    except UsageError as error:
-        write_answer(RunAnswer(outcome=Outcome.FAILED, message=str(error)))
-        raise
+    early: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: early.append(number))
+    request = _request()
     from vaportrail.cluster.join import Join
 
     # Ray's sockets lie in it, and their paths are bounded.
     folder = Path(tempfile.mkdtemp(prefix="vtray-"))
     join = Join(request.head, request.gcs_port, request.join_seconds, folder)
     join.start()
-    code = 1
+    code = EXIT_FAILED
     try:
-        code = _drive(request, join)
+        code = _drive(request, join, early)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -58,20 +56,36 @@ def command() -> None:
 
 
 def _request() -> RunRequest:
+    from pydantic import ValidationError
+
+    from vaportrail.cli.answer import write_answer
+    from vaportrail.contract import Outcome
+    from vaportrail.handover import REQUEST_VARIABLE, RunAnswer, RunRequest
+
     text = os.environ.get(REQUEST_VARIABLE)
-    if text is None:
-        raise UsageError(f"{REQUEST_VARIABLE} is not set; it holds what to run")
     try:
-        return RunRequest.model_validate_json(text)
-    except ValueError as error:
-        raise UsageError(f"{REQUEST_VARIABLE} is not a request to run a pipeline: {error}") from None
+        if text is None:
+            raise UsageError(f"{REQUEST_VARIABLE} is not set; it holds what to run")
+        try:
+            return RunRequest.model_validate_json(text)
+        except ValidationError as error:
+            # Without the input: a parameter may be secret.
+            wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+            said = "; ".join(wrong)
+            raise UsageError(f"{REQUEST_VARIABLE} is not a request to run a pipeline: {said}") from None
+    except UsageError as error:
+        write_answer(RunAnswer(outcome=Outcome.FAILED, message=str(error)))
+        raise
 
 
-def _drive(request: RunRequest, join: Join) -> int:
+def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
+    from vaportrail.cli.answer import write_answer
     from vaportrail.cli.cancelling import cancelling
     from vaportrail.cli.entrypoint import load_pipeline
     from vaportrail.cli.progress import make_progress
     from vaportrail.cluster.run import drive
+    from vaportrail.contract import Outcome
+    from vaportrail.handover import READY_PORT, SPOOL_FOLDER, SPOOL_VARIABLE, RunAnswer
 
     def stopped() -> None:
         write_answer(RunAnswer(outcome=Outcome.CANCELLED, message="stopped at once, by a second signal"))
@@ -79,7 +93,10 @@ def _drive(request: RunRequest, join: Join) -> int:
 
     spool = Path(os.environ.get(SPOOL_VARIABLE, SPOOL_FOLDER))
     try:
-        with make_progress(plain=True) as progress, cancelling("stopped at once", stopped) as cancellation:
+        with (
+            make_progress(plain=True) as progress,
+            cancelling("stopped at once", stopped, early) as cancellation,
+        ):
             ended = drive(
                 request,
                 join,
@@ -89,9 +106,10 @@ def _drive(request: RunRequest, join: Join) -> int:
                 progress=progress,
                 cancellation=cancellation,
             )
-    except BaseException as error:
+        progress.milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
+        write_answer(ended.answer)
+    except BaseException as error:  # also what would end Python in peace, such as SystemExit
+        traceback.print_exc()
         write_answer(RunAnswer(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}"))
-        raise
-    progress.milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
-    write_answer(ended.answer)
-    return ended.code
+        return EXIT_FAILED
+    return EXIT_USAGE if ended.bad_input else exit_code(ended.answer.outcome)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 
 from vaportrail.cli import words
 from vaportrail.cli.ended import report
+from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.cli.locate import locate, root_option
 from vaportrail.cli.progress import PlainProgress
 from vaportrail.cluster.events import Event
@@ -22,12 +25,17 @@ from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordNotFound
 from vaportrail.record.read import Run, open_run
 from vaportrail.record.times import rfc3339
+from vaportrail.resources.fields import GROUP
 from vaportrail.storage import layout
 from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
 
 __all__ = ["EventLines", "command"]
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS: Final = 1.0
+_LISTED_EVERY: Final = 10
+"""Polls; every record has to be read to find a sealed one by its name."""
+_LATE_SECONDS: Final = 60.0
+"""How long after its run's end a record that is not sealed is worth a word."""
 
 
 @click.command("watch")
@@ -49,49 +57,62 @@ def command(run: str, root: str, logs: bool, timeout: float | None, as_json: boo
     Exit codes, as of `run`: 0 succeeded, 1 failed or not found, 130 cancelled, and for Ctrl-C, which
     leaves the run alone.
     """
-    wanted, place = _place(run, root)
+    wanted = _wanted(run, root)
     try:
-        found = _find(wanted, place, timeout)
-        sealed = found if isinstance(found, Run) else _follow(found, place, logs=logs, as_json=as_json)
+        found = _find(wanted, timeout)
+        sealed = found if isinstance(found, Run) else _follow(found, wanted.root, logs=logs, as_json=as_json)
     except KeyboardInterrupt:
         click.echo(f"not watching any more; the run goes on. Again: vaportrail watch {run}", err=True)
-        return 130
+        return EXIT_CANCELLED
     raw = open_store(sealed.uri).get(layout.MANIFEST)
     return report(sealed, hashlib.sha256(raw).hexdigest(), as_json=as_json)
 
 
-def _place(run: str, root: str) -> tuple[str, str]:
-    """Return how the run is called, and the root in which it lies; a record's URI says both."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which run is meant: how it is called, its record root, and its record's place there, if it was said."""
+
+    name: str
+    root: str
+    path: str = ""
+
+
+def _wanted(run: str, root: str) -> _Wanted:
     parts = run.rstrip("/").rsplit("/", 3)
     if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in run or Path(parts[0]).is_dir()):
-        return parts[3], normalise_root(parts[0])
-    return run, normalise_root(root)
+        return _Wanted(parts[3], normalise_root(parts[0]), "/".join(parts[1:]))
+    return _Wanted(run, normalise_root(root))
 
 
-def _find(wanted: str, root: str, timeout: float | None) -> RunSettings | Run:
-    """Return the run as soon as it has begun; a sealed one as it is.
+def _find(wanted: _Wanted, timeout: float | None) -> RunSettings | Run:
+    """Return the run as soon as it has begun, or its record as soon as that is sealed.
 
     Raises:
         RecordNotFound: it has not begun in time, or more than one run is meant.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    told = False
-    while True:
-        store = open_store(root) if is_remote(root) or Path(root).is_dir() else None
-        live = [each for each in live_runs(store) if _means(wanted, each)] if store is not None else []
-        if len(live) > 1:
-            ids = ", ".join(each.identity.uid for each in live[:5])
-            raise RecordNotFound(f"{wanted!r} means {len(live)} runs that are not sealed: {ids}; give an id")
-        if live:
-            return live[0]
-        if not told and store is not None and (sealed := _sealed(wanted, root)) is not None:
-            return sealed
+    for poll in itertools.count():
+        store = open_store(wanted.root) if is_remote(wanted.root) or Path(wanted.root).is_dir() else None
+        if store is not None:
+            if (live := _live(wanted, store)) is not None:
+                return live
+            # A run that was refused, or whose runner was lost early, may be sealed and never have begun.
+            if (sealed := _sealed(wanted, store, look_for_it=poll % _LISTED_EVERY == 0)) is not None:
+                return sealed
         if deadline is not None and time.monotonic() >= deadline:
-            raise RecordNotFound(f"no run {wanted!r} has begun below {root} within {timeout:g} s")
-        if not told:
-            click.echo(f"waiting for run {wanted!r} to begin below {root}", err=True)
-            told = True
+            raise RecordNotFound(f"no run {wanted.name!r} has begun below {wanted.root} within {timeout:g} s")
+        if not poll:
+            click.echo(f"waiting for run {wanted.name!r} to begin below {wanted.root}", err=True)
         time.sleep(_POLL_SECONDS)
+    raise AssertionError("polling has no end")
+
+
+def _live(wanted: _Wanted, store: ObjectStore) -> RunSettings | None:
+    live = [each for each in live_runs(store) if _means(wanted.name, each)]
+    if len(live) > 1:
+        ids = ", ".join(each.identity.uid for each in live[:5])
+        raise RecordNotFound(f"{wanted.name!r} means {len(live)} runs that are not sealed: {ids}; give an id")
+    return live[0] if live else None
 
 
 def _means(text: str, settings: RunSettings) -> bool:
@@ -100,9 +121,14 @@ def _means(text: str, settings: RunSettings) -> bool:
     return text in (identity.name, settings.path.rpartition("/")[2]) or identity.uid.startswith(text)
 
 
-def _sealed(wanted: str, root: str) -> Run | None:
+def _sealed(wanted: _Wanted, store: ObjectStore, *, look_for_it: bool) -> Run | None:
+    if wanted.path:
+        stands = store.size(f"{wanted.path}/{layout.MANIFEST}") is not None
+        return open_run(f"{wanted.root}/{wanted.path}") if stands else None
+    if not look_for_it:
+        return None
     try:
-        found = locate(wanted, root)
+        found = locate(wanted.name, wanted.root)
     except RecordNotFound:
         return None
     return found if found.sealed else None
@@ -110,18 +136,39 @@ def _sealed(wanted: str, root: str) -> Run | None:
 
 def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:
     """Tell what happens until the record stands; return it."""
-    store: ObjectStore = open_store(root)
-    follower = Follower(store, settings)
-    tell = _json_line if as_json else EventLines(sys.stderr).tell
-    while True:
-        # Asked first: what was stored before the seal is still read.
-        over = follower.sealed()
-        for event in follower.look():
+    follower = Follower(open_store(root), settings)
+    say = _json_line if as_json else EventLines(sys.stderr).tell
+    ended: float | None = None
+    told = False
+
+    def tell(events: Iterable[Event]) -> bool:
+        """Tell what is wanted; return whether the run has ended."""
+        over = False
+        for event in events:
+            over = over or event.kind == "run.ended"
             if logs or event.kind != "log":
-                tell(event)
-        if over:
-            return open_run(f"{root}/{settings.path}")
+                say(event)
+        return over
+
+    while not follower.sealed():
+        if tell(follower.look()):
+            ended = time.monotonic()
+        if ended is not None and not told and time.monotonic() - ended >= _LATE_SECONDS:
+            click.echo(_late(settings, root), err=True)
+            told = True
         time.sleep(_POLL_SECONDS)
+    run = open_run(f"{root}/{settings.path}")
+    tell(follower.rest(run))
+    return run
+
+
+def _late(settings: RunSettings, root: str) -> str:
+    name, uid = settings.identity.name, settings.identity.uid
+    return (
+        f"the run ended {_LATE_SECONDS:g} s ago, and its record is not sealed yet; see why with: kubectl "
+        f"describe pipelineruns.{GROUP} {name}; where the run is gone, seal it with: "
+        f"vaportrail seal {uid[:8]} --record {root}"
+    )
 
 
 class EventLines(PlainProgress):

@@ -11,8 +11,8 @@ from vaportrail.contract import Failure, Outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.otlp import Record
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.recorder import read_failure
-from vaportrail.telemetry.values import from_any_value, read_attributes
+from vaportrail.telemetry.recorder import read_failure, span_failure
+from vaportrail.telemetry.values import from_any_value
 
 __all__ = ["Event", "read_event"]
 
@@ -66,17 +66,10 @@ def _ended(body: Mapping[str, Any], named: Mapping[str, Any]) -> Event | None:
         task,
         attempt,
         outcome=Outcome(named[c.OUTCOME]),
-        failure=_failure(body),
+        failure=span_failure(body),
         started=int(body["startTimeUnixNano"]),
         cause=named.get(c.TASK_CAUSE, ""),
     )
-
-
-def _failure(body: Mapping[str, Any]) -> Failure | None:
-    for event in body.get("events", []):
-        if event.get("name") == "exception":
-            return read_failure(read_attributes(event.get("attributes", [])))
-    return None
 
 
 def _logged(record: Record) -> Event | None:

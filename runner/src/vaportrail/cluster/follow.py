@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -11,8 +11,11 @@ from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordNotFound
 from vaportrail.record.otlp import Record
 from vaportrail.record.parts import live_part_records, spool_prefix
+from vaportrail.record.read import Run
+from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout
-from vaportrail.storage.store import Store
+from vaportrail.storage.store import Store, open_store
+from vaportrail.storage.waiting import side_by_side
 
 __all__ = ["Follower", "live_runs"]
 
@@ -46,18 +49,33 @@ class Follower:
 
     def look(self) -> list[Event]:
         """Return what is new, in the order it happened; what comes with a later look may be older."""
-        events = [event for record in self._new_records() if (event := read_event(record)) is not None]
-        return sorted(events, key=lambda event: event.time)
-
-    def _new_records(self) -> Iterator[Record]:
         prefix = spool_prefix(self._settings.identity.uid)
-        for path, size in self._store.entries(prefix):
-            # A part may grow: some collectors write one file.
-            if not path.removeprefix(prefix).startswith(_SIGNALS) or self._sizes.get(path) == size:
-                continue
-            with suppress(RecordNotFound):  # the sealer is clearing up
-                for record in live_part_records(self._store, path):
-                    if record.identity not in self._seen:
-                        self._seen.add(record.identity)
-                        yield record
-                self._sizes[path] = size
+        # A part may grow: some collectors write one file.
+        new = [
+            (path, size)
+            for path, size in self._store.entries(prefix)
+            if path.removeprefix(prefix).startswith(_SIGNALS) and self._sizes.get(path) != size
+        ]
+        self._sizes.update(new)
+        parts = side_by_side(self._part, [path for path, _ in new])
+        return self._events(record for part in parts for record in part)
+
+    def rest(self, run: Run) -> list[Event]:
+        """Return what the sealed record holds that no look has told: the sealer clears the parts away."""
+        assert run.manifest is not None
+        return self._events(sealed_records(open_store(run.uri), run.manifest, *_SIGNALS))
+
+    def _part(self, path: str) -> list[Record]:
+        try:
+            return list(live_part_records(self._store, path))
+        except RecordNotFound:  # the sealer is clearing up: the record has it
+            return []
+
+    def _events(self, records: Iterable[Record]) -> list[Event]:
+        events = []
+        for record in records:
+            if record.identity not in self._seen:
+                self._seen.add(record.identity)
+                if (event := read_event(record)) is not None:
+                    events.append(event)
+        return sorted(events, key=lambda event: event.time)

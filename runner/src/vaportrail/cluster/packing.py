@@ -23,10 +23,11 @@ __all__ = ["Archive", "pack", "upload"]
 LIMIT: Final = 100 * 2**20
 """Bytes of the files of a source."""
 SOURCES: Final = "sources"
+_GIT_SECONDS: Final = 60
 _SKIPPED: Final = (
-    ".git", ".hg", ".svn", ".venv", "venv", ".env", "__pycache__", "*.pyc", "*.egg-info", "node_modules",
-    ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints", ".tox", ".DS_Store",
-    "vaportrail-runs",
+    ".git", ".hg", ".svn", ".venv", "venv", ".env", ".env.*", ".envrc", "__pycache__", "*.pyc",
+    "*.egg-info", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints",
+    ".tox", ".DS_Store", "vaportrail-runs",
 )  # fmt: skip
 
 
@@ -53,15 +54,17 @@ class Archive:
 def pack(folder: Path) -> Archive:
     """Return the files of a folder as an archive.
 
-    Left out are version control, virtual environments, caches, records and `.env`; in a git work tree
+    Left out are version control, virtual environments, caches, records and `.env*`; in a git work tree
     also what git ignores. Owners and times are not kept.
 
     Raises:
-        UsageError: the folder is not there, is empty or too large, or holds what no archive can hold.
+        UsageError: the folder is not there, is empty or too large, holds what no archive can hold or a
+            link to what is not packed, or git cannot say what it ignores.
     """
     if not folder.is_dir():
         raise UsageError(f"--source {str(folder)!r} is not a folder")
     names = sorted(_files(folder))
+    _check_links(folder, names)
     size = sum((folder / name).stat().st_size for name in names)
     if not names or size > LIMIT:
         found = f"holds {size / 2**20:.0f} MiB" if names else "holds no file"
@@ -113,15 +116,47 @@ def _files(folder: Path) -> Iterator[str]:
             yield relative
 
 
+def _check_links(folder: Path, names: list[str]) -> None:
+    """See that no link brings in what lies elsewhere or is left out."""
+    real, packed = folder.resolve(), frozenset(names)
+    for name in names:
+        if not (folder / name).is_symlink():
+            continue
+        target = (folder / name).resolve()
+        if not target.is_relative_to(real) or target.relative_to(real).as_posix() not in packed:
+            raise UsageError(
+                f"{name} is a link to {str(target)!r}, which is not packed; put the file itself there, or "
+                "remove the link"
+            )
+
+
 def _is_skipped(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in _SKIPPED)
 
 
 def _seen_by_git(folder: Path) -> frozenset[str] | None:
-    """Return the files that git does not ignore; None where there is no git or no work tree."""
+    """Return the files that git does not ignore; None outside of a work tree."""
+    here = folder.resolve()
+    if not any(_is_repository(place / ".git") for place in (here, *here.parents)):
+        return None
     command = ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        said = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
+        said = subprocess.run(command, capture_output=True, check=True, timeout=_GIT_SECONDS).stdout
+    except subprocess.CalledProcessError as error:
+        raise _no_word(folder, error.stderr.decode(errors="replace")) from None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _no_word(folder, str(error)) from None
     return frozenset(os.fsdecode(name) for name in said.split(b"\0") if name)
+
+
+def _is_repository(path: Path) -> bool:
+    # A file leads to it, as in a submodule or a second work tree.
+    return path.is_file() or (path / "HEAD").exists()
+
+
+def _no_word(folder: Path, why: str) -> UsageError:
+    return UsageError(
+        f"--source {str(folder)!r} is in a git work tree, but git does not say which files it ignores, and "
+        f"they may be secrets: {' '.join(why.split())}; let git read it (git config --global --add "
+        "safe.directory FOLDER where the owner is another), or pack a copy that is in no work tree"
+    )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
 from vaportrail.authoring.pipeline import Pipeline
@@ -39,25 +39,24 @@ from vaportrail.handover import RunAnswer, RunRequest
 from vaportrail.record.times import rfc3339
 from vaportrail.storage import layout
 from vaportrail.storage.store import normalise_root, open_store, probe
+from vaportrail.storage.waiting import interruptibly
 from vaportrail.telemetry.recorder import active
 from vaportrail.telemetry.values import describe
 
-__all__ = ["EXIT_USAGE", "Ended", "drive"]
+__all__ = ["Ended", "drive"]
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_CANCELLED = 130
-
+_ANNOUNCE_SECONDS: Final = 5.0
+"""How long the word that a run was refused may take, which nothing but `watch` waits for."""
 Load = Callable[[str], Pipeline[..., Any]]
 """From `MODULE:PIPELINE` to the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: the answer to who asked for it, and the exit code that says the same."""
+    """How a run ended: the answer to who asked for it, and whether what was asked for was wrong."""
 
     answer: RunAnswer
-    code: int
+    bad_input: bool = False
 
 
 @dataclass(slots=True)
@@ -95,28 +94,37 @@ def drive(
         clock: nanoseconds since the epoch.
     """
     settings = replace(request.settings, spool=str(spool / request.identity.uid))
-    moments, fetched, pipeline, code = _Moments(), Fetched(), None, EXIT_FAILED
+    moments, fetched, pipeline = _Moments(), Fetched(), None
+    announced = bad_input = False
     try:
         with cancellation.armed():
             settings = replace(settings, root=normalise_root(settings.root))
             fetched = fetch(request.source, join.folder / "source")
             pipeline, search_path = _load(request.identity.entrypoint, fetched, load)
             prepared = prepare_fixed(pipeline, settings)
+            announced = True  # or tried, which once is enough
             _announce(prepared.settings)
     except RunCancelled as error:
         verdict = replace(error.verdict, message=f"{error.verdict.message} before the pipeline began")
     except VaportrailError as error:
         verdict = Verdict(Outcome.FAILED, str(error), describe_failure(error.__cause__ or error))
-        code = EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+        bad_input = isinstance(error, UsageError)
+    except Exception as error:  # a fault of ours, or of a library below: the run says it, too
+        message = f"the runner failed: {type(error).__name__}: {error}"
+        verdict = Verdict(Outcome.FAILED, message, describe_failure(error))
     else:
         ray = _cluster(
             request, join, _runtime_env(fetched, search_path), moments, cancellation, ready_port, clock
         )
         verdict = execute(prepared, progress, ray, cancellation=cancellation, complete=False, git=fetched.git)
-        return _ended(verdict, EXIT_FAILED, moments, fetched)
+        return Ended(_answer(verdict, moments, fetched))
     progress.milestone(verdict.message)
-    _refuse(_told(settings, pipeline), verdict, fetched)
-    return _ended(verdict, code, moments, fetched)
+    settings = _told(settings, pipeline)
+    # First what the record needs: the store may be what failed.
+    record_refusal(settings, verdict, fetched.git)
+    if not announced:
+        verdict = _announce_late(settings, verdict)
+    return Ended(_answer(verdict, moments, fetched), bad_input)
 
 
 def _load(entrypoint: str, fetched: Fetched, load: Load) -> tuple[Pipeline[..., Any], list[str]]:
@@ -168,20 +176,21 @@ def _told(settings: RunSettings, pipeline: Pipeline[..., Any] | None) -> RunSett
     return replace(settings, identity=replace(settings.identity, parameters=told))
 
 
-def _refuse(settings: RunSettings, verdict: Verdict, fetched: Fetched) -> None:
+def _announce_late(settings: RunSettings, verdict: Verdict) -> Verdict:
+    """Leave the same word of a run that was refused; return the verdict with what hindered it."""
     try:
-        _announce(settings)
-    except VaportrailError as error:
-        verdict = replace(verdict, message=f"{verdict.message} (and: {error})")
-    record_refusal(settings, verdict, fetched.git)
+        interruptibly(lambda: _announce(settings), _ANNOUNCE_SECONDS)
+    except TimeoutError:
+        hindrance = f"{settings.root} did not answer within {_ANNOUNCE_SECONDS:g} s"
+    except (VaportrailError, OSError) as error:
+        hindrance = str(error)
+    else:
+        return verdict
+    return replace(verdict, message=f"{verdict.message} (and: {hindrance})")
 
 
-def _ended(verdict: Verdict, code: int, moments: _Moments, fetched: Fetched) -> Ended:
-    if verdict.outcome is Outcome.SUCCEEDED:
-        code = 0
-    elif verdict.outcome is Outcome.CANCELLED:
-        code = EXIT_CANCELLED
-    answer = RunAnswer(
+def _answer(verdict: Verdict, moments: _Moments, fetched: Fetched) -> RunAnswer:
+    return RunAnswer(
         outcome=verdict.outcome,
         message=verdict.message,
         joined=_time(moments.joined),
@@ -189,7 +198,6 @@ def _ended(verdict: Verdict, code: int, moments: _Moments, fetched: Fetched) -> 
         user_code_ended=_time(moments.ended),
         source_revision=fetched.revision,
     )
-    return Ended(answer, code)
 
 
 def _time(unix_nano: int) -> str:

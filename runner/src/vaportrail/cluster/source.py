@@ -42,8 +42,8 @@ def fetch(source: Source, folder: Path) -> Fetched:
     if source.git is not None:
         from vaportrail.cluster.source_git import fetch_git
 
-        commit = fetch_git(source.git, folder)
-        git = {"revision": commit, "branch": source.git.revision, "dirty": False, "remote": source.git.url}
+        commit, branch = fetch_git(source.git, folder)
+        git = {"revision": commit, "branch": branch, "dirty": False, "remote": source.git.url}
         return Fetched(folder, commit, git)
     if source.archive is not None:
         from vaportrail.cluster.source_archive import fetch_archive

@@ -212,7 +212,7 @@ def execute(
         except (RunCancelled, KeyboardInterrupt) as error:
             verdict = _stopped(error)
             verdict = replace(verdict, message=f"{verdict.message} while Ray was starting or stopping")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             verdict = Verdict(Outcome.FAILED, f"Ray could not run: {error}", describe_failure(error))
         _write_ended(recorder, verdict)
     return verdict
@@ -278,8 +278,8 @@ def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress, *, com
         recorder.milestone("pipeline started")
         try:
             with session.entered(executor):
-                prepared.pipeline.fn(**prepared.arguments)
-        except Exception as error:
+                _call_body(prepared)
+        except (Exception, SystemExit) as error:
             body_failure = describe_failure(error)
             if not isinstance(error, TaskFailed):
                 _write_body_failure(recorder, body_failure)
@@ -291,6 +291,14 @@ def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress, *, com
     recorder.milestone("pipeline ended")
     executor.close()
     return judge(executor.calls, body_failure, stopped=stopped)
+
+
+def _call_body(prepared: Prepared) -> None:
+    try:
+        prepared.pipeline.fn(**prepared.arguments)
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise
 
 
 def _write_started(recorder: Recorder, environment: Mapping[str, Any]) -> None:

@@ -16,36 +16,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
-from vaportrail.handover import SPOOL_FOLDER, SealAnswer, SealRequest
+from vaportrail.handover import SealAnswer, SealRequest
 from vaportrail.record.gather import Gathered
 from vaportrail.record.manifest import Manifest, hash_line, read_manifest
-from vaportrail.record.parts import fetch_all, local_name, part_paths, read_part, spool_prefix
-from vaportrail.record.plan import ArtifactEntry, Part, plan_spool, stored_artifacts
+from vaportrail.record.parts import local_name, read_part, spool_prefix
+from vaportrail.record.parts_plan import PartsPlan, fix_plan, standing_plan
+from vaportrail.record.plan import plan_spool
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.record.word import OperatorWord, word_of
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store, is_remote, normalise_root, open_store
 
-__all__ = ["seal_run", "unsealed_runs"]
+__all__ = ["seal_run"]
 
 _AT_ONCE: Final = 8
-
-
-class PartsPlan(BaseModel):
-    """Everything that the seal of a cluster's run depends on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: int = 1
-    settings: RunSettings
-    sealed_at_unix_nano: int
-    parts: list[Part]
-    artifacts: list[ArtifactEntry]
-    word: OperatorWord
+_PROBE: Final = "probe"
+"""What a runner that died while it tried the store may have left."""
 
 
 @dataclass(slots=True)
@@ -69,14 +57,18 @@ def seal_run(
     clock: Callable[[], int] = time.time_ns,
     seconds: Callable[[], float] = time.monotonic,
     progress: Callable[[str], None] = lambda line: None,
+    keep_spool: bool = False,
 ) -> SealAnswer:
     """Seal a run whose pods are gone, and remove its parts once the record stands.
+
+    What the seal did not know of, because it arrived later, is not removed; the answer tells of it.
 
     Args:
         request: which run, where its record belongs, and what the operator says of it.
         clock: nanoseconds since the epoch.
         seconds: measures the steps.
         progress: is told what is being done.
+        keep_spool: leave the parts and the plan where they are.
 
     Raises:
         SealConflict: something different stands where the record belongs.
@@ -90,32 +82,20 @@ def seal_run(
     steps = _Steps(progress, seconds)
     result = _standing(record, settings)
     if result is None:
-        result = _seal(settings, word_of(request), store, record, clock, steps)
+        try:
+            result = _seal(settings, word_of(request), store, record, clock, steps)
+        except RecordError:
+            # Another sealer may have been faster, and have cleared away what this one worked on.
+            result = _standing(record, settings)
+            if result is None:
+                raise
     else:
         progress("the record stands already")
-    with steps("clean"):
-        _clean(store, root, spool_prefix(settings.identity.uid))
-    return _answer(settings, result, steps.seconds)
-
-
-def unsealed_runs(root: str) -> list[RunSettings]:
-    """Return the runs of clusters whose parts wait below a root for a seal, oldest first."""
-    place = normalise_root(root)
-    try:
-        store = open_store(place)
-    except RecordNotFound:
-        return []
-    found: list[RunSettings] = []
-    for uid in store.folders(f"{layout.SPOOL}/"):
-        try:
-            raw = store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}")
-            settings = RunSettings.from_json(raw.decode())
-        except (RecordNotFound, ValueError):
-            continue
-        # A laptop's spools lie there, too.
-        if settings.spool == f"{SPOOL_FOLDER}/{uid}":
-            found.append(replace(settings, root=place))
-    return sorted(found, key=lambda settings: settings.identity.created_unix_nano)
+    late = 0
+    if not keep_spool:
+        with steps("clean"):
+            late = _clean(store, root, settings.identity.uid, progress)
+    return _answer(settings, result, steps.seconds, late)
 
 
 def _seal(
@@ -131,7 +111,7 @@ def _seal(
         parts.mkdir()
         spool.mkdir()
         with steps("plan"):
-            plan = _plan(settings, word, store, record, parts, clock)
+            plan = fix_plan(settings, word, store, record, parts, clock)
         steps.say(f"{len(plan.parts)} parts, {sum(part.size for part in plan.parts)} bytes")
         with steps("gather"):
             gathered, unreadable = _gather(plan, parts, spool, steps.say)
@@ -146,43 +126,9 @@ def _seal(
                 counts=gathered.counts,
                 unreadable_parts=unreadable,
                 word=plan.word,
+                version=plan.version,
             )
             return carry_out(seal_plan, local, record, progress=steps.say)
-
-
-def _plan(
-    settings: RunSettings,
-    word: OperatorWord,
-    store: Store,
-    record: Store,
-    folder: Path,
-    clock: Callable[[], int],
-) -> PartsPlan:
-    """Return the plan that stands, or fix one; its parts lie in `folder` then."""
-    prefix = spool_prefix(settings.identity.uid)
-    path = f"{prefix}{layout.PLAN}"
-    here: dict[str, Part] = {}
-    if store.size(path) is None:
-        here = fetch_all(store, ((part, None) for part in part_paths(store, prefix)), folder)
-        plan = PartsPlan(
-            settings=settings,
-            sealed_at_unix_nano=clock(),
-            parts=list(here.values()),
-            artifacts=stored_artifacts(record),
-            word=word,
-        )
-        if store.create(path, plan.model_dump_json(indent=1).encode()):
-            return plan
-    try:
-        plan = PartsPlan.model_validate_json(store.get(path))
-    except ValidationError as error:
-        raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
-    missing = [part for part in plan.parts if here.get(part.path) != part]
-    here |= fetch_all(store, ((part.path, part.size) for part in missing), folder)
-    for part in plan.parts:
-        if here[part.path] != part:
-            raise RecordError(f"{part.path} is no longer what the seal plan fixed; it was damaged since")
-    return plan
 
 
 def _gather(plan: PartsPlan, folder: Path, spool: Path, say: Callable[[str], None]) -> tuple[Gathered, int]:
@@ -221,21 +167,33 @@ def _standing(record: Store, settings: RunSettings) -> SealResult | None:
     return SealResult(manifest, hashlib.sha256(raw).hexdigest())
 
 
-def _clean(store: Store, root: str, prefix: str) -> None:
-    """Remove all that lies below `prefix`, the plan last."""
-    plan = f"{prefix}{layout.PLAN}"
-    paths = [path for path, _ in store.entries(prefix)]
+def _clean(store: Store, root: str, uid: str, say: Callable[[str], None]) -> int:
+    """Remove what the plan names, and the plan last; return how much else lies there, which stays."""
+    prefix = spool_prefix(uid)
+    planned: dict[str, int] = {}
+    with suppress(RecordError):  # by the plan of another version nothing is removed
+        plan = standing_plan(store, uid)
+        planned = {part.path: part.size for part in plan.parts} if plan is not None else {}
+    own = {f"{prefix}{name}" for name in (layout.RUN_FILE, _PROBE)}
+    there = dict(store.entries(prefix))
+    there.pop(f"{prefix}{layout.PLAN}", None)
+    done = [path for path, size in there.items() if path in own or planned.get(path) == size]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(store.delete, (path for path in paths if path != plan)))
-    if plan in paths:
-        store.delete(plan)
+        list(pool.map(store.delete, done))
+    late = len(there) - len(done)
+    if late:
+        files = "1 file" if late == 1 else f"{late} files"
+        say(f"{files} arrived after the seal was planned: not in the record, kept in {root}/{prefix}")
+        return late
+    store.delete(f"{prefix}{layout.PLAN}")
     if not is_remote(root):
         for folder in (Path(root, prefix), Path(root, layout.SPOOL)):
             with suppress(OSError):
                 folder.rmdir()
+    return 0
 
 
-def _answer(settings: RunSettings, result: SealResult, seconds: dict[str, float]) -> SealAnswer:
+def _answer(settings: RunSettings, result: SealResult, seconds: dict[str, float], late: int) -> SealAnswer:
     verdict, counts = result.manifest.verdict, result.manifest.counts
     return SealAnswer(
         outcome=verdict.outcome,
@@ -248,4 +206,5 @@ def _answer(settings: RunSettings, result: SealResult, seconds: dict[str, float]
         lost_metrics=counts.metrics.lost,
         tasks=verdict.tasks,
         timings=seconds,
+        late_parts=late,
     )

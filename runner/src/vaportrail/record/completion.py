@@ -15,13 +15,13 @@ from typing import Any
 from vaportrail.contract import Failure, Outcome
 from vaportrail.record.otlp import Record
 from vaportrail.record.plan import LedgerEntry, SealPlan
+from vaportrail.record.unheard import Unheard
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import run_span_id, task_span_id, timeline_span_id, trace_id
 from vaportrail.telemetry.otlp import INFO, log_record
 from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
 from vaportrail.telemetry.recorder import INTERNAL, OK, SERVER, exception_event, read_failure, run_values
 from vaportrail.telemetry.values import attributes
-from vaportrail.version import __version__
 
 __all__ = ["Completion"]
 
@@ -44,6 +44,7 @@ class Completion:
     _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     _output: defaultdict[str, OutputWatch] = field(default_factory=lambda: defaultdict(OutputWatch))
     _ended: set[str] = field(default_factory=set)
+    _unheard: Unheard = field(default_factory=Unheard)
     _begun: bool = False
     _run_ended: bool = False
     _silent: bool = False
@@ -55,6 +56,8 @@ class Completion:
         """Take note of one record."""
         body = record.body
         self._trace_id = self._trace_id or body.get("traceId", "")
+        if record.kind != "M":
+            self._unheard.see(record.kind, body.get("eventName", ""), record.attributes)
         if record.kind == "T":
             self._ended.add(body["spanId"])
             self._open.pop(body["spanId"], None)
@@ -228,8 +231,8 @@ class Completion:
         return Record("T", self._resource, c.SCOPE, body)
 
     def ledgers(self, entries: list[LedgerEntry]) -> Iterator[Record]:
-        """Yield what each writer counted, and the seal itself."""
-        for entry in entries:
+        """Yield what each writer counted, who was never heard of, and the seal itself."""
+        for entry in (*entries, *self._unheard.entries(self.plan)):
             values = {
                 c.LEDGER_WRITER: entry.writer,
                 c.LEDGER_STATE: entry.state,
@@ -279,7 +282,7 @@ class Completion:
         identity = self.plan.settings.identity
         values = {
             c.SERVICE_NAME: "vaportrail",
-            c.SERVICE_VERSION: __version__,
+            c.SERVICE_VERSION: self.plan.version,
             c.PIPELINE_NAME: identity.pipeline,
             c.PIPELINE_RUN_ID: identity.uid,
             c.WRITER_ID: "sealer",

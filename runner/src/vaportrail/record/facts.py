@@ -34,9 +34,9 @@ from vaportrail.record.otlp import Record
 from vaportrail.record.times import rfc3339
 from vaportrail.storage.layout import artifact_path
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.recorder import read_failure
+from vaportrail.telemetry.recorder import read_failure, span_failure
 from vaportrail.telemetry.spool import Kind
-from vaportrail.telemetry.values import from_any_value, read_attributes
+from vaportrail.telemetry.values import from_any_value
 
 __all__ = ["FactsBuilder", "build_facts"]
 
@@ -124,7 +124,7 @@ class FactsBuilder:
             self._synthesised += 1
         if c.OUTCOME not in attributes:
             return
-        ended = _Ended(start, end, attributes, _span_failure(body))
+        ended = _Ended(start, end, attributes, span_failure(body))
         task = attributes.get(c.TASK_RUN_ID)
         if task is not None and c.ATTEMPT in attributes:
             self._attempt_spans[task, attributes[c.ATTEMPT]] = ended
@@ -375,10 +375,3 @@ def _artifact(key: tuple[str, int, str], said: Named) -> ArtifactInfo:
         path=artifact_path(sha256), sha256=sha256, size=said[c.ARTIFACT_SIZE],
         media_type=said[c.ARTIFACT_MEDIA_TYPE],
     )  # fmt: skip
-
-
-def _span_failure(body: Mapping[str, Any]) -> Failure | None:
-    for event in body.get("events", []):
-        if event.get("name") == "exception":
-            return read_failure(read_attributes(event.get("attributes", [])))
-    return None

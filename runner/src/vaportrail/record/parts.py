@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ Groups = Iterator[tuple[Kind, Resource, str, list[dict[str, Any]]]]
 _NAME: Final = re.compile(r"(traces|logs|metrics)[^/]*\.jsonl?(\.gz)?")
 _GZIP: Final = b"\x1f\x8b"
 _AT_ONCE: Final = 8
+_FOREIGN: Final = (ValueError, AttributeError, TypeError, KeyError)
+"""What reading a line raises that is JSON of another kind, or none."""
 
 
 def spool_prefix(uid: str) -> str:
@@ -85,7 +87,7 @@ def read_part(file: Path, damaged: Callable[[str], None]) -> Groups:
                 if line.strip():
                     try:
                         yield from read_groups(line)
-                    except (ValueError, AttributeError, TypeError, KeyError) as error:
+                    except _FOREIGN as error:
                         reasons.append(f"line {number}: {error}")
     except (OSError, EOFError, zlib.error) as error:
         reasons.append(str(error))
@@ -94,14 +96,30 @@ def read_part(file: Path, damaged: Callable[[str], None]) -> Groups:
 
 
 def live_part_records(store: Store, path: str) -> Iterator[Record]:
-    """Yield the records of a part in its store, as far as it can be read now."""
-    raw = store.get(path)
-    # The last member or line may still be on its way.
-    content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw) if raw[:2] == _GZIP else raw
-    for line in content.splitlines():
+    """Yield the records of a part in its store, as far as it can be read now.
+
+    The last member or line may still be on its way; what is damaged, or not a run's, is left out.
+    """
+    for line in _unpacked(store.get(path)).splitlines():
         try:
-            for kind, resource, scope, bodies in read_groups(line):
-                for body in bodies:
-                    yield Record(kind, resource, scope, body)
-        except json.JSONDecodeError:
+            records = [
+                Record(kind, resource, scope, body)
+                for kind, resource, scope, bodies in read_groups(line)
+                for body in bodies
+            ]
+            yield from [record for record in records if all(record.identity)]
+        except _FOREIGN:
             continue
+
+
+def _unpacked(raw: bytes) -> bytes:
+    """Return what can be unpacked now of a file in one or more gzip members; of any other file all."""
+    if raw[:2] != _GZIP:
+        return raw
+    content = bytearray()
+    with suppress(zlib.error):
+        while raw[:2] == _GZIP:
+            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            content += member.decompress(raw)
+            raw = member.unused_data
+    return bytes(content)

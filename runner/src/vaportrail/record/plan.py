@@ -20,6 +20,7 @@ from vaportrail.storage.layout import ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.output import SUFFIX
 from vaportrail.telemetry.spool import Header, read_header, read_ledger
+from vaportrail.version import __version__
 
 __all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "plan_spool", "stored_artifacts"]
 
@@ -74,6 +75,8 @@ class SealPlan(_Model):
     """Everything that a seal depends on."""
 
     format: int = _FORMAT
+    version: str = __version__
+    """Of the sealer that fixed it: the record names that one, whoever carries the plan out."""
     settings: RunSettings
     sealed_at_unix_nano: int
     writers: list[WriterPart]
@@ -128,6 +131,7 @@ def plan_spool(
     counts: Mapping[str, LedgerEntry] | None = None,
     unreadable_parts: int = 0,
     word: OperatorWord | None = None,
+    version: str = __version__,
 ) -> SealPlan:
     """Return a plan of what is in a spool now.
 
@@ -140,6 +144,7 @@ def plan_spool(
         counts: what writers counted, by writer, where that does not lie beside their records.
         unreadable_parts: how much of what was shipped could not be brought into this spool.
         word: the operator's.
+        version: of the sealer that fixed what is sealed.
     """
     counts = counts or {}
     sizes = dict(spool.entries(prefix))
@@ -176,6 +181,7 @@ def plan_spool(
     lost += [counts[writer] for writer in sorted(counts.keys() - here)]
     writers.sort(key=lambda part: (part.started_unix_nano, part.writer))
     return SealPlan(
+        version=version,
         settings=settings,
         sealed_at_unix_nano=now_unix_nano,
         writers=writers,

@@ -44,6 +44,7 @@ class OperatorWord(_Model):
     timeline: list[Stretch]
     receipt: list[Thing]
     environment: dict[str, str]
+    runner_started: bool = True
 
 
 def word_of(request: SealRequest) -> OperatorWord:
@@ -58,6 +59,7 @@ def word_of(request: SealRequest) -> OperatorWord:
         timeline=[_stretch(entry, f"timeline[{at}]") for at, entry in enumerate(request.timeline)],
         receipt=[_thing(entry, f"receipt[{at}]") for at, entry in enumerate(request.receipt)],
         environment={key: value for key, value in request.environment.items() if value},
+        runner_started=request.runner_started,
     )
 
 

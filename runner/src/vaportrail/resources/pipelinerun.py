@@ -61,7 +61,7 @@ MUTABLE: Final = ("cancel", "suspend", "ttlSecondsAfterFinished")
 class GitSource(Model):
     """A revision of a public git repository."""
 
-    url: Annotated[str, Field(max_length=1024, pattern=r"^(https?|git)://[^\s]+$")]
+    url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^\s]+$")]
     """Where it is cloned from, such as `https://github.com/acme/mnist`."""
     revision: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._/+]*$")] = "HEAD"
     """A commit, a tag or a branch; the commit it leads to is in the status and in the record."""
@@ -180,13 +180,13 @@ class RaySpec(Model):
     """The ephemeral RayCluster."""
 
     version: Annotated[str, Field(max_length=32, pattern=r"^([0-9]+\.[0-9]+\.[0-9]+[-+.a-z0-9]*)?$")] = ""
-    """Ray's version in the image, such as `2.60.0`: KubeRay writes the probes for it."""
+    """Ray's version in the image, such as `2.60.0`; 2.52.0 or later. KubeRay is told; no pod changes."""
     head: HeadSpec = HeadSpec()
     workers: Annotated[
         list[WorkerGroupSpec],
         Field(max_length=16, json_schema_extra={LIST_TYPE: "map", LIST_KEYS: ["name"]}),
     ] = []
-    """The pods that tasks run in. Without any, only the pipeline's own body runs."""
+    """The pods that tasks run in; at least one."""
 
 
 class RunnerSpec(Model):
@@ -223,7 +223,10 @@ class DeadlinesSpec(Model):
     drain_seconds: PositiveSeconds = 60
     """How long a pod may take to end and to ship what it has."""
     release_seconds: PositiveSeconds = 300
-    """How long it may take until all compute is gone."""
+    """How long it may take until all compute is gone; then it is removed without grace.
+
+    What is still there after as long again is left behind: the run is sealed, and its status names it.
+    """
     seal_seconds: PositiveSeconds = 900
     """How long the sealer may take; then the run ends unsealed, with all parts kept."""
 
@@ -299,7 +302,6 @@ class Metadata(Model):
     generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    finalizers: list[str] = []
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 

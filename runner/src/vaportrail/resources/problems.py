@@ -14,7 +14,7 @@ import pydantic
 from vaportrail.resources.fields import API_VERSION
 from vaportrail.resources.pipelinerun import PipelineRun
 
-__all__ = ["Problem", "problems_in", "shown"]
+__all__ = ["Problem", "problem_at", "problems_in"]
 
 _SHOWN: Final = 80
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -60,6 +60,11 @@ class Problem:
         return f"{self.field}: {self.value}: {self.fix}" if self.value else f"{self.field}: {self.fix}"
 
 
+def problem_at(path: str, value: Any, fix: str) -> Problem:
+    """Return a problem with the value that stands there, as far as it may be shown."""
+    return Problem(path, _shown(path, value), fix)
+
+
 def problems_in(error: pydantic.ValidationError) -> list[Problem]:
     """Return what pydantic found, in words for the person who wrote it; one problem a field."""
     told: dict[str, Problem] = {}
@@ -80,10 +85,10 @@ def _path(place: tuple[int | str, ...]) -> str:
 def _value(path: str, error: Any) -> str:
     if error["type"] in ("missing", "extra_forbidden", "too_long"):
         return ""
-    return shown(path, error["input"])
+    return _shown(path, error["input"])
 
 
-def shown(path: str, value: Any) -> str:
+def _shown(path: str, value: Any) -> str:
     """Return a value as a message shows it: only what is plain, and never what may be a secret."""
     if not isinstance(value, str | int | float | bool | None) or _PRIVATE.search(path):
         return ""

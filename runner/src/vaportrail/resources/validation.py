@@ -55,7 +55,11 @@ def problems_of(run: PipelineRun) -> list[Problem]:
     # A field that could not be read has a stand-in, of which there is nothing to say.
     replaced = {_field_of_spec(problem.field) for problem in unreadable if not problem.unknown_field}
     found = [problem for check in RULES for problem in check(run)]
-    return unreadable + [problem for problem in found if _field_of_spec(problem.field) not in replaced]
+    return unreadable + [problem for problem in found if not replaced & {*_around(problem.field)}]
+
+
+def _around(path: str) -> tuple[str, str]:
+    return path.partition(".")[0], _field_of_spec(path)
 
 
 def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:

@@ -2,15 +2,21 @@
 
 The one promise that everything rests on is `create`: whoever comes second is told so, and nothing
 is ever overwritten. `probe` finds stores that ignore the condition before a run trusts one.
+
+A store that falls silent is given up after a bounded time, however large the object: what is limited
+is the silence of a read, and the time of an upload by its size. Signals are heard meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -18,11 +24,26 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
+from vaportrail.storage.waiting import interruptibly
 
 __all__ = ["ObjectStore", "Store", "is_remote", "normalise_root", "open_store", "probe"]
 
 _SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "file")
 _CHUNK = 4 * 2**20
+CONNECT_SECONDS: Final = 5.0
+SILENCE_SECONDS: Final = 30.0
+"""How long a store may be silent within a request; one under load takes seconds for its answer."""
+RETRY_SECONDS: Final = 60.0
+"""After how long a request is not tried again."""
+SLOWEST: Final = 128 * 2**10
+"""Bytes per second that an upload has on the slowest line: while it goes on, the store is silent."""
+_LARGE: Final = 2**20
+_CLEAN_SECONDS: Final = 2.0
+_PIECE: Final = 5 * 2**20
+_PIECES_AT_ONCE: Final = 4
+_WHOLE: Final = timedelta(days=1)
+"""Of a request in all: obstore's own 30 s would end a large download that goes well."""
+_Result = TypeVar("_Result")
 
 
 class Store(Protocol):
@@ -69,64 +90,86 @@ class ObjectStore:
         uri: the root, as it is called in messages.
         folder: the root where it is a folder; it is then listed as it is, because obstore passes
             over names that it might have made itself.
+        patient: opens the same store with another limit to its silence, in seconds.
     """
 
-    def __init__(self, inner: Any, uri: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        uri: str,
+        folder: Path | None = None,
+        patient: Callable[[float], Any] | None = None,
+    ) -> None:
         self._inner = inner
         self.uri = uri
         self._folder = folder
+        self._patient = patient
 
     def create(self, path: str, content: bytes | Path) -> bool:
         raw = content if isinstance(content, bytes) else content.read_bytes()
+        inner = self._for_upload(len(raw))
         with self._errors("write", path):
             try:
-                obstore.put(self._inner, path, raw, mode="create", use_multipart=False)
+                self._do(partial(obstore.put, inner, path, raw, mode="create", use_multipart=False))
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True
 
     def put_stream(self, path: str, source: Path) -> None:
+        inner = self._for_upload(min(source.stat().st_size, _PIECE * _PIECES_AT_ONCE))
+        put = partial(obstore.put, chunk_size=_PIECE, max_concurrency=_PIECES_AT_ONCE)
         with self._errors("write", path):
-            obstore.put(self._inner, path, source)
+            self._do(lambda: put(inner, path, source))
 
     def get(self, path: str) -> bytes:
         with self._errors("read", path):
-            return bytes(obstore.get(self._inner, path).bytes())
+            return self._do(lambda: bytes(obstore.get(self._inner, path).bytes()))
 
     def chunks(self, path: str) -> Iterator[bytes]:
         with self._errors("read", path):
-            for chunk in obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK):
+            found = self._do(lambda: obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK))
+            pieces = iter(found)
+            while (chunk := self._do(lambda: next(pieces, None))) is not None:
                 yield bytes(chunk)
 
     def entries(self, prefix: str) -> list[tuple[str, int]]:
         if self._folder is not None:
             return sorted(_files(self._folder, self._folder / prefix))
+
+        def listed() -> list[tuple[str, int]]:
+            pages = obstore.list(self._inner, prefix=prefix)
+            return [(str(item["path"]), int(item["size"])) for page in pages for item in page]
+
         with self._errors("list", prefix):
-            found = [
-                (str(item["path"]), int(item["size"]))
-                for page in obstore.list(self._inner, prefix=prefix)
-                for item in page
-            ]
-        return sorted(found)
+            return sorted(self._do(listed))
 
     def folders(self, prefix: str) -> list[str]:
         with self._errors("list", prefix):
-            found = obstore.list_with_delimiter(self._inner, prefix=prefix)["common_prefixes"]
-        return sorted(str(item).rstrip("/").rpartition("/")[2] for item in found)
+            found = self._do(partial(obstore.list_with_delimiter, self._inner, prefix=prefix))
+        return sorted(str(item).rstrip("/").rpartition("/")[2] for item in found["common_prefixes"])
 
     def size(self, path: str) -> int | None:
         try:
             with self._errors("read", path):
-                return int(obstore.head(self._inner, path)["size"])
+                return int(self._do(partial(obstore.head, self._inner, path))["size"])
         except RecordNotFound:
             return None
 
     def delete(self, path: str) -> None:
         try:
             with self._errors("delete", path):
-                obstore.delete(self._inner, path)
+                self._do(partial(obstore.delete, self._inner, path))
         except RecordNotFound:
             return
+
+    def _do(self, call: Callable[[], _Result]) -> _Result:
+        # A folder answers at once, or nothing would hear of it either.
+        return call() if self._folder is not None else interruptibly(call)
+
+    def _for_upload(self, size: int) -> Any:
+        if self._patient is None or size <= _LARGE:
+            return self._inner
+        return self._patient(SILENCE_SECONDS + size / SLOWEST)
 
     def _errors(self, verb: str, path: str) -> _Translate:
         return _Translate(verb, f"{self.uri.rstrip('/')}/{path}")
@@ -201,13 +244,27 @@ def open_store(root: str, *, create: bool = False) -> ObjectStore:
         elif not path.is_dir():
             raise RecordNotFound(f"there is no folder {root}")
         return ObjectStore(LocalStore(path), str(path), path)
-    options: dict[str, Any] = {}
-    if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
-        options["client_options"] = {"allow_http": True}
+    patient = partial(_open, root)
     try:
-        return ObjectStore(from_url(root, **options), root)
+        return ObjectStore(patient(SILENCE_SECONDS), root, patient=patient)
     except (BaseError, ValueError) as error:
         raise UsageError(f"cannot open record root {root!r}: {error}") from error
+
+
+def _open(root: str, silence: float) -> Any:
+    """Open obstore's store at a URI; `silence` is how long it may be silent within a request, in seconds."""
+    client: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "read_timeout": timedelta(seconds=silence),
+        "timeout": _WHOLE,
+    }
+    if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
+        client["allow_http"] = True
+    limits: dict[str, Any] = {
+        "client_options": client,
+        "retry_config": {"retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+    }
+    return from_url(root, **limits)
 
 
 def probe(store: Store, prefix: str) -> None:
@@ -220,8 +277,12 @@ def probe(store: Store, prefix: str) -> None:
     try:
         first = store.create(path, b"vaportrail probe\n")
         second = store.create(path, b"vaportrail probe, written twice\n")
-    finally:
-        store.delete(path)
+    except BaseException:
+        # What hindered that may hinder this; it is what is told, and soon.
+        with suppress(RecordError, TimeoutError):
+            interruptibly(lambda: store.delete(path), _CLEAN_SECONDS)
+        raise
+    store.delete(path)
     if not first:
         raise RecordError(f"something stands at {path} already, where a new run was to begin; try again")
     if second:

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, Stream, is_ray_mark, line_values, split_lines
 from vaportrail.telemetry.recorder import Recorder
 
@@ -48,7 +49,11 @@ class Capture:
         self._thread.start()
 
     def offsets(self) -> dict[Stream, int]:
-        """Return how many bytes of each stream have become log records."""
+        """Return how many bytes of each stream have become log records: all that have arrived.
+
+        What comes after them belongs to the attempt that asks.
+        """
+        self.drain()
         return dict(self._done)
 
     def drain(self, *, final: bool = True) -> None:
@@ -65,7 +70,7 @@ class Capture:
     def _take(self, stream: Stream, raw: bytes, final: bool) -> None:
         for line in split_lines(raw, self._done[stream], final=final):
             self._done[stream] = line.end
-            if not is_ray_mark(line):
+            if attempt_scope() is not None or not is_ray_mark(line):
                 severity, values = SEVERITY[stream], line_values(stream, line)
                 self._recorder.log(line.text, scope=stream, severity=severity, values=values)
 

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from vaportrail.telemetry.spool import Kind, compact
-from vaportrail.telemetry.values import attributes
+from vaportrail.telemetry.values import attributes, to_any_value
 
 __all__ = ["BY_KIND", "INFO", "SIGNALS", "Signal", "export_request", "log_record"]
 
@@ -64,7 +64,7 @@ def export_request(kind: Kind, records: Iterable[tuple[bytes, str, bytes]]) -> b
 
 
 def log_record(
-    body: str | None,
+    body: Any,
     values: Mapping[str, Any],
     *,
     unix_nano: int,
@@ -82,7 +82,7 @@ def log_record(
         "severityText": severity[1],
     }
     if body is not None:
-        record["body"] = {"stringValue": body}
+        record["body"] = to_any_value(body)
     record["attributes"] = attributes(values)
     if span_id:
         record |= {"traceId": trace_id, "spanId": span_id}

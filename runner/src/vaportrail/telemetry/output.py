@@ -54,7 +54,10 @@ def _split_newlines(raw: bytes) -> list[bytes]:
 
 
 def is_ray_mark(line: Line) -> bool:
-    """Return whether a line is one of those that Ray prints for its own log monitor."""
+    """Return whether a line looks like those that Ray prints for its own log monitor.
+
+    Ray prints them before it calls a task: while an attempt runs, such a line is the user's.
+    """
     return line.text.startswith(_RAY_MARKS)
 
 
@@ -108,5 +111,5 @@ class OutputWatch:
         owner = {key: self.attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if self.attempt}
         for line in split_lines(raw, self.read.get(stream, 0), final=final):
             self._note(stream, line.end)
-            if not is_ray_mark(line):
+            if self.attempt or not is_ray_mark(line):
                 yield line, {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}

@@ -17,9 +17,10 @@ from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSetting
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
+from vaportrail.telemetry.otlp import INFO, log_record
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import Header, Writer
-from vaportrail.telemetry.values import attributes, clean, to_any_value
+from vaportrail.telemetry.values import attributes, clean, read_attributes
 from vaportrail.version import __version__
 
 __all__ = ["Recorder", "Role", "active", "install"]
@@ -28,7 +29,6 @@ Role = Literal["runner", "worker", "kernel"]
 
 INTERNAL, SERVER = 1, 2
 OK, ERROR = 1, 2
-INFO = (9, "INFO")
 
 
 class Recorder:
@@ -98,20 +98,16 @@ class Recorder:
         span = span_id or self._current_span(owner)
 
         def make(seq: int) -> dict[str, Any]:
-            record: dict[str, Any] = {
-                "timeUnixNano": str(now),
-                "observedTimeUnixNano": str(now),
-                "severityNumber": severity[0],
-                "severityText": severity[1],
-            }
-            if body is not None:
-                record["body"] = to_any_value(body)
-            record["attributes"] = attributes({**named, c.SEQ: seq})
-            record["traceId"] = self.trace_id
-            record["spanId"] = span
-            if event:
-                record["eventName"] = event
-            return record
+            return log_record(
+                body,
+                {**named, c.SEQ: seq},
+                unix_nano=now,
+                observed_unix_nano=now,
+                severity=severity,
+                trace_id=self.trace_id,
+                span_id=span,
+                event=event,
+            )
 
         self.writer.append("L", scope, make)
 
@@ -212,6 +208,14 @@ def read_failure(values: Mapping[str, Any]) -> Failure | None:
         message=values.get(c.EXCEPTION_MESSAGE, ""),
         traceback=values.get(c.EXCEPTION_STACKTRACE, ""),
     )
+
+
+def span_failure(body: Mapping[str, Any]) -> Failure | None:
+    """Return the exception that ended a span, by its event, or None; see `exception_event`."""
+    for event in body.get("events", []):
+        if event.get("name") == "exception":
+            return read_failure(read_attributes(event.get("attributes", [])))
+    return None
 
 
 def exception_event(failure: Failure, unix_nano: int) -> dict[str, Any]:

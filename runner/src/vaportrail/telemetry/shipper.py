@@ -15,53 +15,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from vaportrail.telemetry.shipper_files import SpoolFolder
 from vaportrail.telemetry.shipper_http import HttpCollector
 from vaportrail.telemetry.shipper_loop import Shipper
 
 __all__ = ["main"]
 
-# The names are the hand-over's; importing it would load pydantic.
+# The hand-over's, too; importing it would load pydantic.
 _COLLECTOR: Final = "VAPORTRAIL_COLLECTOR"
 _TOKEN: Final = "VAPORTRAIL_COLLECTOR_TOKEN"
 _SPOOL: Final = "VAPORTRAIL_SPOOL"
 _DRAIN_SECONDS: Final = "VAPORTRAIL_DRAIN_SECONDS"
 _DEFAULT_DRAIN_SECONDS: Final = 50.0
-_REPLY_SECONDS: Final = 10.0
+_REPLY_SECONDS: Final = 90.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-
-
-class SpoolFolder:
-    """The spools of a pod on disk, `<folder>/<run uid>/<writer>.*`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def writers(self) -> list[str]:
-        return sorted(
-            f"{run.name}/{file.name.removesuffix('.spool')}"
-            for run in _entries(self._folder)
-            if run.is_dir(follow_symlinks=False)
-            for file in _entries(run.path)
-            if file.name.endswith(".spool")
-        )
-
-    def read(self, path: str, offset: int, size: int) -> bytes:
-        try:
-            fd = os.open(self._folder / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return b""
-        try:
-            return os.pread(fd, size, offset)
-        finally:
-            os.close(fd)
-
-
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return list(found)
-    except FileNotFoundError:
-        return []
 
 
 def _wait(seconds: float) -> bool:

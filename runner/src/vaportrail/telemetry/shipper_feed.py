@@ -1,7 +1,8 @@
 """One process's files in the spool, on their way out: what was not sent yet, as entries of a batch.
 
-Pure but for the reader that it is given. Nothing is kept on disk: a shipper that starts again sends
-everything again, and the seal takes the duplicates out.
+Pure but for the files that it is given. How far all is stored is kept beside them, and what comes
+before that is released: a shipper that starts again begins there. What it then sends a second time
+the seal takes out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp import log_record
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
+from vaportrail.telemetry.shipper_mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
 from vaportrail.telemetry.values import attributes, read_attributes
 from vaportrail.version import __version__
@@ -22,6 +24,8 @@ __all__ = ["Entry", "Feed", "Files"]
 
 PIECE: Final = 1 << 20
 """Bytes of raw output that are turned into records at once."""
+RELEASE_BYTES: Final = 64 * 1024
+"""What is released of a file at a time."""
 _TELLS: Final = tuple(name.encode() for name in (c.STREAM_OFFSET, c.EVENT_ATTEMPT_STARTED))
 """What stands in records that say how much of the output is on record."""
 
@@ -35,6 +39,14 @@ class Files(Protocol):
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of a file from `offset` on; empty where there is nothing."""
+        ...
+
+    def keep(self, path: str, raw: bytes) -> None:
+        """Write the start of a small file anew; raises `OSError`."""
+        ...
+
+    def release(self, path: str, start: int, end: int) -> None:
+        """Give a file's bytes from `start` to `end` back to the disk; raises `OSError`."""
         ...
 
 
@@ -86,13 +98,13 @@ class Feed:
     """
 
     __slots__ = (
-        "_clock", "_files", "_header", "_last", "_offset", "_path", "_resource", "_sender", "_streams",
-        "_watch", "finished",
+        "_clock", "_files", "_head", "_header", "_last", "_mark", "_offset", "_path", "_released",
+        "_resource", "_sender", "_streams", "_watch", "finished",
     )  # fmt: skip
 
     def __init__(self, path: str, files: Files, clock: Callable[[], int]) -> None:
         self._path, self._files, self._clock = path, files, clock
-        self._offset = 0
+        self._head = self._offset = 0
         self._header: Header | None = None
         self._resource = b""
         self._sender = _Sender.about(path.rpartition("/")[2], None)
@@ -101,6 +113,10 @@ class Feed:
         self._last = 0
         self.finished = False
         """Whether all there will ever be was given out, the last count included."""
+        self._released: dict[str, int] = {}
+        self._mark = read_mark(files.read(f"{path}.{MARK_SUFFIX}", 0, MARK_LIMIT))
+        if self._mark is not None:
+            self._resume(self._mark)
 
     def take(self, size: int, *, final: bool) -> Iterator[Entry]:
         """Yield what comes next, about `size` bytes of it; nothing where there is nothing yet.
@@ -133,6 +149,38 @@ class Feed:
         if ledger is not None:
             yield self._count(ledger, "exact", counted)
 
+    def stored(self) -> None:
+        """Take note that all that was given out is stored, and release it.
+
+        Raises:
+            OSError: the disk takes no note, or gives no space back; nothing is lost by that.
+        """
+        if self._header is None:
+            return
+        watch = self._watch
+        mark = Mark(
+            self._head, self._offset, dict(watch.read), dict(watch.attempt), self._sender.seq, self._last
+        )
+        if mark == self._mark:
+            return
+        self._files.keep(f"{self._path}.{MARK_SUFFIX}", mark.to_line())
+        self._mark = mark
+        self._release("spool", mark.header, mark.offset)
+        for stream, read in mark.read.items():
+            self._release(SUFFIX[stream], 0, read)
+
+    def _release(self, suffix: str, start: int, end: int) -> None:
+        if end - self._released.get(suffix, start) >= RELEASE_BYTES:
+            self._files.release(f"{self._path}.{suffix}", start, end)
+            self._released[suffix] = end
+
+    def _resume(self, mark: Mark) -> None:
+        """Go on where a shipper before this one came to."""
+        self._begin(read_header(self._files.read(f"{self._path}.spool", 0, mark.header)))
+        self._head, self._offset = mark.header, mark.offset
+        self._watch = OutputWatch(dict(mark.read), dict(mark.attempt))
+        self._sender.seq, self._last = mark.sent, mark.last
+
     def left(self) -> int:
         """Return how many bytes of the spool were not given out yet."""
         seen = 0
@@ -146,7 +194,7 @@ class Feed:
         rest = bool(raw)
         if self._offset == 0 and raw:
             first, _, raw = raw.partition(b"\n")
-            self._offset = len(first) + 1
+            self._head = self._offset = len(first) + 1
             self._begin(read_header(first))
         self._offset += len(raw)
         entries: list[Entry] = []
@@ -165,6 +213,10 @@ class Feed:
         """Return the next whole lines: about `size` bytes, at least one line."""
         while True:
             raw = self._files.read(f"{self._path}.spool", self._offset, size)
+            if raw.startswith(b"\0"):
+                # Released, though the newest mark was lost with the machine.
+                self._offset += len(raw) - len(raw.lstrip(b"\0"))
+                continue
             whole = raw[: raw.rfind(b"\n") + 1]
             if whole or len(raw) < size:
                 return whole

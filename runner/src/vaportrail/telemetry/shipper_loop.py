@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import Final, NamedTuple, Protocol
 
 from vaportrail.telemetry.otlp import export_request
@@ -45,8 +46,11 @@ class Answer(NamedTuple):
 class Collector(Protocol):
     """Where requests go."""
 
-    def post(self, requests: Mapping[Kind, bytes]) -> Mapping[Kind, Answer]:
-        """Post one request a signal and return what became of each."""
+    def post(self, requests: Mapping[Kind, bytes], left: Callable[[], float]) -> Mapping[Kind, Answer]:
+        """Post one request a signal and return what became of each.
+
+        `left` says, as often as it is asked, how many seconds there are for it.
+        """
         ...
 
 
@@ -105,6 +109,7 @@ class Shipper:
         self._deadline: float | None = None
         self._failures = 0
         self._stores: bool | None = None
+        self._keeps = True
         self._refused = 0
 
     def run(self) -> int:
@@ -124,20 +129,46 @@ class Shipper:
     def _expired(self) -> bool:
         return self._deadline is not None and self._monotonic() >= self._deadline
 
+    def _left(self) -> float:
+        """Return how many seconds a post may still take: as many as there are, until the end begins."""
+        self._pause(0.0)
+        return inf if self._deadline is None else self._deadline - self._monotonic()
+
     def _pause(self, seconds: float) -> None:
         if self._wait(seconds) and self._deadline is None:
             self._deadline = self._monotonic() + self._drain_seconds
 
     def _ship(self) -> None:
-        """Send what there is; returns when all is stored, when the end begins, or when time is up."""
-        ending = self._ending
+        """Send what there is; returns when all is stored, when the end begins, or when time is up.
+
+        While it follows, what is written meanwhile waits for company, unless it is enough by itself.
+        """
+        ending, full = self._ending, False
         while not self._expired and self._ending is ending:
-            if not self._waiting and not self._gather(final=ending):
-                return
+            if not self._waiting:
+                full = self._gather(final=ending)
+                if not self._waiting:
+                    return
             self._send()
+            if not self._waiting:
+                self._acknowledge()
+                if not ending and not full:
+                    return
+
+    def _acknowledge(self) -> None:
+        """Tell the feeds that all that they gave out is stored."""
+        trouble = ""
+        for feed in self._feeds.values():
+            try:
+                feed.stored()
+            except OSError as error:
+                trouble = str(error)
+        if trouble and self._keeps:
+            self._say(f"what is stored goes on taking space on the disk: {trouble}")
+        self._keeps = not trouble
 
     def _gather(self, *, final: bool) -> bool:
-        """Make requests of what comes next; return whether there is anything."""
+        """Make requests of what comes next; return whether there may be as much again."""
         entries: dict[Kind, list[Entry]] = {}
         size = 0
         for path in self._files.writers():
@@ -157,7 +188,7 @@ class Shipper:
                 self._feeds[path] = self._feeds.pop(path)
                 break
         self._waiting.extend(_Request(kind, found) for kind, found in entries.items())
-        return bool(entries)
+        return size >= BATCH_BYTES
 
     def _send(self) -> None:
         """Post the first request of each signal, then wait a little where that failed."""
@@ -165,7 +196,8 @@ class Shipper:
         for request in self._waiting:
             first.setdefault(request.kind, request)
         failed = ""
-        answers = self._collector.post({kind: request.to_bytes() for kind, request in first.items()})
+        bodies = {kind: request.to_bytes() for kind, request in first.items()}
+        answers = self._collector.post(bodies, self._left)
         for kind, answer in answers.items():
             if answer.reply is Reply.FAILED:
                 failed = answer.reason

@@ -107,6 +107,7 @@ class Writer:
         self.redact = redact
         self._lock = threading.Lock()
         self._seq = 0
+        self._torn = False
         self._made: dict[Kind, int] = {"L": 0, "T": 0, "M": 0}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._ledger = _create_ledger(directory / f"{header.writer}.ledger")
@@ -130,10 +131,16 @@ class Writer:
             if self.redact is not None and self.redact.suspects(body):
                 body = compact(self.redact.record(record))
             line = spool_line(seq, kind, scope, body)
-            written = os.write(self._fd, line)
-            while written < len(line):  # a signal or a nearly full disk can cut a write short
-                written += os.write(self._fd, line[written:])
+            # What a write that failed left behind must not take the next line with it.
+            self._write(b"\n" + line if self._torn else line)
             return seq
+
+    def _write(self, line: bytes) -> None:
+        self._torn = True
+        written = os.write(self._fd, line)
+        while written < len(line):  # a signal or a nearly full disk can cut a write short
+            written += os.write(self._fd, line[written:])
+        self._torn = False
 
     def close(self) -> None:
         """Close the files; what was written stays."""

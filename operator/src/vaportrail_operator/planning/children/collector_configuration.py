@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
+from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE, REPLY_SECONDS
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail_operator.planning.names import record_root, spool_folder
 
-__all__ = ["SCHEMES", "collector_configuration"]
+__all__ = ["collector_configuration"]
 
-SCHEMES: Final = ("s3", "file")
-"""The schemes of record roots that a collector can write to."""
 SIGNALS: Final = ("traces", "logs", "metrics")
 _LARGEST_POST = 64 << 20
-_OUTAGE = "300s"
+_ATTEMPT_SECONDS = 30
+_RETRY_SECONDS = REPLY_SECONDS - _ATTEMPT_SECONDS - 15
+"""After that no further attempt begins: a shipper still waits, so it is told what became of its post."""
 
 
 def collector_configuration(run: PipelineRun) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
     return {
         "s3uploader": uploader,
         "marshaler": "otlp_json",
-        "timeout": "30s",
+        "timeout": f"{_ATTEMPT_SECONDS}s",
         "sending_queue": {
             "enabled": True,
             "wait_for_result": True,
@@ -108,7 +108,7 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
             "enabled": True,
             "initial_interval": "500ms",
             "max_interval": "5s",
-            "max_elapsed_time": _OUTAGE,
+            "max_elapsed_time": f"{_RETRY_SECONDS}s",
         },
     }
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from vaportrail.handover import SPOOL_FOLDER
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.pod import PodSettings
+from vaportrail.resources.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.settings import appended
 
 __all__ = [
@@ -24,9 +25,9 @@ __all__ = [
     "variable",
 ]
 
-TEMPORARY: Final = {"name": "tmp", "mountPath": "/tmp"}
-SHARED_MEMORY: Final = {"name": "shm", "mountPath": "/dev/shm"}
-SPOOL: Final = {"name": "spool", "mountPath": SPOOL_FOLDER}
+TEMPORARY: Final = {"name": f"{OWN_VOLUMES}tmp", "mountPath": "/tmp"}
+SHARED_MEMORY: Final = {"name": f"{OWN_VOLUMES}shm", "mountPath": "/dev/shm"}
+SPOOL: Final = {"name": f"{OWN_VOLUMES}spool", "mountPath": SPOOL_FOLDER}
 ANNOTATIONS: Final = {
     # No autoscaler or consolidation of nodes may move a pod: it would take the run down.
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from vaportrail.resources.pipelinerun import PipelineRun, WorkerGroupSpec
 from vaportrail.resources.pod import PodSettings
+from vaportrail.resources.rules import OLDEST_RAY
 from vaportrail_operator.planning.children.pods import (
     ANNOTATIONS,
     SHARED_MEMORY,
@@ -33,8 +34,6 @@ from vaportrail_operator.planning.types import Component
 __all__ = ["GCS_PORT", "ray_cluster"]
 
 GCS_PORT: Final = 6379
-OLDEST_RAY: Final = "2.52.0"
-"""The oldest that KubeRay takes with tokens. It only writes probes by it, and all pods have their own."""
 _NODE_MANAGER_PORT: Final = 6380
 # With ports that are known `ray start` does not wait for files in which its processes write them.
 # Ray gives its workers 10002 to 19999.

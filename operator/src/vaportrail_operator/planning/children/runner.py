@@ -7,6 +7,7 @@ from typing import Any, Final
 from vaportrail import handover
 from vaportrail.handover import READY_PORT, REQUEST_VARIABLE, SOURCE_FOLDER, RunRequest
 from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.pods import (
     ANNOTATIONS,
     SHARED_MEMORY,
@@ -42,7 +43,7 @@ from vaportrail_operator.planning.types import Component
 
 __all__ = ["run_request", "runner_pod"]
 
-_SOURCE: Final = "source"
+_SOURCE: Final = f"{OWN_VOLUMES}source"
 _FOR_EVER: Final = 366 * 86400
 
 
@@ -64,7 +65,7 @@ def run_request(run: PipelineRun) -> RunRequest:
 def runner_pod(run: PipelineRun) -> dict[str, Any]:
     """Return the runner's pod.
 
-    It carries no label of Ray's: KubeRay would count it as one of the cluster's own.
+    No label of Ray's is let through to it: KubeRay would count it as one of the cluster's own.
     """
     settings = merged(run.spec.pod_defaults, run.spec.runner.pod)
     main = container(
@@ -85,12 +86,11 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
         readinessProbe=tcp_probe(READY_PORT),
     )
     annotations = {**ANNOTATIONS, **settings.annotations}
-    labels = {name: value for name, value in settings.labels.items() if not name.startswith("ray.io/")}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": metadata_of(
-            run, runner_name(run), Component.RUNNER, labels=labels, annotations=annotations
+            run, runner_name(run), Component.RUNNER, labels=settings.labels, annotations=annotations
         ),
         "spec": pod_spec(
             main,

@@ -28,6 +28,8 @@ from vaportrail_operator.planning.types import Component, OperatorSettings
 __all__ = ["seal_request", "sealer_pod"]
 
 _RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+_OF_A_STARTED_RUNNER: Final = ("RunnerPulled", "RunnerJoined", "UserCode")
+"""Stretches of the timeline that are there once the runner's container has run."""
 _Fact = Literal["image", "image_digest", "namespace", "operator_version"]
 
 
@@ -65,6 +67,8 @@ def seal_request(
         timeline=list(timeline),
         receipt=list(receipt),
         environment={name: value for name, value in facts.items() if value},
+        # The status keeps the timeline, whoever looks when the runner's pod is gone.
+        runner_started=any(stretch.name in _OF_A_STARTED_RUNNER for stretch in timeline),
     )
 
 

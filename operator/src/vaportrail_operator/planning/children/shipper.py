@@ -8,6 +8,7 @@ from vaportrail.handover import (
     COLLECTOR_PORT,
     COLLECTOR_TOKEN_VARIABLE,
     COLLECTOR_VARIABLE,
+    DRAIN_VARIABLE,
     SPOOL_FOLDER,
     SPOOL_VARIABLE,
 )
@@ -32,6 +33,7 @@ def shipper(run: PipelineRun, pull_policy: str = "") -> dict[str, Any]:
             variable(COLLECTOR_VARIABLE, f"http://{collector_name(run)}:{COLLECTOR_PORT}"),
             secret_variable(COLLECTOR_TOKEN_VARIABLE, tokens_name(run), OTLP_TOKEN),
             variable(SPOOL_VARIABLE, SPOOL_FOLDER),
+            variable(DRAIN_VARIABLE, str(run.spec.deadlines.drain_seconds)),
         ],
         command=["python3", "-m", "vaportrail.telemetry.shipper"],
         restartPolicy="Always",

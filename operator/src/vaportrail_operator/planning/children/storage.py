@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.pods import variable
 
 __all__ = ["claim_mounts", "claim_volumes", "store_env", "store_env_from"]
 
-_CLAIM: Final = "records"
+_CLAIM: Final = f"{OWN_VOLUMES}records"
 
 
 def store_env(run: PipelineRun) -> list[dict[str, Any]]:

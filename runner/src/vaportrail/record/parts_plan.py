@@ -1,0 +1,136 @@
+"""The plan of a cluster's seal: which parts are sealed, and whatever else the record depends on.
+
+It is fixed once, as `seal-plan.json` beside the parts; every sealer carries out the one that stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vaportrail.authoring.hidden import HIDDEN_TEXT
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.errors import RecordError, RecordNotFound, SealConflict
+from vaportrail.record.parts import fetch_all, part_paths, spool_prefix
+from vaportrail.record.plan import ArtifactEntry, Part, stored_artifacts
+from vaportrail.record.word import OperatorWord
+from vaportrail.storage import layout
+from vaportrail.storage.store import Store
+from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.values import describe
+from vaportrail.version import __version__
+
+__all__ = ["PartsPlan", "fix_plan", "standing_plan"]
+
+
+class PartsPlan(BaseModel):
+    """Everything that the seal of a cluster's run depends on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = 1
+    version: str = __version__
+    """Of the sealer that fixed it: the record names that one, whoever carries the plan out."""
+    settings: RunSettings
+    sealed_at_unix_nano: int
+    parts: list[Part]
+    artifacts: list[ArtifactEntry]
+    word: OperatorWord
+
+
+def standing_plan(store: Store, uid: str) -> PartsPlan | None:
+    """Return the plan of a run that stands in its record root, or None.
+
+    Raises:
+        RecordError: this version cannot read it.
+    """
+    path = f"{spool_prefix(uid)}{layout.PLAN}"
+    try:
+        return PartsPlan.model_validate_json(store.get(path))
+    except RecordNotFound:
+        return None
+    except ValidationError as error:
+        raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
+
+
+def fix_plan(
+    settings: RunSettings,
+    word: OperatorWord,
+    store: Store,
+    record: Store,
+    folder: Path,
+    clock: Callable[[], int],
+) -> PartsPlan:
+    """Return the plan that stands, or fix one; its parts lie in `folder` then.
+
+    Args:
+        settings: the run.
+        word: the operator's, for a new plan.
+        store: the record root.
+        record: where the run's record lies.
+        folder: where the parts go, as `fetch_all` names them.
+        clock: nanoseconds since the epoch.
+
+    Raises:
+        SealConflict: meanwhile somebody else has made the record.
+        RecordError: the plan, or a part that it names, is damaged.
+    """
+    uid = settings.identity.uid
+    prefix = spool_prefix(uid)
+    here: dict[str, Part] = {}
+    plan = standing_plan(store, uid)
+    if plan is None:
+        here = fetch_all(store, ((part, None) for part in part_paths(store, prefix)), folder)
+        announced = _announced(store, uid)
+        told = announced if announced is not None else _described(settings.identity.parameters)
+        made = PartsPlan(
+            settings=replace(settings, identity=replace(settings.identity, parameters=told)),
+            sealed_at_unix_nano=clock(),
+            parts=list(here.values()),
+            artifacts=stored_artifacts(record),
+            # What the runner left there proves that it ran.
+            word=word.model_copy(update={"runner_started": word.runner_started or announced is not None}),
+        )
+        if record.size(layout.MANIFEST) is not None:
+            # It may have cleared the parts away before they were listed here.
+            raise SealConflict(f"another sealer has made {settings.record_uri} meanwhile")
+        if store.create(f"{prefix}{layout.PLAN}", made.model_dump_json(indent=1).encode()):
+            return made
+        plan = standing_plan(store, uid)
+        if plan is None:
+            raise SealConflict(f"another sealer of {settings.record_uri} has just cleared its plan away")
+    missing = [part for part in plan.parts if here.get(part.path) != part]
+    here |= fetch_all(store, ((part.path, part.size) for part in missing), folder)
+    for part in plan.parts:
+        if here[part.path] != part:
+            raise RecordError(f"{part.path} is no longer what the seal plan fixed; it was damaged since")
+    return plan
+
+
+def _announced(store: Store, uid: str) -> dict[str, Any] | None:
+    """Return the parameters as the run's runner left word of them, hidden ones hidden; None without it."""
+    with suppress(RecordNotFound, ValueError):
+        said: RunIdentity = RunSettings.from_json(
+            store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}").decode()
+        ).identity
+        if said.uid == uid and isinstance(said.parameters, dict):
+            return said.parameters
+    return None
+
+
+def _described(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters of which only the names are known to tell whether they are secret."""
+    return {name: _hidden(name, describe(value)) for name, value in parameters.items()}
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if redactor({name: "a value of any secret's length"}) is not None:
+        return HIDDEN_TEXT
+    if isinstance(value, dict):
+        return {key: _hidden(key, item) for key, item in value.items()}
+    return [_hidden(name, item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,78 @@
+"""Runs of clusters that wait for a seal by hand: which there are, and whether they are over.
+
+Their pods are out of sight here. What tells that they still live is that parts still arrive.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from vaportrail.contract import RunSettings
+from vaportrail.errors import RecordNotFound, RunActive
+from vaportrail.handover import SPOOL_FOLDER
+from vaportrail.record.parts import part_paths, spool_prefix
+from vaportrail.storage import layout
+from vaportrail.storage.store import Store, is_remote, normalise_root, open_store
+
+__all__ = ["check_quiet", "is_sealed", "unsealed_runs"]
+
+QUIET_SECONDS: Final = 600
+"""A run whose last part is older sends no more."""
+_UUID7: Final = re.compile(r"_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.")
+
+
+def unsealed_runs(root: str) -> list[RunSettings]:
+    """Return the runs of clusters whose parts wait below a root for a seal, oldest first."""
+    place = normalise_root(root)
+    try:
+        store = open_store(place)
+    except RecordNotFound:
+        return []
+    found: list[RunSettings] = []
+    for uid in store.folders(f"{layout.SPOOL}/"):
+        try:
+            raw = store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}")
+            settings = RunSettings.from_json(raw.decode())
+        except (RecordNotFound, ValueError):
+            continue
+        # A laptop's spools lie there, too.
+        if settings.spool == f"{SPOOL_FOLDER}/{uid}":
+            found.append(replace(settings, root=place))
+    return sorted(found, key=lambda settings: settings.identity.created_unix_nano)
+
+
+def is_sealed(settings: RunSettings) -> bool:
+    """Return whether the record of a run stands, though its parts are there."""
+    return open_store(settings.root).size(f"{settings.path}/{layout.MANIFEST}") is not None
+
+
+def check_quiet(settings: RunSettings, now_unix_nano: int) -> None:
+    """See that nothing has arrived of a run for a while.
+
+    Raises:
+        RunActive: its newest part is younger than `QUIET_SECONDS`.
+    """
+    newest = _newest(open_store(settings.root), settings)
+    age = (now_unix_nano - newest) / 1e9
+    if newest and age < QUIET_SECONDS:
+        raise RunActive(
+            f"run {settings.identity.name} may still be alive: its newest part is {max(0, age):.0f} s old; "
+            f"seal it when its pods are gone and nothing has arrived for {QUIET_SECONDS} s, or use --force"
+        )
+
+
+def _newest(store: Store, settings: RunSettings) -> int:
+    """Return when the newest part was stored, nanoseconds since the epoch; 0 where nothing tells."""
+    paths = part_paths(store, spool_prefix(settings.identity.uid))
+    if is_remote(settings.root):
+        return max((_named_time(path) for path in paths), default=0)
+    return max((Path(settings.root, path).stat().st_mtime_ns for path in paths), default=0)
+
+
+def _named_time(path: str) -> int:
+    """Return the time in a part's name, which the collector ends with a UUID of version 7."""
+    found = _UUID7.search(path)
+    return int(found[1] + found[2], 16) * 10**6 if found else 0

@@ -1,0 +1,232 @@
+"""What a run does once its compute is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.planning.lives import (
+    SEALER,
+    at,
+    creations,
+    deleted,
+    deletions,
+    over,
+    released,
+    sealed,
+    sealing,
+    up,
+)
+from tests.planning.runs import (
+    a_cluster,
+    a_pod,
+    condition,
+    ended,
+    planned,
+    seal_answer,
+)
+
+from vaportrail.contract import Outcome
+from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.planning.types import (
+    Create,
+    Delete,
+    DeleteRun,
+    Sweep,
+    Swept,
+)
+
+
+def test_confirmed_release_makes_the_sealer_with_what_happened() -> None:
+    made = plan(released())
+    assert made.status.phase is Phase.SEALING
+    assert creations(made) == ["mnist-0123abcd-sealer"]
+    assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
+
+
+def test_what_the_sealer_says_is_written_before_it_is_removed() -> None:
+    sealer = ended(
+        up(SEALER), seal_answer(Outcome.FAILED, loss="Counted", lost_spans=2, message="ValueError")
+    )
+    made = plan(sealing(pods=(sealer,)))
+    record = made.status.record
+    assert record is not None
+    assert (record.state, record.manifest_sha256) == ("Sealed", "a" * 64)
+    assert record.loss is not None
+    assert (record.loss.state, record.loss.spans) == ("Counted", 2)
+    assert (made.status.outcome, made.status.message) == ("FAILED", "ValueError")
+    assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
+    assert made.status.phase is Phase.SEALING
+
+
+def test_a_sealer_that_is_gone_without_a_word_is_made_again() -> None:
+    seen = sealing(pods=(up(SEALER),))
+    assert creations(plan(planned(seen, plan(seen), pods=()))) == ["mnist-0123abcd-sealer"]
+
+
+def test_an_evicted_sealer_makes_way_for_another() -> None:
+    evicted = replace(up(SEALER), phase="Failed", reason="Evicted")
+    assert deletions(plan(sealing(pods=(evicted,)))) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:
+    made = plan(sealed(seal_answer(tasks={"SUCCEEDED": 3})))
+    assert (made.status.phase, made.status.reason) == (Phase.SUCCEEDED, Reason.COMPLETED)
+    assert made.status.message == "tasks: 3 SUCCEEDED"
+    assert (made.status.completion_time, made.status.duration) == ("2026-01-02T03:04:52Z", "47s")
+    ends = (
+        ConditionType.RECORD_SEALED,
+        ConditionType.NOTHING_LEFT_BEHIND,
+        ConditionType.SUCCEEDED,
+        ConditionType.FINISHED,
+    )
+    assert [condition(made, each).status for each in ends] == ["True"] * 4
+
+
+def test_the_proof_names_the_sealer_and_the_last_look() -> None:
+    proof = condition(plan(sealed(seal_answer())), ConditionType.NOTHING_LEFT_BEHIND).message
+    assert proof == (
+        "sealer pod made 2026-01-02T03:04:40Z, removed 2026-01-02T03:04:50Z; "
+        "a live look at 2026-01-02T03:04:51Z found nothing"
+    )
+
+
+def test_a_sealed_run_is_not_over_before_a_live_look() -> None:
+    made = plan(sealed(seal_answer(), swept=None))
+    assert made.status.phase is Phase.SEALING
+    assert made.actions == (Sweep(),)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "phase", "reason"),
+    [
+        (Outcome.FAILED, Phase.FAILED, Reason.PIPELINE_FAILED),
+        (Outcome.OOM_KILLED, Phase.FAILED, Reason.PIPELINE_FAILED),
+        (Outcome.TIMED_OUT, Phase.FAILED, Reason.DEADLINE_EXCEEDED),
+        (Outcome.RUNNER_LOST, Phase.FAILED, Reason.RUNNER_LOST),
+        (Outcome.CANCELLED, Phase.FAILED, Reason.RUNNER_LOST),
+    ],
+)
+def test_the_records_word_decides(outcome: Outcome, phase: Phase, reason: Reason) -> None:
+    status = plan(sealed(seal_answer(outcome))).status
+    assert (status.phase, status.reason, status.outcome) == (phase, reason, outcome.value)
+
+
+def test_why_the_sealer_cannot_seal_is_told_beside_the_runs_cause() -> None:
+    looping = up(SEALER, waiting=("CrashLoopBackOff", "back-off 10s"), last_words="AccessDenied: no keys")
+    first = sealing(pods=(looping,))
+    made = plan(first)
+    assert made.status.message == "sealer: AccessDenied: no keys"
+    assert plan(planned(first, made)).status == planned(first, made).run.status
+    again = plan(planned(first, made, pods=(up(SEALER, last_words="RecordError: another"),)))
+    assert again.status.message == "sealer: RecordError: another"
+    assert plan(planned(first, again, pods=(up(SEALER),))).status.message == ""
+
+
+def test_a_cause_outlives_what_the_sealer_says() -> None:
+    first = sealing(pods=(up(SEALER, waiting=("ErrImagePull", "no such image")),))
+    status = first.run.status.model_copy(
+        update={"reason": Reason.DEADLINE_EXCEEDED, "message": "it ran longer than runSeconds: 1"}
+    )
+    caused = replace(first, run=first.run.model_copy(update={"status": status}))
+    made = plan(caused)
+    assert made.status.message == ("it ran longer than runSeconds: 1; sealer: ErrImagePull: no such image")
+    evicted = planned(caused, made, pods=())
+    (create,) = (each for each in plan(evicted).actions if isinstance(each, Create))
+    assert "it ran longer than runSeconds: 1" in str(create.manifest)
+    assert "ErrImagePull" not in str(create.manifest)
+    done = planned(caused, made, pods=(ended(up(SEALER), seal_answer(Outcome.TIMED_OUT)),))
+    assert plan(done).status.message == "it ran longer than runSeconds: 1"
+
+
+def test_a_refused_sealer_is_told_at_once_and_in_the_end() -> None:
+    first = sealing(refused="Pod: exceeded quota")
+    made = plan(first)
+    assert made.status.message == "sealer: refused: Pod: exceeded quota"
+    late = plan(planned(first, made, now=at(40 + 931)))
+    assert late.status.message.startswith(
+        "the record is not sealed: it was not done within sealSeconds: 900: refused: Pod: exceeded quota; its"
+    )
+
+
+def test_a_refusal_from_before_the_seal_is_none_of_the_sealers() -> None:
+    assert plan(released(refused="Pod: exceeded quota")).status.message == ""
+
+
+def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:
+    refused = replace(
+        ended(up(SEALER), "not a request", exit_code=2), phase="Running", last_words="not a request"
+    )
+    made = plan(sealing(pods=(refused,)))
+    assert made.status.record is not None
+    assert made.status.record.state == "Unsealed"
+    assert made.status.message == (
+        "the record is not sealed: the sealer refuses it: not a request; "
+        "its parts are kept, and `vaportrail seal` can seal them"
+    )
+    assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_how_to_seal_by_hand_is_told_however_much_the_sealer_says() -> None:
+    late = up(SEALER, phase="Failed", reason="DeadlineExceeded", last_words="word " * 800)
+    message = plan(sealing(pods=(late,))).status.message
+    assert message.endswith("`vaportrail seal` can seal them")
+    assert len(message) <= 256
+
+
+def test_a_sealer_that_cannot_be_removed_ends_the_run_in_the_end_and_is_named() -> None:
+    first = sealing(pods=(ended(up(SEALER, created_at=at(35)), seal_answer()),))
+    stuck = replace(first.pods[0], deleting=True, due=at(45))
+    second = planned(first, plan(first), now=at(400), pods=(stuck,))
+    third = planned(second, plan(second), now=at(699))
+    assert plan(third).status.phase is Phase.SEALING
+    fourth = planned(third, plan(third), now=at(702), swept=Swept(at(701), (f"Pod/{stuck.name}",)))
+    made = plan(fourth)
+    assert (made.status.phase, made.status.leftovers) == (Phase.SUCCEEDED, [f"Pod/{stuck.name}"])
+    assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
+
+
+def test_a_run_that_cannot_be_sealed_in_time_fails_and_keeps_its_outcome() -> None:
+    waiting = up(SEALER, phase="Pending", waiting=("ImagePullBackOff", "no such image"))
+    first = sealing(40 + 931, pods=(waiting,))
+    made = plan(first)
+    assert made.status.record is not None
+    assert made.status.record.state == "Unsealed"
+    assert "ImagePullBackOff: no such image" in made.status.message
+    assert [each.grace_seconds for each in made.actions if isinstance(each, Delete)] == [0]
+    gone = planned(first, made, now=at(1000), pods=())
+    over = plan(planned(gone, plan(gone), now=at(1002), swept=Swept(at(1001), ())))
+    assert (over.status.phase, over.status.reason) == (Phase.FAILED, Reason.SEAL_FAILED)
+    assert over.status.outcome == "SUCCEEDED"
+    assert condition(over, ConditionType.RECORD_SEALED).reason == "SealFailed"
+
+
+# After the end
+
+
+def test_a_run_that_is_over_is_deleted_when_its_time_to_live_is() -> None:
+    assert plan(over(604800 + 46)).actions == ()
+    assert plan(over(604800 + 47)).actions == (DeleteRun(),)
+
+
+def test_what_turns_up_after_the_end_is_removed() -> None:
+    made = plan(replace(over(60), pods=(a_pod(SEALER),), ray_cluster=a_cluster()))
+    assert deletions(made) == ["RayCluster/mnist-0123abcd", "Pod/mnist-0123abcd-sealer"]
+
+
+def test_conditions_follow_the_generation_after_the_end_too() -> None:
+    made = plan(deleted(over(60), generation=7))
+    assert {each.observed_generation for each in made.status.conditions} == {7}
+
+
+def test_a_run_that_is_being_deleted_leaves_its_sealer_at_work() -> None:
+    seen = deleted(sealing(pods=(up(SEALER),)), deletion_timestamp=at(41))
+    assert plan(seen).actions == ()
+    failing = replace(ended(up(SEALER), exit_code=1), phase="Running")
+    assert plan(replace(seen, pods=(failing,))).actions == ()
+
+
+def test_a_run_that_is_being_deleted_takes_a_sealer_along_that_has_ended() -> None:
+    seen = deleted(sealing(pods=(ended(up(SEALER), seal_answer()),)), deletion_timestamp=at(41))
+    assert deletions(plan(seen)) == ["Pod/mnist-0123abcd-sealer"]

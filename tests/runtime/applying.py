@@ -1,0 +1,58 @@
+"""A world with one run in it, and what carries out plans there."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime.small_planner import base, child, pod, run_of
+from runtime.world import World
+from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.acting.resources import RUNS
+from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.planning.types import Action, Plan
+from vaportrail_operator.runtime.cache import Cache
+
+__all__ = ["Scene"]
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROVISIONING = PipelineRunStatus(phase=Phase.PROVISIONING)
+
+
+class Scene:
+    """A world with one run in it, and what carries out plans there."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.cache = Cache(lambda: 0.0, lambda key: None)
+        tokens = (f"token-{number}" for number in itertools.count(1))
+        self.applier = Applier(
+            self.world, self.cache, now=lambda: NOW, token=lambda: next(tokens), instance="test"
+        )
+        self.world.put(RUNS, run_of() | {"status": {"phase": "Provisioning"}})
+        self.run = self.read()
+        self.base = base("mnist", self.run.metadata.uid)
+        self.world.calls.clear()
+
+    def read(self) -> PipelineRun:
+        """Take the run in as it is now."""
+        raw = self.world.of(RUNS)[0]
+        entry = entry_of(Watched.RUN, raw)
+        assert entry is not None
+        self.cache.put(entry, heard=True)
+        return run_seen(raw).run
+
+    def apply(self, *actions: Action, status: PipelineRunStatus = PROVISIONING, **more: Any) -> bool:
+        return asyncio.run(self.applier.apply(self.run, Plan(status, actions, **more)))
+
+    def pod(self, component: str = "runner", **more: Any) -> dict[str, Any]:
+        name = f"{self.base}-{component}"
+        return pod(name, "mnist", self.run.metadata.uid, component, **more)
+
+    def cluster(self) -> dict[str, Any]:
+        return child("ray.io/v1", "RayCluster", self.base, "mnist", self.run.metadata.uid)
