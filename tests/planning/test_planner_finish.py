@@ -21,6 +21,7 @@ from tests.planning.lives import (
     without,
 )
 from tests.planning.runs import (
+    a_cluster,
     a_pod,
     a_service,
     condition,
@@ -130,6 +131,16 @@ def test_a_collector_that_nobody_needs_is_not_made_again(pods: tuple[PodSeen, ..
 def test_a_collector_is_not_made_again_once_its_token_is_gone() -> None:
     worker = up(WORKER, deleting=True, due=at(90))
     assert creations(plan(draining(pods=(worker,), secret=SecretState.GONE))) == []
+
+
+def test_what_goes_unheard_is_looked_for_live_after_a_while() -> None:
+    going = draining(pods=(), ray_cluster=a_cluster(deleting=True), services=(), secret=SecretState.GONE)
+    early = plan(replace(going, now=at(29)))
+    assert Sweep() not in early.actions
+    late = replace(going, now=at(31))
+    assert Sweep() in plan(late).actions
+    looked = replace(late, swept=Swept(at(30), ("RayCluster/mnist-0123abcd",)))
+    assert Sweep() not in plan(looked).actions
 
 
 def held(seconds: float, **seen: Any) -> Observed:

@@ -25,7 +25,7 @@ from vaportrail_operator.planning.looks import (
 )
 from vaportrail_operator.planning.names import collector_name, head_service_name, tokens_name
 from vaportrail_operator.planning.receipt import entry, last_removal
-from vaportrail_operator.planning.steps import Step
+from vaportrail_operator.planning.steps import Step, soonest
 from vaportrail_operator.planning.stretches import DRAIN
 from vaportrail_operator.planning.types import (
     Action,
@@ -53,6 +53,8 @@ __all__ = [
 
 _LOOK_AGAIN = 2.0
 _TRY_AGAIN = 1.0
+_GOES_WITHIN = 10.0
+"""Seconds in which what is being deleted, and has no time left, is usually gone."""
 
 
 def release(observed: Observed, status: PipelineRunStatus) -> Step:
@@ -65,7 +67,23 @@ def release(observed: Observed, status: PipelineRunStatus) -> Step:
     # Whether a Secret is gone is only known from the answer to its deletion.
     again = _TRY_AGAIN if not compute(observed) and not services(observed) and not forced else None
     kept = () if forced else keep_up_for_the_rest(observed)
-    return Step(status, (*_removals(observed, forced), *kept), again)
+    look, rest = _look_for_what_goes(observed, status)
+    return Step(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
+
+
+def _look_for_what_goes(
+    observed: Observed, status: PipelineRunStatus
+) -> tuple[tuple[Sweep, ...], float | None]:
+    """Return a live look, or how long there is no need for one: that the last of it went may go unheard."""
+    cluster = ray_cluster(observed)
+    objects = [*(each for each in services(observed) if each.owned), *([cluster] if cluster else [])]
+    pods_stay = any(pod.due is None or pod.due > observed.now for pod in compute(observed))
+    begun = times.begin(status.timeline.get(DRAIN, ""))
+    if begun is None or pods_stay or not all(each.deleting for each in objects):
+        return (), None
+    since = max(begun, observed.swept.at) if observed.swept else begun
+    rest = _GOES_WITHIN - (observed.now - since).total_seconds()
+    return ((), min(rest, _GOES_WITHIN)) if rest > 0 else ((Sweep(),), _GOES_WITHIN)
 
 
 def is_over(observed: Observed, status: PipelineRunStatus) -> bool:
