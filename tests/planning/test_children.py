@@ -288,3 +288,10 @@ def test_no_secret_is_in_a_manifest(component: str) -> None:
     text = json.dumps(pods({"record": S3})[component])
     assert "secretKeyRef" in text or component == "sealer"
     assert "AWS_SECRET_ACCESS_KEY" not in text
+
+
+def test_a_ray_node_that_is_told_to_end_does_not_wait_for_the_others() -> None:
+    for name in ("head", "worker"):
+        (main,) = pods()[name]["containers"]
+        env = {each["name"]: each.get("value") for each in main["env"]}
+        assert env["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"] == "0"

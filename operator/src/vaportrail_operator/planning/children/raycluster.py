@@ -51,6 +51,9 @@ _ENVIRONMENT: Final = {
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
     # A task that asks for no GPU sees none.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A node that is told to end would first wait up to half a minute for its head to say that it is
+    # drained: head and workers end together, when nothing runs on them any more.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }
 """As an embedded Ray has them."""
 _LIVENESS: Final = {"periodSeconds": 10, "failureThreshold": 30}
