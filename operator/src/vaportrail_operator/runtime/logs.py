@@ -69,7 +69,9 @@ class JsonLines(logging.Formatter):
             **_about.get(),
         }
         for name, value in vars(record).items():
-            if name not in _STANDARD and isinstance(value, str | int | float | bool):
+            # What begins with `_` is another library's own.
+            ours = name not in _STANDARD and not name.startswith("_")
+            if ours and isinstance(value, str | int | float | bool):
                 fields[name] = redacted(value) if isinstance(value, str) else value
         if record.exc_info:
             fields["exception"] = redacted(self.formatException(record.exc_info))[-_LIMIT:]
