@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -20,7 +19,6 @@ from figure_log import record_figure
 
 from e2e.cluster.kubectl import Kubectl
 from e2e.comparison.pods import PodWatch
-from e2e.scenarios.installation import installed
 from e2e.scenarios.objects import Object, pod_spec, ray_cluster, ray_container
 from e2e.scenarios.runs import apply, finished, pipeline_run, record_of, record_store, script_source
 
@@ -64,12 +62,11 @@ class Times:
 
 
 @pytest.fixture(scope="module")
-def team(shared_kubectl: Kubectl, administrator: Kubectl, bucket_environment: None) -> Iterator[Kubectl]:
+def team(shared_kubectl: Kubectl, operator: Kubectl, bucket_environment: None) -> Kubectl:
     """kubectl in a namespace with both scripts, under an operator for the whole cluster."""
-    with installed(administrator):
-        job = {**script_source("job", JOB), "data": {"job.py": JOB}}
-        shared_kubectl.create(record_store(), script_source("pipeline", PIPELINE), job)
-        yield shared_kubectl
+    job = {**script_source("job", JOB), "data": {"job.py": JOB}}
+    shared_kubectl.create(record_store(), script_source("pipeline", PIPELINE), job)
+    return shared_kubectl
 
 
 @pytest.mark.timeout(3000)

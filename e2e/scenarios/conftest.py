@@ -13,6 +13,7 @@ from e2e.cluster.cli import Cluster, cluster
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.progress import Failed
 from e2e.scenarios.bucket import open_bucket
+from e2e.scenarios.installation import installed
 from e2e.scenarios.runs import store_environment
 
 _USED = pytest.StashKey[Kubectl]()
@@ -56,6 +57,13 @@ def running() -> Cluster:
 def administrator(running: Cluster) -> Kubectl:
     """kubectl for what is in no namespace, or in the cluster's own."""
     return Kubectl(running.kubeconfig())
+
+
+@pytest.fixture(scope="module")
+def operator(administrator: Kubectl) -> Iterator[Kubectl]:
+    """The operator for the whole cluster, while a file's scenarios run; kubectl for its namespace."""
+    with installed(administrator) as namespace:
+        yield namespace
 
 
 @pytest.fixture(scope="session")

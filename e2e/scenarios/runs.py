@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.progress import Failed
 from e2e.scenarios.bucket import ACCESS_KEY, REGION, SECRET_KEY
 from e2e.scenarios.objects import Object, secret
+from vaportrail.execution.variables import variables
 from vaportrail.record.read import Run
 
 __all__ = [
@@ -202,16 +202,8 @@ def store_environment(endpoint: str) -> Iterator[None]:
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "NO_PROXY": "*",
     }
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    try:
+    with variables(added):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def record_of(status: Object) -> Run:

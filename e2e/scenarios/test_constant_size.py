@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
-import pytest
 from figure_log import record_figure
 
 from e2e.cluster.kubectl import Kubectl
-from e2e.scenarios.installation import installed, operator_pod
+from e2e.scenarios.installation import operator_pod
 from e2e.scenarios.objects import Object
 from e2e.scenarios.runs import (
     RESOURCE,
@@ -25,13 +23,6 @@ from e2e.scenarios.runs import (
 
 LIMIT = 8 * 1024
 MEMORY_MB = 150
-
-
-@pytest.fixture(scope="module")
-def operator(administrator: Kubectl) -> Iterator[Kubectl]:
-    """The operator for the whole cluster."""
-    with installed(administrator) as namespace:
-        yield namespace
 
 
 def test_a_run_of_ten_thousand_tasks_adds_less_than_8_kib_to_its_object(

@@ -11,23 +11,16 @@ import pytest
 
 import vaportrail
 from e2e.cluster.kubectl import Kubectl
-from e2e.scenarios.installation import installed
 from e2e.scenarios.inventory import inventory
 from e2e.scenarios.objects import Object
 from e2e.scenarios.runs import SMALL, apply, finished, pipeline_run, script_source
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 
-pytestmark = pytest.mark.skipif(
-    os.environ.get("E2E_CLUSTER") == "kind", reason="kind's node has folders of its own"
-)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def operator(administrator: Kubectl) -> Iterator[Kubectl]:
-    """The operator for the whole cluster."""
-    with installed(administrator) as namespace:
-        yield namespace
+pytestmark = [
+    pytest.mark.usefixtures("operator"),
+    pytest.mark.skipif(os.environ.get("E2E_CLUSTER") == "kind", reason="kind's node has folders of its own"),
+]
 
 
 @pytest.fixture

@@ -7,12 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from e2e.cluster.cli import Cluster
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.parts import path_of
-from e2e.scenarios.installation import installed, operator_pod
+from e2e.scenarios.installation import operator_pod
 from e2e.scenarios.inventory import inventory
 from e2e.scenarios.runs import (
     RESOURCE,
@@ -29,13 +27,6 @@ from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 
 PHASES = ("Pending", "Provisioning", "Running", "Releasing", "Sealing")
-
-
-@pytest.fixture(scope="module")
-def operator(administrator: Kubectl) -> Iterator[Kubectl]:
-    """The operator for the whole cluster."""
-    with installed(administrator) as namespace:
-        yield namespace
 
 
 def test_an_operator_that_is_killed_in_every_phase_makes_one_cluster_and_one_record(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 
 import vaportrail
 from e2e.cluster.kubectl import Kubectl
-from e2e.scenarios.installation import installed
 from e2e.scenarios.inventory import inventory
 from e2e.scenarios.objects import Object
 from e2e.scenarios.runs import (
@@ -34,15 +32,9 @@ from vaportrail.record.read import Run
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 
+pytestmark = pytest.mark.usefixtures("operator")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist" / "pipeline.py"
 CLI = Path(sys.executable).parent / "vaportrail"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def operator(administrator: Kubectl) -> Iterator[Kubectl]:
-    """The operator for the whole cluster."""
-    with installed(administrator) as namespace:
-        yield namespace
 
 
 @dataclass(frozen=True)

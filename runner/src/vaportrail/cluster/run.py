@@ -26,7 +26,7 @@ from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.progress import Progress
-from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, environment, quiet
+from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet
 from vaportrail.execution.run import (
     Cancellation,
     RunCancelled,
@@ -34,6 +34,7 @@ from vaportrail.execution.run import (
     prepare_fixed,
     record_refusal,
 )
+from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import Verdict
 from vaportrail.handover import RunAnswer, RunRequest
 from vaportrail.record.times import rfc3339
@@ -216,7 +217,7 @@ def _cluster(
 ) -> Iterator[None]:
     """Connect to the cluster; within, the user's code runs."""
     # What is in the source is meant, also what its repository ignores.
-    with environment({**RAY_ENVIRONMENT, "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}):
+    with variables({**RAY_ENVIRONMENT, "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}):
         importlib.import_module("ray")  # it takes half a second, which there is now
         moments.joined = join.wait()
         recorder = active()

@@ -7,8 +7,7 @@ import shutil
 import signal
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from vaportrail.errors import UsageError
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
 from vaportrail.execution.payload import check_picklable, load_call, load_function
+from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
@@ -117,7 +117,7 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
         marker = cancel_marker(settings.spool, spec.task_id, spec.attempt)
         if spec.env:
             recorder.keep_secret(spec.env)
-        with cancellable(marker), time_limit(spec.timeout, stacks), _environment(spec.env or {}):
+        with cancellable(marker), time_limit(spec.timeout, stacks), variables(spec.env or {}):
             args, kwargs = load_call(payload, values)
             value = load_function(spec.function)(*args, **kwargs)
         check_picklable(value)
@@ -157,20 +157,6 @@ def _node_id() -> str:
     import ray
 
     return str(ray.get_runtime_context().get_node_id())
-
-
-@contextmanager
-def _environment(env: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in env}
-    os.environ.update(env)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Report:

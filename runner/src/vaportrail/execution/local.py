@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from vaportrail.execution.attempt import SCRATCH_VARIABLE
-from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, environment, quiet, session_folder
+from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet, session_folder
+from vaportrail.execution.variables import variables
 
 __all__ = ["embedded_ray"]
 
@@ -37,7 +38,7 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
             "PYTHONPATH": _search_path(),
             SCRATCH_VARIABLE: str(folder / "scratch"),
         }
-        with environment(settings):
+        with variables(settings):
             import ray
 
             try:

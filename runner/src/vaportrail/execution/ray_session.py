@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import signal
 import tempfile
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["RAY_ENVIRONMENT", "connect", "environment", "quiet", "session_folder"]
+__all__ = ["RAY_ENVIRONMENT", "connect", "quiet", "session_folder"]
 
 _PREFIX = "vtray-"
 _LOCK = "alive.lock"
@@ -50,21 +49,6 @@ def _remove_if_dead(lock: Path) -> None:
             shutil.rmtree(lock.parent, ignore_errors=True)
     except OSError:  # alive, another user's, or just gone
         return
-
-
-@contextmanager
-def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the length of a block."""
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def connect(**arguments: Any) -> None:

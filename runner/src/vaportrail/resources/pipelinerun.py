@@ -302,8 +302,6 @@ class Metadata(Model):
     generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
 
 
 _ENDED = "['Succeeded', 'Failed', 'Cancelled']"
