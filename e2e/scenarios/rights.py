@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +30,7 @@ class Request:
     Attributes:
         right: that it takes; None for what is no resource, such as `/apis`.
         uri: its path and query.
-        refused: whether it was forbidden.
+        refused: whether a right to it was missing.
     """
 
     right: Right | None
@@ -53,7 +52,8 @@ def requests(log: Path, user: str, since: datetime) -> list[Request]:
         Request(
             right=_right(line),
             uri=line["requestURI"],
-            refused=line.get("responseStatus", {}).get("code") == HTTPStatus.FORBIDDEN,
+            # 403 is also the answer to what makes an object in a namespace that is being deleted.
+            refused=line.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
         )
         for line in lines
         if line["user"]["username"] == user

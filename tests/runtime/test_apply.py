@@ -12,7 +12,7 @@ from runtime.applying import Scene
 from runtime.small_planner import child
 from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
-from vaportrail_operator.acting.client import Conflict, Forbidden, Unavailable
+from vaportrail_operator.acting.client import Conflict, Forbidden, NamespaceTerminating, Unavailable
 from vaportrail_operator.acting.resources import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
 from vaportrail_operator.observation.entries import Place, Watched
 from vaportrail_operator.planning.types import (
@@ -283,6 +283,29 @@ def test_what_the_api_server_forbids_is_told_on_the_run(scene: Scene) -> None:
         scene.apply(Create(Kind.POD, scene.pod()))
     (event,) = scene.world.of(EVENTS)
     assert (event["type"], event["note"]) == ("Warning", "exceeded quota: compute")
+
+
+def test_nothing_more_is_made_in_a_namespace_that_is_being_deleted_and_nobody_is_warned(scene: Scene) -> None:
+    def refuse(call: str) -> None:
+        if call.startswith("create Pod"):
+            raise NamespaceTerminating("team is being terminated", status=403)
+
+    scene.world.before = refuse
+    changed = scene.apply(Create(Kind.POD, scene.pod()), Create(Kind.RAY_CLUSTER, scene.cluster()))
+    assert (changed, scene.world.of(RAY_CLUSTERS), scene.world.of(EVENTS)) == (False, [], [])
+    assert scene.cache.refused(scene.run.metadata.uid) == ""
+
+
+def test_an_event_for_a_namespace_that_is_being_deleted_is_not_missed(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(call: str) -> None:
+        if "Event" in call:
+            raise NamespaceTerminating("team is being terminated", status=403)
+
+    scene.world.before = refuse
+    scene.apply(notes=(Note("Normal", "Completed", "done"),))
+    assert caplog.records == []
 
 
 def test_a_call_without_an_answer_ends_the_step(scene: Scene) -> None:

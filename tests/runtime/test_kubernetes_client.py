@@ -17,6 +17,7 @@ from vaportrail_operator.acting.client import (
     Expired,
     Forbidden,
     Invalid,
+    NamespaceTerminating,
     NotFound,
     Unavailable,
 )
@@ -77,6 +78,15 @@ def test_each_refusal_has_its_error_in_words(code: int, reason: str, kind: type[
         ask(status(code, reason), lambda client: client.get(PODS, "team", "it"))
     assert type(raised.value) is kind
     assert (raised.value.status, raised.value.reason) == (code, reason)
+
+
+def test_a_namespace_that_is_being_deleted_is_told_from_a_missing_right() -> None:
+    causes = [{"reason": "NamespaceTerminating", "field": "metadata.namespace", "message": "it is"}]
+    with pytest.raises(NamespaceTerminating):
+        ask(
+            status(403, "Forbidden", details={"causes": causes}),
+            lambda client: client.get(PODS, "team", "it"),
+        )
 
 
 def test_the_time_that_the_api_server_asks_to_wait_is_told() -> None:

@@ -17,6 +17,7 @@ from vaportrail_operator.acting.client import (
     Conflict,
     Forbidden,
     Invalid,
+    NamespaceTerminating,
     NotFound,
     Object,
     Unavailable,
@@ -114,6 +115,10 @@ class Applier:
                 changed |= await self._act(run, version, action)
         except _Stop:
             return True
+        except NamespaceTerminating:
+            # The run goes with its namespace, and so does whatever was made for it.
+            _log.info("nothing is made in a namespace that is being deleted")
+            return changed
         except (Forbidden, Invalid, NameTaken) as error:
             why = error.said if isinstance(error, ApiError) else str(error)
             refusal = Note("Warning", type(error).__name__, why)
@@ -186,7 +191,7 @@ class Applier:
         except AlreadyExists:
             _log.debug("it is there already", extra={"object": f"{kind}/{name}"})
             return None
-        except (Conflict, Unavailable):
+        except (Conflict, NamespaceTerminating, Unavailable):
             raise
         except ApiError as error:
             # Kubernetes' own words begin with what is said before them here.

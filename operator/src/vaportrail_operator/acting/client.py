@@ -17,6 +17,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "Listing",
+    "NamespaceTerminating",
     "NotFound",
     "Object",
     "Unavailable",
@@ -55,7 +56,11 @@ class AlreadyExists(Conflict):
 
 
 class Forbidden(ApiError):
-    """A right is missing, a quota is used up, or the namespace is being deleted."""
+    """A right is missing, or a quota is used up."""
+
+
+class NamespaceTerminating(ApiError):
+    """The namespace is being deleted: nothing can be made in it any more."""
 
 
 class Invalid(ApiError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from vaportrail.resources.fields import API_VERSION
 from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client
+from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client, NamespaceTerminating
 from vaportrail_operator.acting.resources import EVENTS
 from vaportrail_operator.planning.types import Note
 
@@ -58,7 +58,7 @@ async def post(client: Client, run: PipelineRun, note: Note, *, instance: str, n
     event = event_of(run, note, instance=instance, now=now)
     try:
         await client.create(EVENTS, run.metadata.namespace, event)
-    except AlreadyExists:
+    except (AlreadyExists, NamespaceTerminating):
         pass
     except ApiError as error:
         _log.warning("an Event could not be sent: %s", error)

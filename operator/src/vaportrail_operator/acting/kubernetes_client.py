@@ -28,6 +28,7 @@ from vaportrail_operator.acting.client import (
     Forbidden,
     Invalid,
     Listing,
+    NamespaceTerminating,
     NotFound,
     Object,
     Unavailable,
@@ -205,6 +206,8 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
         return Unavailable(text, status=status, reason=reason, retry_after=wait)
     if status == HTTPStatus.CONFLICT:
         kind: type[ApiError] = AlreadyExists if reason == "AlreadyExists" else Conflict
+    elif "NamespaceTerminating" in _causes(answer):
+        kind = NamespaceTerminating
     else:
         kind = {
             HTTPStatus.NOT_FOUND: NotFound,
@@ -215,3 +218,8 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
             HTTPStatus.UNPROCESSABLE_ENTITY: Invalid,
         }.get(HTTPStatus(status), ApiError)
     return kind(text, status=status, reason=reason, said=said)
+
+
+def _causes(answer: Mapping[str, Any]) -> list[str]:
+    details = answer.get("details") or {}
+    return [str(cause.get("reason")) for cause in details.get("causes") or []]
