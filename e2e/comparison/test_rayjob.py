@@ -100,7 +100,7 @@ def test_user_code_starts_sooner_and_less_time_is_spent_than_with_a_rayjob(team:
 def _pipeline_run(kubectl: Kubectl, name: str) -> tuple[Times, dict[str, float]]:
     with PodWatch(kubectl) as pods:
         begun = time.time()
-        apply(kubectl, pipeline_run(name, source="pipeline", ray=_ray()))
+        apply(kubectl, pipeline_run(name, script="pipeline", ray=_ray()))
         status = finished(kubectl, name)
         end = pods.wait_until_none_runs(60)
     run = record_of(status)

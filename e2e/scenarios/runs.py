@@ -111,12 +111,12 @@ def script_source(name: str, code: str) -> Object:
     }
 
 
-def pipeline_run(name: str, *, source: str = "", entrypoint: str = "", **spec: Any) -> Object:
+def pipeline_run(name: str, *, script: str = "", entrypoint: str = "", **spec: Any) -> Object:
     """Return a PipelineRun on the runner's image: one worker of one CPU, its record in the bucket.
 
     Args:
         name: of the run.
-        source: the ConfigMap with the module `script`.
+        script: the ConfigMap with the module `script`, as its source.
         entrypoint: the pipeline; by default `script:main`.
         spec: further fields, which replace those given here.
     """
@@ -144,8 +144,8 @@ def pipeline_run(name: str, *, source: str = "", entrypoint: str = "", **spec: A
         "podDefaults": {"imagePullPolicy": "Never"},
         **spec,
     }
-    if source:
-        body["source"] = {"configMap": {"name": source}}
+    if script:
+        body["source"] = {"configMap": {"name": script}}
     return {
         "apiVersion": "vaportrail.dev/v1alpha1",
         "kind": "PipelineRun",

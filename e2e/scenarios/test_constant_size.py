@@ -29,7 +29,7 @@ def test_a_run_of_ten_thousand_tasks_adds_less_than_8_kib_to_its_object(
     kubectl: Kubectl, operator: Kubectl, bucket_environment: None
 ) -> None:
     kubectl.create(record_store(), script_source("small", SMALL))
-    apply(kubectl, pipeline_run("large", source="small", entrypoint="script:large"))
+    apply(kubectl, pipeline_run("large", script="small", entrypoint="script:large"))
     status = finished(kubectl, "large", timeout=290)
     run = record_of(status)
     printed = kubectl("get", RESOURCE, "large", "--output=json", "--show-managed-fields")

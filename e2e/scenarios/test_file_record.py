@@ -41,7 +41,7 @@ def test_a_record_on_a_volume_verifies_and_nothing_else_is_left(kubectl: Kubectl
     kubectl.create(script_source("small", SMALL))
     before = inventory(kubectl)
     record = {"uri": "file:///records/ml", "persistentVolumeClaim": {"claimName": "records"}}
-    apply(kubectl, pipeline_run("on-a-volume", source="small", record=record))
+    apply(kubectl, pipeline_run("on-a-volume", script="small", record=record))
     status = finished(kubectl, "on-a-volume")
 
     assert status["phase"] == "Succeeded"

@@ -34,7 +34,7 @@ def test_an_operator_that_is_killed_in_every_phase_makes_one_cluster_and_one_rec
 ) -> None:
     kubectl.create(record_store(), script_source("small", SMALL))
     before = inventory(kubectl)
-    run = pipeline_run("killed", source="small", entrypoint="script:lasting", suspend=True)
+    run = pipeline_run("killed", script="small", entrypoint="script:lasting", suspend=True)
     with _seen(kubectl, "rayclusters.ray.io") as clusters:
         apply(kubectl, run)
         for phase in PHASES:

@@ -129,7 +129,7 @@ def test_the_infrastructure_is_in_the_trace_of_the_tasks(mnist: Done) -> None:
 
 
 def test_a_failing_pipeline_ends_failed_with_its_traceback_in_the_record(team: Kubectl) -> None:
-    apply(team, pipeline_run("failing", source="small", entrypoint="script:failing"))
+    apply(team, pipeline_run("failing", script="small", entrypoint="script:failing"))
     status = finished(team, "failing")
     run = record_of(status)
 
@@ -142,7 +142,7 @@ def test_a_failing_pipeline_ends_failed_with_its_traceback_in_the_record(team: K
 
 def test_a_runner_that_dies_leaves_a_sealed_record_and_nothing_else(team: Kubectl) -> None:
     before = inventory(team)
-    apply(team, pipeline_run("dying", source="small", entrypoint="script:dying"))
+    apply(team, pipeline_run("dying", script="small", entrypoint="script:dying"))
     status = finished(team, "dying")
 
     assert (status["phase"], status["outcome"]) == ("Failed", "RUNNER_LOST")
@@ -152,7 +152,7 @@ def test_a_runner_that_dies_leaves_a_sealed_record_and_nothing_else(team: Kubect
 
 def test_a_cancelled_run_ends_cancelled_with_what_it_had_said(team: Kubectl) -> None:
     before = inventory(team)
-    apply(team, pipeline_run("endless", source="small", entrypoint="script:endless"))
+    apply(team, pipeline_run("endless", script="small", entrypoint="script:endless"))
     wait_for(team, "endless", "Running")
 
     team("patch", RESOURCE, "endless", "--type=merge", '--patch={"spec":{"cancel":true}}')
@@ -166,7 +166,7 @@ def test_a_cancelled_run_ends_cancelled_with_what_it_had_said(team: Kubectl) -> 
 
 
 def test_a_parameter_that_does_not_fit_is_named_in_the_status_and_in_the_record(team: Kubectl) -> None:
-    apply(team, pipeline_run("odd", source="small", parameters={"numbers": "seven"}))
+    apply(team, pipeline_run("odd", script="small", parameters={"numbers": "seven"}))
     status = finished(team, "odd")
 
     assert status["phase"] == "Failed"
@@ -176,7 +176,7 @@ def test_a_parameter_that_does_not_fit_is_named_in_the_status_and_in_the_record(
 
 def test_a_run_that_cannot_be_is_refused_with_every_problem_and_makes_nothing(team: Kubectl) -> None:
     before = inventory(team)
-    odd = pipeline_run("unusable", source="small", pipeline="a/b")
+    odd = pipeline_run("unusable", script="small", pipeline="a/b")
     odd["spec"]["record"]["uri"] = "ftp://somewhere"
     with pytest.raises(Exception, match=r"spec\.(pipeline|record\.uri)"):
         apply(team, odd)
@@ -184,7 +184,7 @@ def test_a_run_that_cannot_be_is_refused_with_every_problem_and_makes_nothing(te
 
 
 def test_a_run_is_removed_when_its_time_to_live_is_over(team: Kubectl) -> None:
-    apply(team, pipeline_run("short-lived", source="small", ttlSecondsAfterFinished=1))
+    apply(team, pipeline_run("short-lived", script="small", ttlSecondsAfterFinished=1))
 
     team("wait", f"{RESOURCE}/short-lived", "--for=delete", "--timeout=120s")
 

@@ -35,7 +35,7 @@ def test_a_run_uses_every_right_of_the_operator_and_is_refused_none(
     kubectl.create(record_store(), script_source("small", SMALL))
     with installed(administrator):
         given = rights_of(administrator, NAMESPACE, ACCOUNT)
-        apply(kubectl, pipeline_run("short-lived", source="small", ttlSecondsAfterFinished=1))
+        apply(kubectl, pipeline_run("short-lived", script="small", ttlSecondsAfterFinished=1))
         kubectl("wait", f"{RESOURCE}/short-lived", "--for=delete", "--timeout=180s")
         # Before the rights are taken from an operator that is still ending.
         asked = requests(running.layout.audit, f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}", begun)

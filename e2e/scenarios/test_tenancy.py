@@ -27,8 +27,8 @@ def test_a_namespace_limited_operator_serves_its_namespace_with_rights_nowhere_e
     with installed(administrator, f"watchNamespaces={{{kubectl.namespace}}}"):
         # Its Role and RoleBinding are in the namespace while it is installed.
         rights = inventory(kubectl) - before
-        apply(shared_kubectl, pipeline_run("elsewhere", source="small"))
-        apply(kubectl, pipeline_run("here", source="small"))
+        apply(shared_kubectl, pipeline_run("elsewhere", script="small"))
+        apply(kubectl, pipeline_run("here", script="small"))
         status = finished(kubectl, "here")
         assert _cluster_roles(administrator) - bound == set()
         left = inventory(kubectl) - before - rights
