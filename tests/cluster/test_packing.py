@@ -69,6 +69,54 @@ def test_a_folder_within_a_work_tree_is_packed_alone(tmp_path: Path) -> None:
     assert list(packed(tmp_path / "code")) == ["pipeline.py"]
 
 
+def git(folder: Path, *words: str) -> None:
+    """Call git as one who may commit, and may add a submodule from a folder."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always"]
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def outer(tmp_path: Path) -> Path:
+    """A repository with a pipeline, a submodule in which something is ignored, and a clone within that."""
+    write(tmp_path / "lib", "a.py")
+    (tmp_path / "lib" / ".gitignore").write_text("keys.json\n")
+    outer = write(tmp_path / "outer", "pipeline.py")
+    for folder in (tmp_path / "lib", outer):
+        git(folder, "init")
+        git(folder, "add", ".")
+        git(folder, "commit", "-m", "first")
+    git(outer, "submodule", "add", str(tmp_path / "lib"), "lib")
+    git(outer, "clone", str(tmp_path / "lib"), "lib/deeper")
+    write(outer, "lib/new.py", "lib/keys.json", "lib/deeper/keys.json")
+    return outer
+
+
+def test_submodules_and_clones_are_packed_by_what_their_own_git_ignores(outer: Path) -> None:
+    lib = [".gitignore", "a.py", "deeper/.gitignore", "deeper/a.py", "new.py"]
+
+    assert list(packed(outer)) == [".gitmodules", *(f"lib/{name}" for name in lib), "pipeline.py"]
+
+
+def test_what_repositories_ignore_stays_here_also_in_a_folder_that_is_none(outer: Path) -> None:
+    found = packed(outer.parent)
+
+    assert {"lib/a.py", "outer/lib/deeper/a.py"} <= found.keys()
+    assert not [name for name in found if name.endswith("keys.json")]
+
+
+def test_a_clone_that_the_outer_git_ignores_stays_here(outer: Path) -> None:
+    git(outer, "clone", str(outer.parent / "lib"), "elsewhere")
+    (outer / ".gitignore").write_text("elsewhere\n")
+
+    assert not [name for name in packed(outer) if name.startswith("elsewhere")]
+
+
+def test_a_submodule_that_is_not_checked_out_adds_nothing(outer: Path) -> None:
+    git(outer, "submodule", "deinit", "--force", "lib")
+
+    assert list(packed(outer)) == [".gitmodules", "pipeline.py"]
+
+
 def test_the_same_files_give_the_same_hash_wherever_and_whenever(tmp_path: Path) -> None:
     one, other = write(tmp_path / "one", "b.py", "a.py"), write(tmp_path / "other", "a.py", "b.py")
     os.utime(other / "a.py", (1, 1))
@@ -100,6 +148,20 @@ def test_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="more is a link to a folder"):
         pack(tmp_path)
+
+
+def test_a_link_to_a_folder_that_git_ignores_stays_here(outer: Path) -> None:
+    (outer / ".gitignore").write_text("result\n")
+    (outer / "result").symlink_to("/usr/share")
+
+    assert "result" not in packed(outer)
+
+
+def test_a_link_to_a_repository_is_refused_as_one_to_any_folder(outer: Path) -> None:
+    (outer / "me").symlink_to(".")
+
+    with pytest.raises(UsageError, match="me is a link to a folder"):
+        pack(outer)
 
 
 def test_a_broken_link_is_refused(tmp_path: Path) -> None:

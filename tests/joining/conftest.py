@@ -1,4 +1,4 @@
-"""A real head of a Ray cluster on this machine, and runners that join it as a pod's would."""
+"""A real head of a Ray cluster on this machine, runners that join it as a pod's would, a run to watch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.joining.stored_runs import Stored, stored
 
 from conftest import CLI
 from vaportrail.handover import RunAnswer
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import Run, open_run
+
+if TYPE_CHECKING:
+    from tests.conftest import Sealed
 
 DEADLINE = 60
 CREATED = 1_700_000_000_000_000_000
@@ -205,3 +209,9 @@ def runners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runners]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def run(small: Sealed, tmp_path: Path) -> Stored:
+    """The small run, to be stored in a folder."""
+    return stored(str(tmp_path / "root"), small)

@@ -2,91 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.joining.stored_runs import Clock, Stored, stored, watch
 
 from conftest import CLI
 from silent_server import silent_server
 from vaportrail.cli import watch_command
-from vaportrail.cli.main import main
-from vaportrail.contract import RunSettings
-from vaportrail.record.otlp import Record, write_lines
-from vaportrail.record.spooled import spooled_records
-from vaportrail.storage.store import ObjectStore, open_store
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
-
-FILE = {"L": "logs", "T": "traces", "M": "metrics"}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A run as a collector stores it, piece by piece, below a record root."""
-
-    root: str
-    sealed: Sealed
-    settings: RunSettings
-
-    @property
-    def store(self) -> ObjectStore:
-        return open_store(self.root, create=True)
-
-    @property
-    def prefix(self) -> str:
-        return f"spool/{self.settings.identity.uid}"
-
-    def begin(self) -> None:
-        self.store.create(f"{self.prefix}/run.json", self.settings.to_json().encode())
-
-    def parts(self) -> list[tuple[str, bytes]]:
-        """Return name and content of each part; those of the workers first."""
-        spool = open_store(str(self.sealed.spool))
-        names = [path for path, _ in spool.entries("") if path.endswith(".spool")]
-        found = []
-        for name in sorted(names, reverse=True):
-            records: Iterator[Record] = spooled_records(spool, name)
-            for number, (kind, line) in enumerate(write_lines(records)):
-                stem = name.removesuffix(".spool")
-                found.append((f"{FILE[kind]}_{stem}-{number}.json.gz", gzip.compress(line)))
-        return found
-
-    def put(self, part: tuple[str, bytes]) -> None:
-        self.store.create(f"{self.prefix}/{part[0]}", part[1])
-
-    def stand(self) -> None:
-        """Put the record, its manifest last."""
-        files = [path for path in self.sealed.folder.rglob("*") if path.is_file()]
-        for path in sorted(files, key=lambda path: path.name == "manifest.json"):
-            self.store.create(f"{self.settings.path}/{path.relative_to(self.sealed.folder).as_posix()}", path)
-
-    def seal(self) -> None:
-        """Put the record, and take the parts away, as the sealer does."""
-        self.stand()
-        for path, _ in self.store.entries(f"{self.prefix}/"):
-            self.store.delete(path)
-
-
-def stored(root: str, sealed: Sealed) -> Stored:
-    settings = RunSettings.from_json((sealed.spool / "run.json").read_text())
-    return Stored(root, sealed, settings)
-
-
-@pytest.fixture
-def run(small: Sealed, tmp_path: Path) -> Stored:
-    """The small run, to be stored in a folder."""
-    return stored(str(tmp_path / "root"), small)
 
 
 @pytest.fixture
@@ -97,25 +31,6 @@ def watched(run: Stored) -> Stored:
         run.put(part)
     run.stand()
     return run
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: list[str]
-    err: list[str]
-
-    def lines(self, words: str) -> list[str]:
-        return [line for line in self.err if words in line]
-
-
-def watch(capsys: pytest.CaptureFixture[str], *args: object) -> Said:
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main(["watch", *map(str, args)])
-    said = capsys.readouterr()
-    assert isinstance(ended.value.code, int)
-    return Said(ended.value.code, said.out.splitlines(), said.err.splitlines())
 
 
 @contextmanager
@@ -249,41 +164,6 @@ def test_a_run_that_is_sealed_already_is_told_at_once(
     assert said.out[0].startswith("SUCCEEDED  small/")
 
 
-@dataclass
-class Clock:
-    """Stands for `time`; whoever sleeps lets it go on, and things happen at their moments."""
-
-    at: dict[int, Callable[[], None]]
-    seconds: float = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-        if (happens := self.at.pop(int(self.seconds), None)) is not None:
-            happens()
-        assert self.seconds < 1000, "nobody waits any more"
-
-
-@pytest.mark.parametrize("how", ["name", "URI"])
-def test_a_run_that_is_sealed_without_ever_having_begun_ends_the_waiting(
-    run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    clock = Clock({3: run.stand})
-    monkeypatch.setattr(watch_command, "time", clock)
-    run.store.create("spool/.keep", b"")
-    words = [run.settings.identity.name, "--record", run.root]
-    if how == "URI":
-        words = [f"{run.root}/{run.settings.path}"]
-
-    said = watch(capsys, *words)
-
-    assert (said.code, len(said.lines("to begin below"))) == (0, 1)
-    assert said.out[0].startswith("SUCCEEDED  small/")
-    assert clock.seconds == {"name": 10, "URI": 3}[how]
-
-
 def test_a_seal_that_is_late_is_told_once_with_how_to_see_why(
     run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,27 +179,6 @@ def test_a_seal_that_is_late_is_told_once_with_how_to_see_why(
     assert f"kubectl describe pipelineruns.vaportrail.dev {identity.name}" in late
     assert f"vaportrail seal {identity.uid[:8]} --record {run.root}" in late
     assert said.code == 0
-
-
-def test_a_run_that_does_not_begin_in_time_is_an_error(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = watch(capsys, "mine", "--record", tmp_path / "none", "--timeout", 0)
-
-    assert said.code == 1
-    assert "no run 'mine' has begun below" in said.err[-1]
-
-
-def test_a_name_that_means_two_live_runs_is_refused(run: Stored, capsys: pytest.CaptureFixture[str]) -> None:
-    run.begin()
-    other = json.loads(run.settings.to_json())
-    other["identity"]["uid"] = "0" * 8
-    run.store.create("spool/00000000/run.json", json.dumps(other).encode())
-
-    said = watch(capsys, run.settings.identity.name, "--record", run.root)
-
-    assert said.code == 1
-    assert f"{run.settings.identity.name!r} means 2 runs that are not sealed" in said.err[-1]
 
 
 def test_ctrl_c_is_heard_while_the_record_root_does_not_answer() -> None:

@@ -59,6 +59,19 @@ def lose_heads_node(world: World) -> None:
     _lose_node(world, Component.HEAD)
 
 
+def lose_sealers_node(world: World) -> None:
+    """The same, of the sealer's node."""
+    _lose_node(world, Component.SEALER)
+
+
+def strand_worker(world: World) -> None:
+    """Have no node for the worker, which nobody has scheduled yet."""
+    pod = _only(world, Component.WORKER)
+    assert not pod.scheduled_at
+    world.dead.add(pod.name)
+    world.pods[pod.name] = replace(pod, waiting=("Unschedulable", "0/1 nodes are available"))
+
+
 def hold_worker(world: World) -> None:
     """Give the worker a finalizer that nobody removes."""
     world.held.add(_only(world, Component.WORKER).name)
@@ -97,6 +110,8 @@ DEEDS: dict[str, Callable[[World], None]] = {
         lose_head,
         lose_runners_node,
         lose_heads_node,
+        lose_sealers_node,
+        strand_worker,
         hold_worker,
         hold_sealer,
         use_label,

@@ -37,6 +37,7 @@ _STRETCHES = (
     "Seal",
     "UserCode",
     "HeadReady",
+    "FirstWorkerReady",
     "ReleaseRunner",
     "ReleaseForced",
     "CleanupForced",
@@ -167,15 +168,21 @@ class _Draw:
         }
 
     def spec(self, deadlines: bool) -> dict[str, Any]:
-        names = ("provisioningSeconds", "runSeconds", "drainSeconds", "releaseSeconds", "sealSeconds")
+        names = ("provisioningSeconds", "runSeconds", "sealSeconds")
         few = (1, 60, _LONGEST) if deadlines else (_LONGEST,)
         endless = {name: self.one_of(0, *few) for name in names[:2]} if deadlines else {}
+        drain, release = self.one_of((1, 33), (1, 60), (60, 210)) if deadlines else (60, _LONGEST)
         return {
             "cancel": self.yes(),
             "suspend": self.yes(),
             "ray": {"workers": [{"name": "cpu", "replicas": self.one_of(0, 1, 1, 2)}]},
             "parameters": {self.one_of("a", "a", "not a name"): 1},
-            "deadlines": {**{name: self.one_of(*few) for name in names}, **endless},
+            "deadlines": {
+                **{name: self.one_of(*few) for name in names},
+                **endless,
+                "drainSeconds": drain,
+                "releaseSeconds": release,
+            },
             "ttlSecondsAfterFinished": self.one_of(0, 60) if deadlines else _LONGEST,
         }
 

@@ -49,6 +49,13 @@ def test_only_a_server_that_is_not_aws_is_asked_by_path() -> None:
     assert exporter("awss3", endpoint="https://minio")["s3uploader"]["disable_ssl"] is False
 
 
+def test_a_bucket_is_in_the_region_that_the_run_names_or_else_where_the_other_pods_look_for_it() -> None:
+    assert exporter("awss3", region="eu-1")["s3uploader"]["region"] == "eu-1"
+    # A region that is not given would be the exporter's own, whatever the environment says.
+    region = exporter("awss3")["s3uploader"]["region"]
+    assert region == "${env:AWS_REGION:-${env:AWS_DEFAULT_REGION:-us-east-1}}"
+
+
 def test_a_root_on_a_claim_gets_one_file_a_signal() -> None:
     record = {"uri": "file:///records/ml/", "persistentVolumeClaim": {"claimName": "records"}}
     exporters = configuration(**record)["exporters"]

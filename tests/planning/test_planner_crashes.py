@@ -31,6 +31,8 @@ SCRIPTS = {
     "a lost head": Script(None, deeds=((Phase.RUNNING, "lose_head"),)),
     "a runner on a dead node": Script(None, deeds=((Phase.RUNNING, "lose_runners_node"),)),
     "a head on a dead node": Script(None, deeds=((Phase.RUNNING, "lose_heads_node"),)),
+    "a sealer on a dead node": Script(deeds=((Phase.SEALING, "lose_sealers_node"),)),
+    "a worker for which there is no node": Script(None, deeds=((Phase.RUNNING, "strand_worker"),)),
     "a refused runner": Script(None, refused=("-runner",)),
     "a refused RayCluster": Script(None, refused=(BASE,)),
     "a refused sealer": Script(refused=("-sealer",)),
@@ -55,6 +57,10 @@ EXPECTED = {
     "a lost head": End("Failed", "RayClusterLost", "CANCELLED", "Sealed", (), 1, 1),
     "a runner on a dead node": End("Failed", "RunnerLost", "RUNNER_LOST", "Sealed", (), 1, 1, unshipped=1),
     "a head on a dead node": End("Failed", "RayClusterLost", "CANCELLED", "Sealed", (), 1, 1, unshipped=1),
+    "a sealer on a dead node": End("Succeeded", "Completed", "SUCCEEDED", "Sealed", (), 1, 1),
+    "a worker for which there is no node": End(
+        "Failed", "ProvisioningFailed", "CANCELLED", "Sealed", (), 1, 1
+    ),
     "a refused runner": End("Failed", "ProvisioningFailed", "RUNNER_LOST", "Sealed", (), 0, 0),
     "a refused RayCluster": End("Failed", "ProvisioningFailed", "CANCELLED", "Sealed", (), 0, 1),
     "a refused sealer": End("Failed", "SealFailed", "SUCCEEDED", "Unsealed", (), 1, 1),

@@ -33,6 +33,7 @@ from vaportrail_operator.planning.types import (
     Create,
     Delete,
     DeleteRun,
+    Kind,
     Sweep,
     Swept,
 )
@@ -68,6 +69,14 @@ def test_a_sealer_that_is_gone_without_a_word_is_made_again() -> None:
 def test_an_evicted_sealer_makes_way_for_another() -> None:
     evicted = replace(up(SEALER), phase="Failed", reason="Evicted")
     assert deletions(plan(sealing(pods=(evicted,)))) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_a_sealer_whose_node_does_not_answer_makes_way_for_another() -> None:
+    silent = up(SEALER, deleting=True, due=at(100))
+    early = plan(sealing(129, pods=(silent,)))
+    assert (early.actions, early.requeue_after) == ((), pytest.approx(1))
+    made = plan(sealing(131, pods=(silent,)))
+    assert made.actions == (Delete(Kind.POD, silent.name, silent.uid, grace_seconds=0),)
 
 
 def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:

@@ -344,6 +344,7 @@ def test_the_timeline_keeps_what_pods_said_that_are_gone() -> None:
         "WorkersScheduled",
         "WorkersPulled",
         "WorkersReady",
+        "FirstWorkerReady",
         "RunnerScheduled",
         "RunnerPulled",
         "RunnerJoined",

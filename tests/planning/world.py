@@ -270,6 +270,7 @@ class World:
             grace == 0 or pod.phase in ("Succeeded", "Failed") or not pod.scheduled_at
         ):
             del self.pods[pod.name]
+            self.dead.discard(pod.name)
             if pod.component in _SHIPPING and pod.started_at and not pod.drained_at:
                 self.unshipped.add(pod.name)
         else:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def plain(facts: Facts) -> Any:
     """Return facts as JSON, in which NaN equals itself."""
-    return json.loads(facts.model_dump_json(exclude={"files"}))
+    return json.loads(facts.model_dump_json(exclude={"files", "damaged_artifacts"}))
 
 
 @lru_cache(maxsize=3)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vaportrail.errors import RecordNotFound
+from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.plan import SealPlan
 from vaportrail.record.read import Run, list_runs, open_run
 from vaportrail.record.seal import carry_out
@@ -225,6 +225,27 @@ def test_a_second_create_is_told_and_changes_nothing(credentials: dict[str, str]
     first, second = store.create("name", b"first"), store.create("name", b"second")
 
     assert (first, second, store.get("name")) == (True, False, b"first")
+
+
+def test_a_stream_of_other_content_than_was_said_is_not_stored(
+    credentials: dict[str, str], tmp_path: Path
+) -> None:
+    store, source = open_store("s3://records/changed"), tmp_path / "source"
+    source.write_bytes(b"0123456789" * 2_000_000)
+
+    with pytest.raises(RecordError, match="changed while it was being stored"):
+        store.put_stream("big", source, 64 * "0")
+
+    assert store.entries("") == []
+
+
+def test_many_are_deleted_at_once_also_where_some_are_not_there(credentials: dict[str, str]) -> None:
+    store = open_store("s3://records/many")
+    for name in ("a", "b", "kept"):
+        store.create(name, b"x")
+    store.delete_all(["no", "a", "b"])
+
+    assert store.entries("") == [("kept", 1)]
 
 
 @pytest.mark.parametrize("number", range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from vaportrail.record.local_seal import find_spool, read_settings, seal_spool, 
 from vaportrail.record.plan import SealPlan, make_plan
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.record.verify import sealed_records, verify
+from vaportrail.storage.layout import artifact_path
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 
@@ -147,29 +149,69 @@ def test_a_conflict_leaves_the_spool(planned: Unsealed) -> None:
     assert (planned.spool / "seal-plan.json").exists()
 
 
-def test_a_damaged_artifact_is_refused(planned: Unsealed) -> None:
-    damaged = min((planned.record / "artifacts").iterdir())
-    damaged.write_bytes(damaged.read_bytes()[::-1] + b"!")
-
-    with pytest.raises(RecordError, match=f"artifacts/{damaged.name} is not what its name says"):
-        planned.seal()
-
-
-def test_no_manifest_is_written_over_a_damaged_artifact(planned: Unsealed) -> None:
-    min((planned.record / "artifacts").iterdir()).write_bytes(b"damaged")
-
-    with pytest.raises(RecordError):
-        planned.seal()
-
-    assert not (planned.record / "manifest.json").exists()
+@pytest.fixture(params=["changed", "cut short", "gone"])
+def harmed(planned: Unsealed, request: pytest.FixtureRequest) -> str:
+    """An artifact that is not what its name says any more; the path of it."""
+    file = min((planned.record / "artifacts").iterdir())
+    if request.param == "changed":
+        file.write_bytes(b"x" * file.stat().st_size)
+    elif request.param == "cut short":
+        file.write_bytes(b"")
+    else:
+        file.unlink()
+    return f"artifacts/{file.name}"
 
 
-def test_an_artifact_that_went_after_the_plan_is_missed(planned: Unsealed) -> None:
-    gone = min((planned.record / "artifacts").iterdir())
-    gone.unlink()
+def test_an_artifact_that_came_to_harm_is_named_and_is_no_file_of_the_record(
+    small: Sealed, planned: Unsealed, harmed: str
+) -> None:
+    manifest = planned.seal().manifest
+    assert small.run.manifest is not None
 
-    with pytest.raises(RecordError, match=gone.name):
-        planned.seal()
+    assert manifest.damaged_artifacts == [harmed]
+    assert {file.path for file in small.run.manifest.files} - {file.path for file in manifest.files} == {
+        harmed
+    }
+
+
+def test_an_artifact_that_came_to_harm_is_told_at_the_seal(planned: Unsealed, harmed: str) -> None:
+    said: list[str] = []
+    seal_spool(planned.spool, progress=said.append)
+
+    assert said[-1].startswith(f"{harmed} ")
+    assert said[-1].endswith("not part of the record")
+
+
+def test_all_else_of_a_record_is_the_same_without_an_artifact_that_came_to_harm(
+    small: Sealed, planned: Unsealed, harmed: str
+) -> None:
+    manifest = planned.seal().manifest
+    assert small.run.manifest is not None
+
+    assert manifest.facts == small.run.manifest.facts
+
+
+@pytest.mark.usefixtures("harmed")
+def test_a_record_without_an_artifact_that_came_to_harm_is_whole(planned: Unsealed) -> None:
+    planned.seal()
+
+    assert is_whole(planned.record)
+
+
+@pytest.mark.usefixtures("harmed")
+def test_a_record_without_an_artifact_that_came_to_harm_has_the_same_hash_again(planned: Unsealed) -> None:
+    assert planned.seal().sha256 == planned.seal().sha256
+
+
+def test_an_empty_artifact_that_is_gone_is_missed(unsealed: Unsealed) -> None:
+    empty = artifact_path(hashlib.sha256(b"").hexdigest())
+    (unsealed.record / empty).write_bytes(b"")
+    unsealed.seal()
+    (unsealed.record / "manifest.json").unlink()
+    (unsealed.record / "manifest.sha256").unlink()
+    (unsealed.record / empty).unlink()
+
+    assert unsealed.seal().manifest.damaged_artifacts == [empty]
 
 
 def test_what_is_written_to_the_spool_after_the_plan_is_not_sealed(small: Sealed, planned: Unsealed) -> None:

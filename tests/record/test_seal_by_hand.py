@@ -99,6 +99,33 @@ def test_all_seals_every_run_but_those_that_may_live(cli: Cli, root: Path) -> No
     assert [folder.name for folder in (root / "spool").iterdir()] == [young]
 
 
+@pytest.fixture
+def unheard(root: Path) -> Path:
+    """A root in which two runs wait: of the first nothing has arrived yet."""
+    leave(root, f"4{UID[1:]}")
+    (root / "spool" / UID / PART).unlink()
+    return root
+
+
+def test_a_run_of_which_nothing_has_arrived_is_refused(cli: Cli, unheard: Path) -> None:
+    done = cli("seal", UID, "--record", unheard)
+
+    assert done.code == 1
+    assert "may still be alive: no part says when something of it arrived" in done.err
+    assert (unheard / "spool" / UID / "run.json").exists()
+
+
+def test_all_leaves_out_a_run_of_which_nothing_has_arrived(cli: Cli, unheard: Path) -> None:
+    done = cli("seal", "--all", "--record", unheard, "--json")
+
+    assert (done.code, len(done.out.splitlines())) == (0, 1)
+    assert [folder.name for folder in (unheard / "spool").iterdir()] == [UID]
+
+
+def test_a_run_of_which_nothing_has_arrived_is_sealed_where_that_is_forced(cli: Cli, unheard: Path) -> None:
+    assert cli("seal", UID, "--record", unheard, "--force").code == 0
+
+
 def test_the_start_of_several_ids_is_told_with_each(cli: Cli, root: Path) -> None:
     other = f"{UID[:7]}f{UID[8:]}"
     leave(root, other)

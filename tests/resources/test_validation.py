@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.resources.told import RUN, told, with_ray, with_spec
 
 from vaportrail import handover
 from vaportrail.errors import UsageError
@@ -22,32 +23,6 @@ from vaportrail.storage import layout
 
 REPOSITORY = Path(__file__).parents[2]
 Object = dict[str, Any]
-
-RUN: Object = {
-    "apiVersion": "vaportrail.dev/v1alpha1",
-    "kind": "PipelineRun",
-    "metadata": {"name": "mnist"},
-    "spec": {
-        "pipeline": "mnist",
-        "entrypoint": "pipeline:mnist",
-        "image": "mnist",
-        "record": {"uri": "s3://runs/mnist"},
-        "ray": {"workers": [{"name": "cpu"}]},
-    },
-}
-
-
-def with_spec(**spec: Any) -> Object:
-    return {**RUN, "spec": {**RUN["spec"], **spec}}
-
-
-def with_ray(**ray: Any) -> Object:
-    return with_spec(ray={"workers": [{"name": "cpu"}], **ray})
-
-
-def told(raw: Object) -> list[str]:
-    return [str(problem) for problem in problems_of(read_pipelinerun(raw))]
-
 
 CLAIM: Object = {"claimName": "records"}
 PROBLEMS: dict[str, tuple[Object, list[str]]] = {

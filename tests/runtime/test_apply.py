@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.applying import Scene
-from runtime.small_planner import child
+from runtime.small_planner import child, run_of
 from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import Conflict, Forbidden, NamespaceTerminating, Unavailable
@@ -249,9 +249,22 @@ def test_a_run_is_deleted_if_it_is_still_the_same(scene: Scene) -> None:
 
 
 def test_the_next_run_of_that_name_is_not_deleted(scene: Scene) -> None:
-    scene.world.of(RUNS)[0]["metadata"]["uid"] = "the next"
-    scene.apply(DeleteRun())
+    scene.world.remove(RUNS, "mnist")
+    scene.world.put(RUNS, run_of())
+    assert scene.apply(DeleteRun())
     assert len(scene.world.of(RUNS)) == 1
+
+
+def test_a_run_that_changed_meanwhile_is_not_deleted_and_is_read_anew(scene: Scene) -> None:
+    # The cache knows nothing of it yet.
+    raw = scene.world.of(RUNS)[0]
+    raw["spec"]["ttlSecondsAfterFinished"] = 10_000
+    scene.world.put(RUNS, raw)
+    assert scene.apply(DeleteRun())
+    assert len(scene.world.of(RUNS)) == 1
+    found = scene.cache.run(("team", "mnist"))
+    assert found is not None
+    assert found[1].run.spec.ttl_seconds_after_finished == 10_000
 
 
 def test_a_note_is_one_event_however_often_it_is_sent(scene: Scene) -> None:

@@ -77,7 +77,7 @@ def test_each_refusal_has_its_error_in_words(code: int, reason: str, kind: type[
     ) as raised:
         ask(status(code, reason), lambda client: client.get(PODS, "team", "it"))
     assert type(raised.value) is kind
-    assert (raised.value.status, raised.value.reason) == (code, reason)
+    assert (raised.value.status, raised.value.reason, raised.value.said) == (code, reason, "why")
 
 
 def test_a_namespace_that_is_being_deleted_is_told_from_a_missing_right() -> None:
@@ -149,13 +149,13 @@ def test_a_status_is_replaced_whole_if_the_version_is_still_the_same() -> None:
     ]
 
 
-def test_a_deletion_names_the_uid_and_the_grace() -> None:
+def test_a_deletion_names_the_uid_the_version_and_the_grace() -> None:
     seen: dict[str, Any] = {}
 
     async def keep(request: web.Request) -> web.Response:
         seen.update(await request.json())
         return web.json_response({})
 
-    ask(keep, lambda client: client.delete(PODS, "team", "it", uid="u", grace_seconds=5))
-    assert seen["preconditions"] == {"uid": "u"}
+    ask(keep, lambda client: client.delete(PODS, "team", "it", uid="u", version="7", grace_seconds=5))
+    assert seen["preconditions"] == {"uid": "u", "resourceVersion": "7"}
     assert (seen["gracePeriodSeconds"], seen["propagationPolicy"]) == (5, "Background")

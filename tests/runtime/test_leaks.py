@@ -9,7 +9,7 @@ import pytest
 
 from runtime.small_planner import child, pod, run_of
 from runtime.world import World
-from vaportrail_operator.acting.client import Conflict
+from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.leaks import LeakSweeper
@@ -100,14 +100,15 @@ def test_what_another_controller_makes_is_left_to_it(scene: Scene) -> None:
     assert "Pod/head" in scene.world.left()
 
 
-def test_what_could_not_be_removed_for_a_conflict_is_removed_the_next_time(scene: Scene) -> None:
+@pytest.mark.parametrize("error", [Conflict("try again", status=409), Forbidden("no", status=403)])
+def test_what_could_not_be_removed_is_removed_the_next_time(scene: Scene, error: ApiError) -> None:
     scene.make()
     scene.sweep()
 
-    def conflict(call: str) -> None:
-        raise Conflict("try again", status=409)
+    def refuse(call: str) -> None:
+        raise error
 
-    scene.world.before = conflict
+    scene.world.before = refuse
     scene.time += 600.0
     assert asyncio.run(scene.sweeper.sweep()) == 0
     scene.world.before = lambda call: None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from runtime.small_planner import run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.client import Object
-from vaportrail_operator.acting.resources import LEASES, PODS, RUNS, Resource
+from vaportrail_operator.acting.resources import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.environment import Environment
@@ -50,10 +51,15 @@ def watching(world: World) -> Callable[[Any], Any]:
 class Scene:
     """An operator that works, and its world."""
 
-    def __init__(self, plan: Callable[[Observed], Plan] = small_plan, world: World | None = None) -> None:
+    def __init__(
+        self,
+        plan: Callable[[Observed], Plan] = small_plan,
+        world: World | None = None,
+        environment: Environment = ENVIRONMENT,
+    ) -> None:
         self.world = world or World()
         self.stop = asyncio.Event()
-        self.operator = Operator(ENVIRONMENT, self.world, plan, watching(self.world))
+        self.operator = Operator(environment, self.world, plan, watching(self.world))
         self.task = asyncio.create_task(self.operator.run(self.stop))
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -98,6 +104,19 @@ def test_what_was_there_before_the_operator_is_brought_on() -> None:
         scene = Scene()
         scene.world.put(RUNS, run_of())
         await scene.until(lambda: len(scene.world.of(PODS)) == 1)
+        scene.stop.set()
+        assert await scene.task == 0
+
+    in_time(work)
+
+
+def test_an_operator_works_although_one_of_its_namespaces_is_refused() -> None:
+    async def work() -> None:
+        world = World()
+        world.refused = {(each.plural, "gone") for each in (PODS, SERVICES, RAY_CLUSTERS, RUNS)}
+        world.put(RUNS, run_of())
+        scene = Scene(world=world, environment=replace(ENVIRONMENT, namespaces=("gone", "team")))
+        await scene.until(lambda: len(world.of(PODS)) == 1)
         scene.stop.set()
         assert await scene.task == 0
 

@@ -151,6 +151,37 @@ def test_runs_wait_for_kuberay_and_go_on_when_it_is_there(
     assert team.left() == []
 
 
+def test_a_namespace_that_is_refused_stops_no_other_and_is_served_once_it_is_allowed(
+    server: ApiServer, team: Team, tmp_path: Path
+) -> None:
+    refused = Team(server, f"refused-{random.randrange(10**9)}")
+    both = f"{refused.name},{team.name}"
+    operator = Operator(server, tmp_path / "operator.log", VAPORTRAIL_WATCH_NAMESPACES=both)
+    operator.start()
+    try:
+        with nodes(server.kubeconfig):
+            refused.submit("mnist")
+            team.submit("mnist")
+            team.until_over(operator)
+            assert refused.phases() == {"": 1}
+            grant(server, refused.name, "operator", chart_rules())
+            refused.until_over(operator)
+        assert operator.get("healthz") == (200, "ok")
+        assert operator.stop() == 0
+    finally:
+        operator.kill_if_running()
+
+
+def test_a_run_whose_time_to_live_is_over_is_deleted(
+    server: ApiServer, team: Team, operator: Operator
+) -> None:
+    operator.start()
+    with nodes(server.kubeconfig):
+        team.submit("short", ttlSecondsAfterFinished=0)
+        until(lambda: not team.phases(), operator.tail)
+    assert operator.complaints() == []
+
+
 def test_a_run_that_is_deleted_while_it_runs_is_forgotten(
     server: ApiServer, team: Team, operator: Operator
 ) -> None:

@@ -14,11 +14,20 @@ from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Forbidden, Unavailable
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
-from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan, SecretState, Sweep
+from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.planning.types import (
+    DeleteRun,
+    Observed,
+    OperatorSettings,
+    Plan,
+    SecretState,
+    Sweep,
+)
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
+from vaportrail_operator.runtime.unreadable import plan_of_unreadable
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -46,15 +55,17 @@ class Scene:
             metrics=self.metrics,
         )
 
-    def work(self) -> None:
-        """Work on what is ready, until nothing is."""
+    def work(self, seconds: int = 0) -> None:
+        """Work on what is ready, until nothing is, and that again each second."""
 
         async def main() -> None:
             await Lister(self.world, self.cache).list_all()
             working = asyncio.create_task(self.reconciler.work())
-            # Nothing in memory makes a step wait: one turn is enough for all that is ready.
-            while self.queue.depth:
-                await asyncio.sleep(0)
+            for second in range(seconds + 1):
+                self.time = float(second)
+                # Nothing in memory makes a step wait: one turn is enough for all that is ready.
+                while self.queue.depth:
+                    await asyncio.sleep(0)
             self.queue.close()
             await working
 
@@ -195,6 +206,27 @@ def test_a_run_that_cannot_be_read_is_looked_at_again_when_its_time_to_live_is_o
     assert scene.queue.depth == 1
 
 
+def test_a_run_that_cannot_be_read_is_not_asked_again_and_again_to_go() -> None:
+    ended = (NOW - timedelta(seconds=31)).isoformat()
+    raw = run_of(ray="many", ttlSecondsAfterFinished=30)
+    raw["metadata"] |= {"uid": "run-uid", "resourceVersion": "1"}
+    seen = run_seen(raw | {"status": {"phase": "Failed", "completionTime": ended}})
+    planned = plan_of_unreadable(seen, [], now=NOW, secret=SecretState.GONE)
+    assert (planned.actions, planned.requeue_after) == ((DeleteRun(),), None)
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Running"])
+def test_a_run_that_cannot_be_read_and_is_being_deleted_is_left_alone(phase: str) -> None:
+    scene = Scene()
+    ended = (NOW - timedelta(seconds=31)).isoformat()
+    raw = run_of(ray="many", ttlSecondsAfterFinished=30)
+    raw["metadata"] |= {"deletionTimestamp": ended, "finalizers": ["example.invalid/theirs"]}
+    scene.world.put(RUNS, raw | {"status": {"phase": phase, "completionTime": ended}})
+    scene.world.calls.clear()
+    scene.work()
+    assert scene.world.calls == []
+
+
 def test_a_run_whose_status_cannot_be_read_is_left_alone() -> None:
     scene = Scene()
     status = {"phase": "Hibernating", "conditions": [{"type": "Odd"}]}
@@ -216,13 +248,18 @@ class Refusing(Scene):
 
         super().__init__(plan)
         self.quota = True
+        self.words = "exceeded quota: compute"
+        self.refused = 0
         self.world.before = self._refuse
         self.world.put(RUNS, run_of())
 
     def _refuse(self, call: str) -> None:
-        if self.quota and call.startswith("create Pod/"):
+        # A storm has an end here, so that its test fails and does not hang.
+        if self.quota and self.refused < 100 and call.startswith("create Pod/"):
             name = call.removeprefix("create Pod/")
-            raise Forbidden(f'pods "{name}" is forbidden: exceeded quota: compute', status=403)
+            self.refused += 1
+            said = self.words.format(self.refused)
+            raise Forbidden(f'pods "{name}" is forbidden: {said}', status=403)
 
     def bring_on(self) -> int:
         """Take as many steps as a small run ever needs; returns how many were refused."""
@@ -277,3 +314,12 @@ def test_a_status_says_nothing_of_a_refusal_once_the_object_is_not_wanted() -> N
     scene.bring_on()
     status = scene.world.status("mnist")
     assert (status["phase"], status.get("message", "")) == ("Succeeded", "")
+
+
+def test_a_refusal_in_other_words_each_time_is_tried_ever_more_slowly() -> None:
+    scene = Refusing()
+    scene.words = "denied the request: [request {}]"
+    scene.work(seconds=30)
+    # At 0, 1, 3, 7 and 15 s, and each time with the words of before.
+    assert scene.refused == 5
+    assert scene.world.status("mnist")["message"].endswith("[request 4]")

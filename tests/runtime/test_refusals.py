@@ -9,7 +9,7 @@ from runtime.small_planner import child
 from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import ApiError, Forbidden, Invalid, Unavailable
-from vaportrail_operator.acting.resources import PODS
+from vaportrail_operator.acting.resources import EVENTS, PODS
 from vaportrail_operator.planning.types import Create, CreateTokens, Delete, Kind
 
 
@@ -23,6 +23,7 @@ REFUSALS = [
     Invalid('POST …: Pod "{name}" is invalid: a quota', said='Pod "{name}" is invalid: a quota'),
     Forbidden("POST …: a quota", said="a quota"),
     ApiError("POST …: a quota", status=418, said="a quota"),
+    Unavailable("POST …: a quota", status=500, said="a quota"),
 ]
 
 
@@ -34,7 +35,7 @@ def test_what_cannot_be_made_is_known_with_the_reason_and_without_the_call(
 
     def refuse(call: str) -> None:
         if call.startswith("create Pod"):
-            raise type(error)(str(error), said=error.said.format(name=name))
+            raise type(error)(str(error), status=error.status, said=error.said.format(name=name))
 
     scene.world.before = refuse
     with pytest.raises(type(error)):
@@ -79,9 +80,10 @@ def test_what_is_refused_but_a_creation_is_not_taken_for_one(scene: Scene, call:
     assert scene.cache.refused(scene.run.metadata.uid) == ""
 
 
-def test_a_call_that_has_no_answer_leaves_what_was_refused(scene: Scene) -> None:
+@pytest.mark.parametrize("status", [0, 429, 503])
+def test_a_call_that_has_no_answer_leaves_what_was_refused(scene: Scene, status: int) -> None:
     def fail(call: str) -> None:
-        raise Unavailable("no answer")
+        raise Unavailable("no answer", status=status)
 
     scene.cache.set_refusal(scene.run.metadata.uid, "a quota")
     scene.world.before = fail
@@ -96,3 +98,17 @@ def test_nothing_is_refused_any_more_once_a_plan_was_carried_out(scene: Scene, w
     assert scene.apply(*([Create(Kind.POD, scene.pod())] if wanted else []))
     assert scene.cache.refused(scene.run.metadata.uid) == ""
     assert not scene.apply()
+
+
+def test_a_refusal_is_one_event_for_each_object_in_whatever_words(scene: Scene) -> None:
+    words = iter("abcd")
+
+    def refuse(call: str) -> None:
+        if call.startswith("create Pod"):
+            raise Forbidden(f"denied the request: [request {next(words)}]", status=403)
+
+    scene.world.before = refuse
+    for component in ("runner", "runner", "collector", "collector"):
+        with pytest.raises(Forbidden):
+            scene.apply(Create(Kind.POD, scene.pod(component)))
+    assert sorted(event["note"][-3:] for event in scene.world.of(EVENTS)) == [" a]", " c]"]

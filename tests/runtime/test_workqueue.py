@@ -104,6 +104,26 @@ def test_failures_make_a_key_wait_ever_longer_until_it_succeeds(queue: WorkQueue
     assert queue.retries == 9
 
 
+def test_a_key_that_was_added_while_it_failed_waits_all_the_same(queue: WorkQueue[str], clock: Clock) -> None:
+    queue.add("a")
+    drained(queue)
+    queue.add("a")
+    queue.retry("a", at_least=7.0)
+    queue.done("a")
+    assert drained(queue) == []
+    clock.time = 7.0
+    assert drained(queue) == ["a"]
+
+
+def test_a_key_that_is_added_while_it_waits_after_a_failure_comes_at_once(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    drained(queue)
+    queue.retry("a")
+    queue.done("a")
+    queue.add("a")
+    assert drained(queue) == ["a"]
+
+
 def test_a_key_waits_at_least_as_long_as_the_api_server_asks(queue: WorkQueue[str]) -> None:
     assert queue.retry("a", at_least=7.0) == 7.0
 
@@ -242,6 +262,15 @@ class QueueMachine(RuleBasedStateMachine):
             if key in self.wanted:
                 # It comes at once: that is earlier.
                 self.later.pop(key, None)
+
+    @rule(found=consumes(taken))
+    def fail(self, found: list[str]) -> None:
+        for key in found:
+            due = self.clock.time + self.queue.retry(key)
+            self.queue.done(key)
+            self.working.discard(key)
+            self.wanted.discard(key)
+            self.later[key] = min(due, self.later.get(key, due))
 
     @invariant()
     def nothing_worked_on_is_ready(self) -> None:

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vaportrail_operator.acting.client import AlreadyExists, Conflict, Listing, NotFound, Object
+from vaportrail_operator.acting.client import AlreadyExists, Conflict, Forbidden, Listing, NotFound, Object
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
 
 __all__ = ["World"]
@@ -25,6 +25,7 @@ class World:
         before: told each call that changes something, before it takes effect; may raise.
         after: the same, after it took effect.
         missing: plurals of what is not served.
+        refused: plural and namespace of what may not be listed.
         kept: given a status, returns what of it the definition has fields for.
         watchers: told the kind, the object and whether it is gone, of every change.
     """
@@ -35,6 +36,7 @@ class World:
         self.before: Callable[[str], None] = lambda call: None
         self.after: Callable[[str], None] = lambda call: None
         self.missing: set[str] = set()
+        self.refused: set[tuple[str, str | None]] = set()
         self.kept: Callable[[Object], Object] = lambda status: status
         self.watchers: list[Callable[[str, Object, bool], None]] = []
         self._version = 100
@@ -70,6 +72,8 @@ class World:
         return copy.deepcopy(self._at(resource, namespace, name))
 
     async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+        if (resource.plural, namespace) in self.refused:
+            raise Forbidden(f"{resource.plural} in {namespace} are forbidden", status=403)
         self._check_served(resource)
         key, _, value = selector.partition("=")
         found = []
@@ -129,12 +133,15 @@ class World:
         name: str,
         *,
         uid: str = "",
+        version: str = "",
         grace_seconds: int | None = None,
     ) -> Object:
         def act() -> Object:
             there = self._at(resource, namespace, name)
             if uid and there["metadata"]["uid"] != uid:
                 raise Conflict("another uid", status=409)
+            if version and there["metadata"]["resourceVersion"] != version:
+                raise Conflict("another version", status=409)
             self.remove(resource, name, namespace)
             return {"kind": "Status", "status": "Success"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import threading
 import time
@@ -177,7 +178,7 @@ def test_a_large_object_comes_back_from_a_real_store(
     source = tmp_path / "source"
     source.write_bytes(b"0123456789" * 3_000_000)
 
-    store.put_stream("stream", source)
+    store.put_stream("stream", source, hashlib.sha256(source.read_bytes()).hexdigest())
     store.create("whole", source)
 
     assert b"".join(store.chunks("stream")) == store.get("whole") == source.read_bytes()

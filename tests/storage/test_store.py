@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,33 @@ def test_chunks_are_the_content(store: ObjectStore) -> None:
 def test_a_stream_is_stored_whole(store: ObjectStore, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"0123456789" * 2_000_000)
-    store.put_stream("big", source)
+    store.put_stream("big", source, hashlib.sha256(source.read_bytes()).hexdigest())
     assert store.size("big") == 20_000_000
+
+
+def test_a_stream_of_other_content_than_was_said_is_not_stored(store: ObjectStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"0123456789" * 2_000_000)
+    with pytest.raises(RecordError, match="the file behind a/big changed while it was being stored"):
+        store.put_stream("a/big", source, hashlib.sha256(b"what it was").hexdigest())
+    assert store.entries("") == []
+
+
+@pytest.mark.parametrize("missing", [["no"], [], ["no", "neither"]])
+def test_many_are_deleted_at_once_also_where_some_are_not_there(
+    store: ObjectStore, missing: list[str]
+) -> None:
+    names = [f"a/{number}" for number in range(30)]
+    for name in [*names, "kept"]:
+        store.create(name, b"x")
+    store.delete_all([*missing, *names])
+    assert store.entries("") == [("kept", 1)]
+
+
+def test_deleting_nothing_leaves_all(store: ObjectStore) -> None:
+    store.create("kept", b"x")
+    store.delete_all([])
+    assert store.entries("") == [("kept", 1)]
 
 
 def test_entries_are_all_below_a_folder_in_order(store: ObjectStore) -> None:
@@ -177,7 +203,7 @@ class Fake:
         self.content[path] = content
         return True
 
-    def put_stream(self, path: str, source: Path) -> None:
+    def put_stream(self, path: str, source: Path, sha256: str) -> None:
         raise AssertionError("not asked for")
 
     def get(self, path: str) -> bytes:
@@ -197,6 +223,9 @@ class Fake:
 
     def delete(self, path: str) -> None:
         self.content.pop(path, None)
+
+    def delete_all(self, paths: Sequence[str]) -> None:
+        raise AssertionError("not asked for")
 
 
 def test_a_store_that_refuses_a_second_write_passes_the_probe() -> None:

@@ -31,6 +31,8 @@ class Pod:
         on_post: done in each post.
         left: what posts were told of the seconds they have, where that is asked.
         disk_trouble: raised where the spool is to be changed.
+        reads: the files that were read, in order.
+        stored_at: when each request was stored.
     """
 
     files: dict[str, bytearray] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Pod:
     on_post: Callable[[], object] = lambda: None
     left: list[float] | None = None
     disk_trouble: OSError | None = None
+    reads: list[str] = field(default_factory=list)
+    stored_at: list[float] = field(default_factory=list)
     posts: int = 0
     now: float = 0.0
 
@@ -50,16 +54,20 @@ class Pod:
     def writers(self) -> list[str]:
         return sorted(path.removesuffix(".spool") for path in self.files if path.endswith(".spool"))
 
+    def size(self, path: str) -> int:
+        return len(self.files.get(path, b""))
+
     def read(self, path: str, offset: int, size: int) -> bytes:
+        self.reads.append(path)
         return bytes(self.files.get(path, b"")[offset : offset + size])
 
     def append(self, writer: str, raw: bytes, suffix: str = "spool") -> None:
         self.files.setdefault(f"{UID}/{writer}.{suffix}", bytearray()).extend(raw)
 
-    def begin(self, writer: str) -> None:
+    def begin(self, writer: str, role: str = "worker") -> None:
         self.numbers[writer] = 0
         resource = {"attributes": attributes({c.WRITER_ID: writer, c.PIPELINE_RUN_ID: UID})}
-        self.append(writer, header_line(Header(writer, "worker", 5, resource)))
+        self.append(writer, header_line(Header(writer, role, 5, resource)))
         self._count(writer)
 
     def line(self, writer: str, text: str = "", kind: Kind = "L", **values: Any) -> bytes:
@@ -122,6 +130,7 @@ class Pod:
         fault = self.faults.pop(0) if self.faults else Reply.STORED
         if fault is not Reply.REFUSED:
             self.stored.append((kind, body))
+            self.stored_at.append(self.now)
         return Answer(Reply.STORED if fault is Reply.STORED else Reply.FAILED, "it broke")
 
     # What was stored.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import stat
@@ -17,6 +18,7 @@ from vaportrail.telemetry.spool import Header, Kind, Writer
 from vaportrail.telemetry.values import attributes, read_attributes
 
 MEBIBYTE = 1 << 20
+BLOCK = 4096
 TEXT = "x" * 60_000
 
 
@@ -115,6 +117,40 @@ def test_a_shipper_that_starts_again_reads_on_behind_what_was_released(
 
     assert collector.numbers == list(range(1, process.lines + 1))
     assert used(tmp_path) < MEBIBYTE
+
+
+def test_of_a_process_that_is_silent_only_blocks_that_are_not_whole_are_left(
+    tmp_path: Path, process: Process
+) -> None:
+    process.print(1)  # less than is released while more comes
+    ship(tmp_path, Stored(), itertools.repeat(False, 20))
+
+    # The ledger, the mark, and of the spool the header's block and the last one, of the output the last.
+    assert size(tmp_path) > 29 * BLOCK
+    assert used(tmp_path) <= 5 * BLOCK
+
+
+def test_a_process_that_speaks_again_after_its_spool_was_released_is_followed(
+    tmp_path: Path, process: Process
+) -> None:
+    collector = Stored()
+
+    def speak() -> Iterator[bool]:
+        for _ in range(3):
+            process.print(1)
+            yield from itertools.repeat(False, 20)
+
+    assert ship(tmp_path, collector, speak()) == 0
+    assert (collector.numbers, collector.recovered) == ([1, 2, 3], 0)
+    assert used(tmp_path) <= 5 * BLOCK
+
+
+def test_what_a_shipper_before_it_left_is_released_by_the_next(tmp_path: Path, process: Process) -> None:
+    process.print(1)
+    ship(tmp_path, Stored(), iter([False]))
+    ship(tmp_path, Stored(), itertools.repeat(False, 20))
+
+    assert used(tmp_path) <= 5 * BLOCK
 
 
 def test_only_whole_blocks_between_the_two_places_are_released(tmp_path: Path) -> None:

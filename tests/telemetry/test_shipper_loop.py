@@ -86,6 +86,14 @@ def test_a_writer_that_always_has_more_does_not_hold_up_the_others(pod: Pod) -> 
     assert reached == [True]
 
 
+def test_a_spool_that_has_not_grown_is_not_read(pod: Pod) -> None:
+    pod.append("w", pod.line("w"))
+    reads: list[int] = []
+    pod.shipper(waits=[nothing, nothing, *[lambda: bool(reads.append(len(pod.reads)))] * 5]).run()
+
+    assert len(set(reads[1:])) == 1
+
+
 def test_a_torn_line_is_waited_for(pod: Pod) -> None:
     line = pod.line("w")
     pod.append("w", line[:20])

@@ -20,11 +20,11 @@ FAULTS = st.lists(st.sampled_from([Reply.STORED, Reply.FAILED, Reply.REFUSED]), 
 KILLS = st.lists(st.booleans(), max_size=30)
 
 
-@pytest.fixture(autouse=True)
-def _released_at_once() -> Any:
-    """Every byte that is stored is gone at once."""
+@pytest.fixture(autouse=True, params=[("RELEASE_BYTES", 1), ("QUIET_LOOKS", 1)], ids=["at-once", "at-rest"])
+def _released_soon(request: pytest.FixtureRequest) -> Any:
+    """Every byte that is stored is gone at once, or when a look finds nothing new."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shipper_feed, "RELEASE_BYTES", 1)
+        patch.setattr(shipper_feed, *request.param)
         yield
 
 

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from vaportrail.resources.pipelinerun import PipelineRun
@@ -122,7 +123,14 @@ class Applier:
         except (Forbidden, Invalid, NameTaken) as error:
             why = error.said if isinstance(error, ApiError) else str(error)
             refusal = Note("Warning", type(error).__name__, why)
-            await post(self._client, run, refusal, instance=self._instance, now=self._now())
+            await post(
+                self._client,
+                run,
+                refusal,
+                instance=self._instance,
+                now=self._now(),
+                subject=_subject_of(action),
+            )
             raise
         # Whatever was refused has been made now, or is not asked for any more.
         changed |= self._knowledge.set_refusal(run.metadata.uid, "")
@@ -166,7 +174,7 @@ class Applier:
             case Sweep():
                 return await self._sweep(run)
             case DeleteRun():
-                return await self._delete_run(run)
+                return await self._delete_run(run, version)
 
     async def _create_tokens(self, run: PipelineRun, action: CreateTokens) -> bool:
         manifest = {**action.manifest, "stringData": {key: self._token() for key in action.keys}}
@@ -191,9 +199,12 @@ class Applier:
         except AlreadyExists:
             _log.debug("it is there already", extra={"object": f"{kind}/{name}"})
             return None
-        except (Conflict, NamespaceTerminating, Unavailable):
+        except (Conflict, NamespaceTerminating):
             raise
         except ApiError as error:
+            if isinstance(error, Unavailable) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            # An admission webhook that does not answer is a 500, with words that name it.
             # Kubernetes' own words begin with what is said before them here.
             why = re.sub(rf'^\S+ "{re.escape(name)}" is (forbidden|invalid): ', "", error.said)
             self._remember_refusal(run, f"{kind} {name} cannot be made: {why}")
@@ -218,7 +229,7 @@ class Applier:
             raise NameTaken(taken)
 
     async def _check_wanted(self, run: PipelineRun, version: str) -> None:
-        """Look live, before anything is made, whether the run is still what the plan was made for.
+        """Look live whether the run is still what the plan was made for.
 
         Args:
             run: as the plan saw it.
@@ -298,16 +309,18 @@ class Applier:
         _log.info("swept", extra={"left": len(left)})
         return True
 
-    async def _delete_run(self, run: PipelineRun) -> bool:
+    async def _delete_run(self, run: PipelineRun, version: str) -> bool:
         metadata = run.metadata
         try:
-            await self._client.delete(RUNS, metadata.namespace, metadata.name, uid=metadata.uid)
+            await self._client.delete(
+                RUNS, metadata.namespace, metadata.name, uid=metadata.uid, version=version
+            )
         except NotFound:
             return self._knowledge.drop(_run_place(run), metadata.uid)
         except Conflict:
-            if not await self._is_another(RUNS, _run_place(run), metadata.uid):
-                raise
-            return True
+            # Its time to live may be longer now.
+            await self._check_wanted(run, version)
+            raise
         _log.info("the run's time to live is over: deleted")
         return False
 
@@ -321,6 +334,16 @@ class Applier:
             self._knowledge.replace_all(
                 found.kind, run.metadata.namespace, entries, found.version, run.metadata.uid
             )
+
+
+def _subject_of(action: Action) -> str:
+    match action:
+        case Create(manifest=manifest) | CreateTokens(manifest=manifest):
+            return f"{manifest['kind']}/{metadata_of(manifest)['name']}"
+        case Delete():
+            return f"{action.kind}/{action.name}"
+        case Sweep() | DeleteRun():
+            return type(action).__name__
 
 
 def _run_place(run: PipelineRun) -> Place:

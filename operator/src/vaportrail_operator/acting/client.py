@@ -78,8 +78,10 @@ class Unavailable(ApiError):
         retry_after: seconds that the API server asks to wait; 0 where it does not say.
     """
 
-    def __init__(self, message: str, *, status: int = 0, reason: str = "", retry_after: float = 0.0) -> None:
-        super().__init__(message, status=status, reason=reason)
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", said: str = "", retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message, status=status, reason=reason, said=said)
         self.retry_after = retry_after
 
 
@@ -122,10 +124,11 @@ class Client(Protocol):
         name: str,
         *,
         uid: str = "",
+        version: str = "",
         grace_seconds: int | None = None,
     ) -> Object:
-        """Delete an object if it has the uid; returns it while it is still ending, or a `Status`.
+        """Delete an object if it has uid and version; returns it while it is still ending, or a `Status`.
 
         Raises:
-            Conflict: the object of that name has another uid.
+            Conflict: the object of that name has another uid, or another version now.
         """

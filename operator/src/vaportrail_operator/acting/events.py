@@ -21,7 +21,9 @@ _CONTROLLER = "vaportrail.dev/operator"
 _NOTE_LIMIT = 1024
 
 
-def event_of(run: PipelineRun, note: Note, *, instance: str, now: datetime) -> Mapping[str, Any]:
+def event_of(
+    run: PipelineRun, note: Note, *, instance: str, now: datetime, subject: str = ""
+) -> Mapping[str, Any]:
     """Return the Event that says a note; the same note of the same run has the same name.
 
     Args:
@@ -29,8 +31,10 @@ def event_of(run: PipelineRun, note: Note, *, instance: str, now: datetime) -> M
         note: what it says.
         instance: of the operator.
         now: when.
+        subject: what the note is about, where its words are another's, and may differ each time: notes of
+            one reason and subject are the same.
     """
-    said = "\0".join((run.metadata.uid, note.type, note.reason, note.message))
+    said = "\0".join((run.metadata.uid, note.type, note.reason, subject or note.message))
     name = f"{run.metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     return {
         "apiVersion": EVENTS.api_version,
@@ -53,9 +57,20 @@ def event_of(run: PipelineRun, note: Note, *, instance: str, now: datetime) -> M
     }
 
 
-async def post(client: Client, run: PipelineRun, note: Note, *, instance: str, now: datetime) -> None:
-    """Send a note as an Event, unless it was sent before; what fails is only logged."""
-    event = event_of(run, note, instance=instance, now=now)
+async def post(
+    client: Client, run: PipelineRun, note: Note, *, instance: str, now: datetime, subject: str = ""
+) -> None:
+    """Send a note as an Event, unless it was sent before; what fails is only logged.
+
+    Args:
+        client: of the API server.
+        run: what it is about.
+        note: what it says.
+        instance: of the operator.
+        now: when.
+        subject: as of `event_of`.
+    """
+    event = event_of(run, note, instance=instance, now=now, subject=subject)
     try:
         await client.create(EVENTS, run.metadata.namespace, event)
     except (AlreadyExists, NamespaceTerminating):

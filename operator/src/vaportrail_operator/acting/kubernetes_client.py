@@ -148,12 +148,14 @@ class KubernetesClient:
         name: str,
         *,
         uid: str = "",
+        version: str = "",
         grace_seconds: int | None = None,
     ) -> Object:
-        """Delete an object if it has the uid; returns it while it is still ending, or a `Status`."""
+        """Delete an object if it has uid and version; returns it while it is still ending, or a `Status`."""
         body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": version}
+        if preconditions := {name: value for name, value in wanted.items() if value}:
+            body["preconditions"] = preconditions
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
         return await self._call("DELETE", resource.path(namespace, name), body=body)
@@ -203,7 +205,7 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
             wait = float(seconds)
         except ValueError:
             wait = 0.0
-        return Unavailable(text, status=status, reason=reason, retry_after=wait)
+        return Unavailable(text, status=status, reason=reason, said=said, retry_after=wait)
     if status == HTTPStatus.CONFLICT:
         kind: type[ApiError] = AlreadyExists if reason == "AlreadyExists" else Conflict
     elif "NamespaceTerminating" in _causes(answer):

@@ -7,7 +7,7 @@ from datetime import datetime
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.looks import barren_from, silent_from
+from vaportrail_operator.planning.looks import barren_from, silent_from, worker_was_ready
 from vaportrail_operator.planning.stretches import (
     CLEANUP_FORCED,
     DRAIN,
@@ -44,9 +44,11 @@ def over(observed: Observed, deadline: datetime | None) -> bool:
     return deadline is not None and observed.now >= deadline
 
 
-def of_provisioning(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
-    """Return when the pipeline must have started."""
-    return _after(times.parse(status.start_time), run.spec.deadlines.provisioning_seconds)
+def of_provisioning(observed: Observed, status: PipelineRunStatus) -> datetime | None:
+    """Return when the pipeline must have started and a worker have been ready; None once that is so."""
+    if status.phase is Phase.RUNNING and worker_was_ready(observed, status):
+        return None
+    return _after(times.parse(status.start_time), observed.run.spec.deadlines.provisioning_seconds)
 
 
 def of_run(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
@@ -97,8 +99,8 @@ def of_expiry(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
 
 def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None:
     """Return in how many seconds the run's next deadline passes; None if it has none."""
-    deadline = _of_the_phase(observed.run, status)
-    rests = [] if deadline is None else [_rest(observed, deadline) or _AGAIN]
+    deadlines = _of_the_phase(observed, status)
+    rests = [_rest(observed, deadline) or _AGAIN for deadline in deadlines if deadline]
     moments = [silent_from(pod) for pod in observed.pods]
     if status.phase is Phase.PROVISIONING:
         moments.append(barren_from(observed))
@@ -107,20 +109,21 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
     return min(rests, default=None)
 
 
-def _of_the_phase(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
+def _of_the_phase(observed: Observed, status: PipelineRunStatus) -> tuple[datetime | None, ...]:
+    run = observed.run
     match status.phase:
         case Phase.PROVISIONING:
-            return of_provisioning(run, status)
+            return (of_provisioning(observed, status),)
         case Phase.RUNNING:
-            return of_run(run, status)
+            return of_run(run, status), of_provisioning(observed, status)
         case Phase.RELEASING:
-            return of_release(run, status)
+            return (of_release(run, status),)
         case Phase.SEALING:
-            return of_sealer(run, status) or of_seal(run, status)
+            return (of_sealer(run, status) or of_seal(run, status),)
         case "" | Phase.PENDING:
-            return None
+            return ()
         case _:
-            return of_expiry(run, status)
+            return (of_expiry(run, status),)
 
 
 def _rest(observed: Observed, moment: datetime) -> float:

@@ -65,10 +65,9 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
         seconds = run.spec.deadlines.run_seconds
         yield End(Reason.DEADLINE_EXCEEDED, Outcome.TIMED_OUT, f"it ran longer than runSeconds: {seconds}")
-    if status.phase is Phase.PROVISIONING and deadlines.over(
-        observed, deadlines.of_provisioning(run, status)
-    ):
-        why = waiting(observed) or "the pipeline did not start"
+    if deadlines.over(observed, deadlines.of_provisioning(observed, status)):
+        running = status.phase is Phase.RUNNING
+        why = waiting(observed) or ("no worker was ever ready" if running else "the pipeline did not start")
         late = f"{why} (provisioningSeconds: {run.spec.deadlines.provisioning_seconds})"
         yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, late)
 

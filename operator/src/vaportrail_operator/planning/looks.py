@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final
 
-from vaportrail.resources.status import shortened
+from vaportrail.resources.status import PipelineRunStatus, shortened
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.names import head_service_name
+from vaportrail_operator.planning.stretches import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import Component, ObjectSeen, Observed, PodSeen, SecretState
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "services",
     "silent_from",
     "waiting",
+    "worker_was_ready",
 ]
 
 MESSAGE_LENGTH = 256
@@ -33,6 +36,8 @@ _SILENCE: Final = 30
 """Seconds that a node may be late with saying that a pod has ended."""
 _BARREN: Final = 60
 """Seconds that KubeRay may take to make the first pod of a RayCluster."""
+_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
+"""One that counts something, and is no part of a name."""
 _ORDER = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
 
 
@@ -106,6 +111,16 @@ def cluster_ready(observed: Observed) -> bool:
     return head is not None and head.ready and ready >= expected_workers(observed)
 
 
+def worker_was_ready(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether any worker was ever ready, as far as anybody has seen: also one that is lost now."""
+    cluster = ray_cluster(observed)
+    return (
+        FIRST_WORKER_READY in status.timeline
+        or any(pod.ready_at for pod in observed.pods_of(Component.WORKER))
+        or (cluster is not None and cluster.provisioned)
+    )
+
+
 def barren_from(observed: Observed) -> datetime | None:
     """Return when it is certain that KubeRay refuses the run's RayCluster, should it make no pod by then.
 
@@ -120,9 +135,12 @@ def barren_from(observed: Observed) -> datetime | None:
 def waiting(observed: Observed) -> str:
     """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
 
-    One reason is enough for a status: that of the pod that all others need first.
+    One reason is enough for a status: that of the pod that all others need first. Words that are told
+    already stay where only numbers have changed, such as of nodes: that is worth no write.
     """
-    return shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
+    why = shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
+    told = observed.run.status.message
+    return told if _NUMBER.sub("0", told) == _NUMBER.sub("0", why) else why
 
 
 def _pods_wait(observed: Observed) -> str:

@@ -37,6 +37,7 @@ from vaportrail_operator.planning.receipt import receipt_of
 from vaportrail_operator.planning.release import is_over, release, strays
 from vaportrail_operator.planning.sealing import finished, seal
 from vaportrail_operator.planning.steps import Step, soonest
+from vaportrail_operator.planning.stretches import FIRST_WORKER_READY
 from vaportrail_operator.planning.timeline import timeline_of
 from vaportrail_operator.planning.types import (
     Action,
@@ -79,9 +80,12 @@ def plan(observed: Observed) -> Plan:
 def _worth_writing(before: PipelineRunStatus, after: PipelineRunStatus) -> PipelineRunStatus:
     """Return the new status, or the old one where it only lacks what the pods still say.
 
-    Hundreds of workers get ready one by one: nobody waits for each of these steps to be written.
+    Hundreds of workers get ready one by one: nobody waits for each of these steps to be written. That
+    the first is ready has to be known when it is lost, too.
     """
     if after.phase not in (Phase.PROVISIONING, Phase.RUNNING):
+        return after
+    if (FIRST_WORKER_READY in after.timeline) != (FIRST_WORKER_READY in before.timeline):
         return after
     counts = {each.object: each.count for each in before.receipt}
     receipt = [

@@ -25,7 +25,7 @@ def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
     """Return the step of a run that nothing speaks against."""
     runner = observed.pod(Component.RUNNER)
     running = status.phase is Phase.RUNNING or bool(runner and (runner.ready or runner.ready_at))
-    why = "" if running else waiting(observed)
+    why = waiting(observed)
     status = status.model_copy(
         update={
             "phase": Phase.RUNNING if running else Phase.PROVISIONING,
@@ -43,9 +43,9 @@ def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
 
 
 def _reason(running: bool, why: str) -> Reason:
-    if running:
-        return Reason.RUNNING_PIPELINE
-    return Reason.POD_WAITING if why else Reason.STARTING_PODS
+    if why:
+        return Reason.POD_WAITING
+    return Reason.RUNNING_PIPELINE if running else Reason.STARTING_PODS
 
 
 def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:

@@ -14,7 +14,7 @@ from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.answers import seal_answer
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH
+from vaportrail_operator.planning.looks import MESSAGE_LENGTH, is_silent
 from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry, last_removal
@@ -188,6 +188,8 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | No
         )
         return (Create(Kind.POD, sealer_pod(run, observed.settings, request)),)
     # Evicted, or its node is gone: another one may end what it began.
+    if is_silent(observed, sealer):
+        return (Delete(Kind.POD, sealer.name, sealer.uid, grace_seconds=0),)
     if sealer.phase == "Failed" and not sealer.deleting:
         return (Delete(Kind.POD, sealer.name, sealer.uid),)
     return ()

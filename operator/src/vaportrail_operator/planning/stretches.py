@@ -1,11 +1,16 @@
-"""The stretches of the timeline that something is decided by: deadlines count from where they begin."""
+"""The stretches of the timeline that something is decided by.
+
+Deadlines count from where they begin, and that one is there says what was.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLEANUP_FORCED", "DRAIN", "RELEASE_FORCED", "SEAL", "USER_CODE"]
+__all__ = ["CLEANUP_FORCED", "DRAIN", "FIRST_WORKER_READY", "RELEASE_FORCED", "SEAL", "USER_CODE"]
 
+FIRST_WORKER_READY: Final = "FirstWorkerReady"
+"""Until tasks could run at all."""
 DRAIN: Final = "Drain"
 SEAL: Final = "Seal"
 USER_CODE: Final = "UserCode"

@@ -27,6 +27,7 @@ from vaportrail_operator.planning.names import created_at
 from vaportrail_operator.planning.stretches import (
     CLEANUP_FORCED,
     DRAIN,
+    FIRST_WORKER_READY,
     RELEASE_FORCED,
     SEAL,
     USER_CODE,
@@ -99,6 +100,10 @@ def _provisioning(timeline: _Timeline, observed: Observed, over: bool) -> None:
     _steps(timeline, "Head", [head] if head else [], 1, over)
     workers = observed.pods_of(Component.WORKER)
     _steps(timeline, "Workers", workers, expected_workers(observed), over)
+    ready = [(pod.ready_at, pod.created_at) for pod in workers if pod.ready_at]
+    if ready:
+        first, created = min(ready)
+        timeline.once(FIRST_WORKER_READY, created, first)
     runner = observed.pod(Component.RUNNER)
     if runner:
         timeline.once("RunnerScheduled", runner.created_at, runner.scheduled_at)

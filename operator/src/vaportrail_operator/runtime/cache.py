@@ -125,9 +125,11 @@ class Cache:
 
     def drop_all(self, kind: Watched) -> None:
         """Take in that the API server does not serve a kind; what was of it may be there when it does."""
-        for place, kept in list(self._kept.items()):
-            if place.kind is kind:
-                self._remove(kept.entry)
+        self._remove_where(lambda place: place.kind is kind)
+
+    def forget(self, namespace: str) -> None:
+        """Take in that nothing can be seen in a namespace; what is there is new when it can."""
+        self._remove_where(lambda place: place.namespace == namespace)
 
     def mark_deleting(self, place: Place, uid: str) -> bool:
         """Take in that a deletion was accepted; returns whether that is new."""
@@ -220,6 +222,11 @@ class Cache:
             self._graves[uid] = version
         while len(self._graves) > _GRAVES:
             self._graves.popitem(last=False)
+
+    def _remove_where(self, chosen: Callable[[Place], bool]) -> None:
+        for place, kept in list(self._kept.items()):
+            if chosen(place):
+                self._remove(kept.entry)
 
     def _remove(self, entry: Entry) -> None:
         del self._kept[entry.place]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from vaportrail_operator.acting.client import Client, Conflict, NotFound
+from vaportrail_operator.acting.client import Client, Conflict, Forbidden, NotFound
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
 from vaportrail_operator.observation.entries import Entry, Watched
 from vaportrail_operator.observation.runs import RunSeen, run_seen
@@ -58,8 +58,8 @@ class LeakSweeper:
         self._since = {entry.uid: self._since.get(entry.uid, now) for entry in left}
         removed = 0
         for entry in left:
-            if now - self._since[entry.uid] >= self._patience_for(entry) and await self._is_left_live(entry):
-                removed += await self._remove(entry)
+            if now - self._since[entry.uid] >= self._patience_for(entry):
+                removed += await self._remove_if_left(entry)
         return removed
 
     def _is_left(self, entry: Entry) -> bool:
@@ -70,6 +70,14 @@ class LeakSweeper:
         ours = seen.component in _OURS if isinstance(seen, PodSeen) else seen.owned
         found = self._cache.run((entry.place.namespace, entry.run_name))
         return ours and not (found and found[0].uid == entry.run_uid and not found[1].over)
+
+    async def _remove_if_left(self, entry: Entry) -> int:
+        try:
+            return await self._remove(entry) if await self._is_left_live(entry) else 0
+        except Forbidden as error:
+            # Other namespaces do not wait for the rights in this one.
+            _log.warning("what was left of a run cannot be removed: %s", error)
+            return 0
 
     async def _is_left_live(self, entry: Entry) -> bool:
         try:

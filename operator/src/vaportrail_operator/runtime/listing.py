@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from vaportrail_operator.acting.client import Client, NotFound
+from vaportrail_operator.acting.client import Client, Forbidden, NotFound
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES
 from vaportrail_operator.observation.entries import Watched, entry_of
 from vaportrail_operator.planning.types import RUN_UID_LABEL
@@ -25,6 +25,9 @@ _LISTED = (
 class Lister:
     """Lists every watched kind.
 
+    A namespace in which the API server refuses a list is left out, with all that was known of it, until
+    none is refused: its Role goes with it when it is deleted, and the others go on.
+
     Args:
         client: of the API server.
         cache: is told.
@@ -34,6 +37,7 @@ class Lister:
     def __init__(self, client: Client, cache: Cache, namespaces: Collection[str] = ()) -> None:
         self._client, self._cache = client, cache
         self._scopes: list[str | None] = [*sorted(namespaces)] or [None]
+        self._refusals: dict[str, Forbidden] = {}
         self.kuberay = False
         """Whether RayClusters are served, as of the last list."""
 
@@ -43,20 +47,26 @@ class Lister:
         return frozenset(Watched) - (frozenset() if self.kuberay else {Watched.RAY_CLUSTER})
 
     async def list_all(self) -> None:
-        """List every kind, the runs last: what is made for a run is known before the run.
+        """List every kind.
 
         Raises:
-            ApiError: a call failed, or PipelineRuns are not served.
+            ApiError: a call failed, PipelineRuns are not served, or every namespace is refused.
         """
-        await self.look_for_kuberay()
-        for kind, resource, selector in _LISTED:
-            if kind is Watched.RAY_CLUSTER and not self.kuberay:
-                self._cache.drop_all(kind)
-                continue
-            for scope in self._scopes:
-                listing = await self._client.list(resource, scope, selector)
-                entries = [entry for raw in listing.items if (entry := entry_of(kind, raw))]
-                self._cache.replace_all(kind, scope, entries, listing.version)
+        if not await self.look_for_kuberay():
+            self._cache.drop_all(Watched.RAY_CLUSTER)
+        for scope in self._scopes:
+            await self._list(scope)
+        if len(self._refusals) == len(self._scopes):
+            raise next(iter(self._refusals.values()))
+
+    async def list_refused(self) -> None:
+        """List the namespaces once more that were refused the last time.
+
+        Raises:
+            ApiError: a call failed.
+        """
+        for namespace in list(self._refusals):
+            await self._list(namespace)
 
     async def look_for_kuberay(self) -> bool:
         """Find out whether RayClusters are served; returns it.
@@ -64,13 +74,44 @@ class Lister:
         Raises:
             ApiError: the call failed.
         """
-        try:
-            await self._client.list(RAY_CLUSTERS, self._scopes[0], f"{RUN_UID_LABEL}=none")
-        except NotFound:
-            served = False
-        else:
-            served = True
+        served = await self._serves_kuberay()
         if served != self.kuberay:
             _log.info("rayclusters.ray.io is %s", "served" if served else "not served: KubeRay is missing")
         self.kuberay = served
         return served
+
+    async def _serves_kuberay(self) -> bool:
+        refusals = []
+        for scope in self._scopes:
+            try:
+                await self._client.list(RAY_CLUSTERS, scope, f"{RUN_UID_LABEL}=none")
+            except NotFound:
+                return False
+            except Forbidden as error:
+                refusals.append(error)
+            else:
+                return True
+        raise refusals[0]
+
+    async def _list(self, scope: str | None) -> None:
+        """List every kind, the runs last: what is made for a run is known before the run."""
+        try:
+            for kind, resource, selector in _LISTED:
+                if kind in self.kinds:
+                    listing = await self._client.list(resource, scope, selector)
+                    entries = [entry for raw in listing.items if (entry := entry_of(kind, raw))]
+                    self._cache.replace_all(kind, scope, entries, listing.version)
+        except Forbidden as error:
+            if scope is None:
+                raise
+            self._leave_out(scope, error)
+            return
+        if scope in self._refusals:
+            del self._refusals[scope]
+            _log.info("namespace %s is served again", scope)
+
+    def _leave_out(self, namespace: str, error: Forbidden) -> None:
+        if namespace not in self._refusals:
+            _log.warning("namespace %s is left out until this is allowed: %s", namespace, error)
+        self._refusals[namespace] = error
+        self._cache.forget(namespace)

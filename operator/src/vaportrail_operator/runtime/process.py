@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _WORKERS = 8
 _RESYNC_SECONDS = 300.0
 _SETTLE_SECONDS = 1.0
-_KUBERAY_SECONDS = 30.0
+_MISSING_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 
@@ -143,7 +143,7 @@ class Operator:
                 ("watches", self._host.run()),
                 ("lease", self._lease.hold()),
                 ("resync", self._keep_listing()),
-                ("kuberay", self._look_for_kuberay()),
+                ("missing", self._look_for_what_is_missing()),
             )
         ]
         status = await self._until(stop, _first_failure(workers + others), "working") or 0
@@ -212,9 +212,10 @@ class Operator:
                     self._queue.add(key)
             await self._persist(self._leaks.sweep, "looking for leaks")
 
-    async def _look_for_kuberay(self) -> None:
+    async def _look_for_what_is_missing(self) -> None:
         while True:
-            await asyncio.sleep(_KUBERAY_SECONDS)
+            await asyncio.sleep(_MISSING_SECONDS)
+            await self._persist(self._lister.list_refused, "listing")
             if not self._lister.kuberay and await self._persist(self._lister.look_for_kuberay, "discovery"):
                 self._host.restart()
                 for key, _ in self._cache.runs():

@@ -53,6 +53,9 @@ def plan_of_unreadable(
         secret: what is known of its Secret.
     """
     run = seen.run
+    if run.metadata.deletion_timestamp is not None:
+        # What was made for it is the run's own, and is collected with it.
+        return Plan(status=run.status)
     if not seen.over and not seen.status_read:
         _log.warning("the run is left alone: %s", "; ".join(seen.problems))
         return Plan(status=run.status)
@@ -62,7 +65,7 @@ def plan_of_unreadable(
     status = run.status if seen.over else _ended(seen, now)
     expiry = of_expiry(run, status)
     if seen.over and expiry and now >= expiry:
-        actions = (*actions, DeleteRun())
+        return Plan(status, (*actions, DeleteRun()))
     return Plan(status, actions, requeue_after=(expiry - now).total_seconds() if expiry else None)
 
 

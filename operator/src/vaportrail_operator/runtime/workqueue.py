@@ -1,6 +1,7 @@
 """The work queue: each key at most once, never twice at a time, again after failures ever more slowly.
 
-As client-go's: a key that is added while it is worked on is worked on again afterwards.
+As client-go's: a key that is added while it is worked on is worked on again afterwards. But if it fails,
+only after the delay.
 """
 
 from __future__ import annotations
@@ -88,12 +89,16 @@ class WorkQueue(Generic[K]):
     def retry(self, key: K, at_least: float = 0.0) -> float:
         """Have a key that failed worked on again; returns after how many seconds.
 
+        That it was added while it was worked on does not shorten the delay: what changed may be just what
+        the failed step wrote.
+
         Args:
             key: the key.
             at_least: seconds that the API server asked for.
         """
         self._failures[key] = self._failures.get(key, 0) + 1
         self.retries += 1
+        self._dirty.discard(key)
         delay = max(at_least, self._backoff.delay(self._failures[key]))
         self.add_after(key, delay)
         return delay

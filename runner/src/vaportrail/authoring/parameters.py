@@ -93,12 +93,15 @@ class Parameters:
     def _coerce(self, name: str, adapter: pydantic.TypeAdapter[Any], raw: Any) -> Any:
         if not isinstance(raw, Assignment):
             return adapter.validate_python(raw)
-        if name in self._open:
-            return adapter.validate_python(_parsed(raw))
+        # Loaded when it is asked for: workers read no assignments.
+        from vaportrail.resources.validation import load_value
+
+        if name in self._open or raw.lstrip().startswith(("'", '"')):
+            return adapter.validate_python(load_value(raw))
         try:
             return adapter.validate_python(str(raw))
         except pydantic.ValidationError:
-            return adapter.validate_python(_parsed(raw))
+            return adapter.validate_python(load_value(raw))
 
     def _unknown(self, name: str) -> str:
         known = list(self._adapters)
@@ -124,13 +127,6 @@ class Assignment(str):
     """The text of one `-p name=value`, whose type only the annotation knows."""
 
     __slots__ = ()
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return str(text)
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, Assignment]:

@@ -34,13 +34,20 @@ def mermaid(run: str, root: str, gantt: bool) -> None:
 @root_option
 @click.option("-o", "--output", "target", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Where to; a new folder, named after the run unless given.")  # fmt: skip
-def tree(run: str, root: str, target: Path | None) -> None:
-    """Unpack a record: a folder a task, with its files under their own names."""
+def tree(run: str, root: str, target: Path | None) -> int:
+    """Unpack a record: a folder a task, with its files under their own names.
+
+    Exits with 1 if a file is damaged or gone; all others are written.
+    """
     from vaportrail.export.tree import write_tree
 
     found = locate(run, root)
     folder = target or Path(found.uri.rstrip("/").rpartition("/")[2])
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty: give a new folder with --output")
-    count = write_tree(found, folder)
+    left_out: list[str] = []
+    count = write_tree(found, folder, left_out.append)
+    for line in left_out:
+        click.echo(line, err=True)
     click.echo(f"{count} files in {folder}")
+    return 1 if left_out else 0

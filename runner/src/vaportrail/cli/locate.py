@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
+from vaportrail.contract import RunIdentity
 from vaportrail.errors import RecordNotFound
+from vaportrail.record.manifest import RunInfo
 from vaportrail.record.read import Run, list_runs, open_run
 from vaportrail.storage import layout
 
-__all__ = ["default_root", "locate", "root_option", "run_argument"]
+__all__ = ["default_root", "locate", "means", "root_option", "run_argument"]
 
 
 def default_root() -> str:
@@ -54,7 +56,7 @@ def locate(text: str, root: str) -> Run:
         raise RecordNotFound(
             f"there is no run below {root} yet; start one with: vaportrail run FILE.py:PIPELINE"
         )
-    matches = [run for run in runs if _means(text, run)]
+    matches = [run for run in runs if means(text, run.facts.run, run.uri)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -64,6 +66,13 @@ def locate(text: str, root: str) -> Run:
     raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls{other}")
 
 
-def _means(text: str, run: Run) -> bool:
-    text = text.removeprefix(f"{run.facts.run.pipeline}/")
-    return text in (run.name, run.uri.rpartition("/")[2]) or run.facts.run.uid.startswith(text)
+def means(text: str, run: RunIdentity | RunInfo, place: str) -> bool:
+    """Return whether a text means a run: by its name, its folder's, or the start of its UUID.
+
+    Args:
+        text: may begin with the pipeline's name and a slash.
+        run: who the run is.
+        place: its record's path or URI.
+    """
+    text = text.removeprefix(f"{run.pipeline}/")
+    return text in (run.name, place.rpartition("/")[2]) or run.uid.startswith(text)

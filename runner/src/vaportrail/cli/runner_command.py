@@ -82,10 +82,15 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     from vaportrail.cli.answer import write_answer
     from vaportrail.cli.cancelling import cancelling
     from vaportrail.cli.entrypoint import load_pipeline
-    from vaportrail.cli.progress import make_progress
+    from vaportrail.cli.redacted import RedactedProgress, Redaction
     from vaportrail.cluster.run import drive
     from vaportrail.contract import Outcome
     from vaportrail.handover import READY_PORT, SPOOL_FOLDER, SPOOL_VARIABLE, RunAnswer
+
+    redaction = Redaction(os.environ)
+
+    def say(answer: RunAnswer) -> None:
+        write_answer(answer.model_copy(update={"message": redaction(answer.message)}))
 
     def stopped() -> None:
         write_answer(RunAnswer(outcome=Outcome.CANCELLED, message="stopped at once, by a second signal"))
@@ -94,7 +99,7 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     spool = Path(os.environ.get(SPOOL_VARIABLE, SPOOL_FOLDER))
     try:
         with (
-            make_progress(plain=True) as progress,
+            RedactedProgress(sys.stderr, redaction) as progress,
             cancelling("stopped at once", stopped, early) as cancellation,
         ):
             ended = drive(
@@ -107,9 +112,10 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
                 cancellation=cancellation,
             )
         progress.milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
-        write_answer(ended.answer)
+        say(ended.answer)
     except BaseException as error:  # also what would end Python in peace, such as SystemExit
-        traceback.print_exc()
-        write_answer(RunAnswer(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}"))
+        redaction.look()
+        sys.stderr.write(redaction(traceback.format_exc()))
+        say(RunAnswer(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}"))
         return EXIT_FAILED
     return EXIT_USAGE if ended.bad_input else exit_code(ended.answer.outcome)

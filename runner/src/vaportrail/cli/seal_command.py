@@ -29,9 +29,7 @@ __all__ = ["command"]
 @click.option(
     "--keep-spool", is_flag=True, help="Leave the spool where it is; sealing again gives the same bytes."
 )
-@click.option(
-    "--force", is_flag=True, help="Seal a run of a cluster although parts of it arrived a moment ago."
-)
+@click.option("--force", is_flag=True, help="Seal a run of a cluster although it may still be alive.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
 def command(uid: str | None, root: str, every: bool, keep_spool: bool, force: bool, as_json: bool) -> int:
     """Seal a run whose runner died: its spool becomes a record that says so.

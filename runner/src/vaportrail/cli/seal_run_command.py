@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vaportrail.cli.answer import ANSWER_VARIABLE, TERMINATION_LOG, write_answer
+from vaportrail.cli.redacted import Redaction
 from vaportrail.errors import UsageError, VaportrailError
 from vaportrail.handover import ANSWER_LIMIT, SEAL_VARIABLE, SealRequest
 
@@ -25,15 +26,17 @@ def command() -> int:
     """Seal the run that VAPORTRAIL_SEAL_REQUEST asks for; say how in the container's last message."""
     # Records hold no cycles: looking for some among so many costs a fifth of the time.
     gc.disable()
+    # A store may name its keys in what it says.
+    plain = Redaction(os.environ)
     try:
-        answer = _seal(_request(os.environ), lambda line: click.echo(line))
+        answer = _seal(_request(os.environ), lambda line: click.echo(plain(line)))
     except VaportrailError as error:
-        message = " ".join(str(error).split())
+        message = plain(" ".join(str(error).split()))
         _write_line(message)
         click.echo(f"not sealed: {message}", err=True)
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
-        message = " ".join(f"{type(error).__name__}: {error}".split())
+        message = plain(" ".join(f"{type(error).__name__}: {error}".split()))
         _write_line(message)
         raise
     write_answer(answer)

@@ -22,7 +22,8 @@ context_option = click.option("--context", metavar="NAME", help="Which context o
 @click.command("submit")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-p", "--parameter", "assignments", multiple=True, metavar="NAME=VALUE",
-              help="A parameter, in YAML or JSON; wins over the file's. Repeatable.")  # fmt: skip
+              help="A parameter: JSON, lists and mappings also in YAML, else text; wins over the file's. "
+              "Repeatable.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="What to call the run, instead of the file's metadata.name.")
 @click.option("--source", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Pack this folder, put it below the record root and run it.")  # fmt: skip
@@ -38,9 +39,12 @@ def command(
     Everything that is wrong with the file is told at once, and nothing is created then. The cluster
     is the kubeconfig's, or the one that this runs in.
 
+    The pipeline's annotations are not known here: a parameter that is a text, but looks like a number,
+    true, false or null, is written in quotes: -p 'version="1.10"'.
+
     With --source the code comes from a folder: it is packed, named by its content and uploaded once,
     with the credentials and the AWS_ENDPOINT_URL of this shell. Left out are version control,
-    environments, caches, records, .env files and what git ignores.
+    environments, caches, records, .env files and what git ignores; submodules are packed, too.
     """
     from vaportrail.cluster.kubernetes_api import PipelineRuns
     from vaportrail.resources.validation import parse_pipelinerun

@@ -38,6 +38,8 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
     elif found.ok:
         sealed = click.style("verified", fg="green")
         click.echo(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
+        for path in found.manifest.damaged_artifacts if found.manifest is not None else ():
+            click.echo(f"not part of it: {path} was gone or damaged at the seal")
     else:
         for problem in found.problems:
             click.echo(f"{click.style('BROKEN', fg='red', bold=True)}  {problem.path}: {problem.message}")

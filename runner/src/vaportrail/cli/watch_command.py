@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TextIO
 
 import click
@@ -17,23 +14,21 @@ import click
 from vaportrail.cli import words
 from vaportrail.cli.ended import report
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
-from vaportrail.cli.locate import locate, root_option
+from vaportrail.cli.locate import root_option
 from vaportrail.cli.progress import PlainProgress
+from vaportrail.cli.run_to_watch import find, wanted
 from vaportrail.cluster.events import Event
-from vaportrail.cluster.follow import Follower, live_runs
+from vaportrail.cluster.follow import Follower
 from vaportrail.contract import RunSettings
-from vaportrail.errors import RecordNotFound
 from vaportrail.record.read import Run, open_run
 from vaportrail.record.times import rfc3339
 from vaportrail.resources.fields import GROUP
 from vaportrail.storage import layout
-from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+from vaportrail.storage.store import open_store
 
 __all__ = ["EventLines", "command"]
 
 _POLL_SECONDS: Final = 1.0
-_LISTED_EVERY: Final = 10
-"""Polls; every record has to be read to find a sealed one by its name."""
 _LATE_SECONDS: Final = 60.0
 """How long after its run's end a record that is not sealed is worth a word."""
 
@@ -50,88 +45,23 @@ _LATE_SECONDS: Final = 60.0
 def command(run: str, root: str, logs: bool, timeout: float | None, as_json: bool) -> int:
     """Follow a run of a cluster in its record root, until its record is sealed.
 
-    RUN is the start of a run's id, its name, or its record's URI. Only the record root is read: no
-    access to the cluster is needed. Events go to standard error, the end to standard output.
+    RUN is the start of a run's id, its name, or its record's URI. A name may be used again: by a name
+    a record that is sealed already does not count, and a new run is waited for. Only the record root
+    is read: no access to the cluster is needed. Events go to standard error, the end to standard output.
 
     \b
     Exit codes, as of `run`: 0 succeeded, 1 failed or not found, 130 cancelled, and for Ctrl-C, which
     leaves the run alone.
     """
-    wanted = _wanted(run, root)
+    meant = wanted(run, root)
     try:
-        found = _find(wanted, timeout)
-        sealed = found if isinstance(found, Run) else _follow(found, wanted.root, logs=logs, as_json=as_json)
+        found = find(meant, timeout)
+        sealed = found if isinstance(found, Run) else _follow(found, meant.root, logs=logs, as_json=as_json)
     except KeyboardInterrupt:
         click.echo(f"not watching any more; the run goes on. Again: vaportrail watch {run}", err=True)
         return EXIT_CANCELLED
     raw = open_store(sealed.uri).get(layout.MANIFEST)
     return report(sealed, hashlib.sha256(raw).hexdigest(), as_json=as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which run is meant: how it is called, its record root, and its record's place there, if it was said."""
-
-    name: str
-    root: str
-    path: str = ""
-
-
-def _wanted(run: str, root: str) -> _Wanted:
-    parts = run.rstrip("/").rsplit("/", 3)
-    if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in run or Path(parts[0]).is_dir()):
-        return _Wanted(parts[3], normalise_root(parts[0]), "/".join(parts[1:]))
-    return _Wanted(run, normalise_root(root))
-
-
-def _find(wanted: _Wanted, timeout: float | None) -> RunSettings | Run:
-    """Return the run as soon as it has begun, or its record as soon as that is sealed.
-
-    Raises:
-        RecordNotFound: it has not begun in time, or more than one run is meant.
-    """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    for poll in itertools.count():
-        store = open_store(wanted.root) if is_remote(wanted.root) or Path(wanted.root).is_dir() else None
-        if store is not None:
-            if (live := _live(wanted, store)) is not None:
-                return live
-            # A run that was refused, or whose runner was lost early, may be sealed and never have begun.
-            if (sealed := _sealed(wanted, store, look_for_it=poll % _LISTED_EVERY == 0)) is not None:
-                return sealed
-        if deadline is not None and time.monotonic() >= deadline:
-            raise RecordNotFound(f"no run {wanted.name!r} has begun below {wanted.root} within {timeout:g} s")
-        if not poll:
-            click.echo(f"waiting for run {wanted.name!r} to begin below {wanted.root}", err=True)
-        time.sleep(_POLL_SECONDS)
-    raise AssertionError("polling has no end")
-
-
-def _live(wanted: _Wanted, store: ObjectStore) -> RunSettings | None:
-    live = [each for each in live_runs(store) if _means(wanted.name, each)]
-    if len(live) > 1:
-        ids = ", ".join(each.identity.uid for each in live[:5])
-        raise RecordNotFound(f"{wanted.name!r} means {len(live)} runs that are not sealed: {ids}; give an id")
-    return live[0] if live else None
-
-
-def _means(text: str, settings: RunSettings) -> bool:
-    identity = settings.identity
-    text = text.removeprefix(f"{identity.pipeline}/")
-    return text in (identity.name, settings.path.rpartition("/")[2]) or identity.uid.startswith(text)
-
-
-def _sealed(wanted: _Wanted, store: ObjectStore, *, look_for_it: bool) -> Run | None:
-    if wanted.path:
-        stands = store.size(f"{wanted.path}/{layout.MANIFEST}") is not None
-        return open_run(f"{wanted.root}/{wanted.path}") if stands else None
-    if not look_for_it:
-        return None
-    try:
-        found = locate(wanted.name, wanted.root)
-    except RecordNotFound:
-        return None
-    return found if found.sealed else None
 
 
 def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:

@@ -16,6 +16,7 @@ from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store, open_store
 from vaportrail.storage.waiting import side_by_side
+from vaportrail.telemetry import conventions as c
 
 __all__ = ["Follower", "live_runs"]
 
@@ -41,7 +42,7 @@ class Follower:
         self._store = store
         self._settings = settings
         self._sizes: dict[str, int] = {}
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[tuple[str | int, ...]] = set()
 
     def sealed(self) -> bool:
         """Return whether the record stands."""
@@ -74,8 +75,18 @@ class Follower:
     def _events(self, records: Iterable[Record]) -> list[Event]:
         events = []
         for record in records:
-            if record.identity not in self._seen:
-                self._seen.add(record.identity)
+            key = _key(record)
+            if key not in self._seen:
+                self._seen.add(key)
                 if (event := read_event(record)) is not None:
                     events.append(event)
         return sorted(events, key=lambda event: event.time)
+
+
+def _key(record: Record) -> tuple[str | int, ...]:
+    """Return what is the same of a record wherever it is read, and of no other."""
+    named = record.attributes
+    if c.STREAM_OFFSET in named and c.LEDGER_WRITER in named:
+        # Output of a process that died: a shipper's record in a part, the sealer's own in the record.
+        return named[c.LEDGER_WRITER], named[c.LOG_IOSTREAM], named[c.STREAM_OFFSET]
+    return record.identity

@@ -55,7 +55,8 @@ def pack(folder: Path) -> Archive:
     """Return the files of a folder as an archive.
 
     Left out are version control, virtual environments, caches, records and `.env*`; in a git work tree
-    also what git ignores. Owners and times are not kept.
+    also what git ignores, in a submodule or another repository within it what is ignored there. Owners
+    and times are not kept.
 
     Raises:
         UsageError: the folder is not there, is empty or too large, holds what no archive can hold or a
@@ -97,19 +98,30 @@ def _add(archive: tarfile.TarFile, folder: Path, name: str) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Yield what is to be packed, as paths with `/`."""
-    known = _seen_by_git(folder)
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_skipped(name)]
-        for name in [*folders, *names]:
-            path = Path(where, name)
+def _files(folder: Path, inside: str = "") -> Iterator[str]:
+    """Yield what is to be packed of `folder`, or of a repository `inside` of it, as paths with `/`."""
+    top = folder / inside
+    known = _seen_by_git(top)
+
+    def seen(path: Path) -> bool:
+        return known is None or path.relative_to(top).as_posix() in known
+
+    for where, folders, names in os.walk(top):
+        below = [Path(where, name) for name in folders if not _is_skipped(name)]
+        folders.clear()
+        for path in below:
             relative = path.relative_to(folder).as_posix()
-            if name in folders:
-                if path.is_symlink():
+            if path.is_symlink():
+                if seen(path):
                     raise UsageError(f"{relative} is a link to a folder; put the folder itself there")
-                continue
-            if _is_skipped(name) or (known is not None and relative not in known):
+            elif seen(path) and _is_repository(path / ".git"):
+                # A submodule or a clone: from outside git names the folder alone.
+                yield from _files(folder, relative)
+            else:
+                folders.append(path.name)
+        for path in (Path(where, name) for name in names if not _is_skipped(name)):
+            relative = path.relative_to(folder).as_posix()
+            if not seen(path):
                 continue
             if not path.is_file():
                 raise UsageError(f"{relative} is neither a file nor a link to one; remove it")
@@ -135,7 +147,10 @@ def _is_skipped(name: str) -> bool:
 
 
 def _seen_by_git(folder: Path) -> frozenset[str] | None:
-    """Return the files that git does not ignore; None outside of a work tree."""
+    """Return the files, and the folders with repositories of their own, that git does not ignore.
+
+    None outside of a work tree.
+    """
     here = folder.resolve()
     if not any(_is_repository(place / ".git") for place in (here, *here.parents)):
         return None
@@ -146,7 +161,8 @@ def _seen_by_git(folder: Path) -> frozenset[str] | None:
         raise _no_word(folder, error.stderr.decode(errors="replace")) from None
     except (OSError, subprocess.SubprocessError) as error:
         raise _no_word(folder, str(error)) from None
-    return frozenset(os.fsdecode(name) for name in said.split(b"\0") if name)
+    # A clone that is no submodule is named with a slash at its end.
+    return frozenset(os.fsdecode(name).rstrip("/") for name in said.split(b"\0") if name)
 
 
 def _is_repository(path: Path) -> bool:

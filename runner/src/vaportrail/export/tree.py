@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from vaportrail.errors import RecordError
 from vaportrail.record.read import Run
 from vaportrail.storage.artifacts import Artifact
 
@@ -39,16 +41,21 @@ def _free(path: Path) -> Path:
     return free
 
 
-def write_tree(run: Run, target: Path) -> int:
+def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     """Unpack a run below `target` and return how many files were written.
 
     `run.json` holds the run without its tasks; each task's folder holds `task.json`, `log.txt` and
     its files.
+
+    Args:
+        run: a record.
+        target: a folder; made where it is not there.
+        say: is told of each file that is damaged or gone; all others are written.
     """
     facts = run.facts.model_dump(mode="json", by_alias=True, exclude={"tasks", "attempts"})
     count = _write_json(target / "run.json", facts)
     count += _write_log(run, "", target / _PIPELINE_FOLDER)
-    count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER)
+    count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
     for task in run.tasks:
         folder = safe_path(target / "tasks", task.id)
         content = {
@@ -59,7 +66,7 @@ def write_tree(run: Run, target: Path) -> int:
         }
         count += _write_json(folder / "task.json", content)
         count += _write_log(run, task.id, folder)
-        count += _write_files(task.artifacts(), folder / "files")
+        count += _write_files(task.artifacts(), folder / "files", say)
     return count
 
 
@@ -78,11 +85,18 @@ def _write_log(run: Run, task: str, folder: Path) -> int:
     return 1
 
 
-def _write_files(artifacts: Any, folder: Path) -> int:
+def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
+    count = 0
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-name.count("/"), name)):
         path = _free(safe_path(folder, name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        stored[name].download(path)
-    return len(stored)
+        try:
+            stored[name].download(path)
+        except RecordError as error:
+            path.unlink(missing_ok=True)
+            say(f"left out: {error}")
+        else:
+            count += 1
+    return count

@@ -10,30 +10,25 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.handover import SealAnswer, SealRequest
+from vaportrail.record.clearing import clear_parts, clear_record
 from vaportrail.record.gather import Gathered
 from vaportrail.record.manifest import Manifest, hash_line, read_manifest
-from vaportrail.record.parts import local_name, read_part, spool_prefix
-from vaportrail.record.parts_plan import PartsPlan, fix_plan, standing_plan
+from vaportrail.record.parts import local_name, read_part
+from vaportrail.record.parts_plan import PartsPlan, fix_plan
 from vaportrail.record.plan import plan_spool
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.record.word import OperatorWord, word_of
 from vaportrail.storage import layout
-from vaportrail.storage.store import Store, is_remote, normalise_root, open_store
+from vaportrail.storage.store import Store, normalise_root, open_store
 
 __all__ = ["seal_run"]
-
-_AT_ONCE: Final = 8
-_PROBE: Final = "probe"
-"""What a runner that died while it tried the store may have left."""
 
 
 @dataclass(slots=True)
@@ -62,6 +57,7 @@ def seal_run(
     """Seal a run whose pods are gone, and remove its parts once the record stands.
 
     What the seal did not know of, because it arrived later, is not removed; the answer tells of it.
+    What cannot be removed stays, and is told: the seal is done all the same.
 
     Args:
         request: which run, where its record belongs, and what the operator says of it.
@@ -92,9 +88,10 @@ def seal_run(
     else:
         progress("the record stands already")
     late = 0
-    if not keep_spool:
-        with steps("clean"):
-            late = _clean(store, root, settings.identity.uid, progress)
+    with steps("clean"):
+        clear_record(record, progress)
+        if not keep_spool:
+            late = clear_parts(store, settings, say=progress, seconds=seconds)
     return _answer(settings, result, steps.seconds, late)
 
 
@@ -165,32 +162,6 @@ def _standing(record: Store, settings: RunSettings) -> SealResult | None:
     if record.get(layout.MANIFEST_HASH) != hash_line(raw):
         raise RecordError(f"{where} and its {layout.MANIFEST_HASH} do not agree: one of the two was changed")
     return SealResult(manifest, hashlib.sha256(raw).hexdigest())
-
-
-def _clean(store: Store, root: str, uid: str, say: Callable[[str], None]) -> int:
-    """Remove what the plan names, and the plan last; return how much else lies there, which stays."""
-    prefix = spool_prefix(uid)
-    planned: dict[str, int] = {}
-    with suppress(RecordError):  # by the plan of another version nothing is removed
-        plan = standing_plan(store, uid)
-        planned = {part.path: part.size for part in plan.parts} if plan is not None else {}
-    own = {f"{prefix}{name}" for name in (layout.RUN_FILE, _PROBE)}
-    there = dict(store.entries(prefix))
-    there.pop(f"{prefix}{layout.PLAN}", None)
-    done = [path for path, size in there.items() if path in own or planned.get(path) == size]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(store.delete, done))
-    late = len(there) - len(done)
-    if late:
-        files = "1 file" if late == 1 else f"{late} files"
-        say(f"{files} arrived after the seal was planned: not in the record, kept in {root}/{prefix}")
-        return late
-    store.delete(f"{prefix}{layout.PLAN}")
-    if not is_remote(root):
-        for folder in (Path(root, prefix), Path(root, layout.SPOOL)):
-            with suppress(OSError):
-                folder.rmdir()
-    return 0
 
 
 def _answer(settings: RunSettings, result: SealResult, seconds: dict[str, float], late: int) -> SealAnswer:

@@ -28,6 +28,8 @@ __all__ = ["Gathered"]
 _WRITER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _ARRIVED: Final = ".arrived"
 _SHIPPER: Final = "shipper"
+BUFFER_BYTES: Final = 8 * 2**20
+"""How much of what has arrived is kept in memory: a part may hold all of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Gathered:
     def take(self, groups: Groups) -> int:
         """Take one part; return how many records of it are not ours and were left out."""
         arrived: defaultdict[str, list[bytes]] = defaultdict(list)
-        foreign = 0
+        size = foreign = 0
         for kind, resource, scope, bodies in groups:
             writer, process = _process(resource)
             if not _WRITER.fullmatch(writer):
@@ -64,14 +66,23 @@ class Gathered:
                     self._count(_ledger(body))
                     continue
                 seq = _seq(kind, body)
-                if seq:
-                    arrived[writer].append(spool_line(seq, kind, scope, compact(body)))
-                else:
+                if not seq:
                     foreign += 1
+                    continue
+                line = spool_line(seq, kind, scope, compact(body))
+                arrived[writer].append(line)
+                size += len(line)
+                if size >= BUFFER_BYTES:
+                    self._write_out(arrived)
+                    size = 0
+        self._write_out(arrived)
+        return foreign
+
+    def _write_out(self, arrived: dict[str, list[bytes]]) -> None:
         for writer, lines in arrived.items():
             with (self.folder / f"{writer}{_ARRIVED}").open("ab") as file:
                 file.writelines(lines)
-        return foreign
+        arrived.clear()
 
     def _count(self, said: LedgerEntry) -> None:
         known = self.counts.get(said.writer)

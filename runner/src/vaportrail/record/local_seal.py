@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, RunActive
+from vaportrail.record.clearing import clear_record
 from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.storage import layout
@@ -45,6 +46,7 @@ def seal_spool(
         spool = open_store(str(folder))
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
+        clear_record(record, progress)
         if keep_spool:
             (folder / _KEPT).touch()
         else:

@@ -261,6 +261,8 @@ class Manifest(Facts):
 
     files: list[FileInfo]
     """Every other file of the record but `manifest.sha256`."""
+    damaged_artifacts: list[str] = []
+    """Paths of artifacts that were gone, or not what their names say, at the seal: no files of the record."""
 
     def to_bytes(self) -> bytes:
         """Return the manifest as the bytes that are hashed and stored."""
@@ -268,8 +270,8 @@ class Manifest(Facts):
 
     @property
     def facts(self) -> Facts:
-        """The manifest without its files."""
-        return Facts.model_validate(self.model_dump(exclude={"files"}))
+        """The manifest without what it says of the record's files."""
+        return Facts.model_validate(self.model_dump(exclude={"files", "damaged_artifacts"}))
 
 
 def hash_line(manifest: bytes) -> bytes:

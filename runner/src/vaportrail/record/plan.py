@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError
 from vaportrail.record.word import OperatorWord
-from vaportrail.storage.layout import ARTIFACTS, PLAN
+from vaportrail.storage.layout import ARTIFACT_FILE, ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.output import SUFFIX
 from vaportrail.telemetry.spool import Header, read_header, read_ledger
@@ -117,8 +117,9 @@ def make_plan(
 
 
 def stored_artifacts(record: Store) -> list[ArtifactEntry]:
-    """Return the artifacts that stand in a record."""
-    return [ArtifactEntry(path=path, size=size) for path, size in record.entries(f"{ARTIFACTS}/")]
+    """Return the artifacts that stand in a record; what else lies among them is none."""
+    there = record.entries(f"{ARTIFACTS}/")
+    return [ArtifactEntry(path=path, size=size) for path, size in there if ARTIFACT_FILE.fullmatch(path)]
 
 
 def plan_spool(

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from vaportrail.errors import RecordError, SealConflict
+from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.completion import Completion
 from vaportrail.record.facts import FactsBuilder
 from vaportrail.record.manifest import FileInfo, Manifest, hash_line
 from vaportrail.record.otlp import Record, write_lines
-from vaportrail.record.plan import Part, SealPlan
+from vaportrail.record.plan import ArtifactEntry, Part, SealPlan
 from vaportrail.record.spooled import spooled_records
-from vaportrail.storage.layout import ARTIFACTS, MANIFEST, MANIFEST_HASH
+from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH, artifact_path
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.otlp import BY_KIND
 from vaportrail.telemetry.spool import Kind
@@ -74,10 +74,16 @@ def carry_out(
                 files.append(_publish(record, path, progress))
         for path in segments.finish():
             files.append(_publish(record, path, progress))
+    damaged: list[str] = []
     for artifact in plan.artifacts:
-        files.append(_artifact_file(record, artifact.path, artifact.size))
+        file = _artifact_file(record, artifact)
+        if file is not None:
+            files.append(file)
+        else:
+            progress(f"{artifact.path} is gone or not what its name says: it is not part of the record")
+            damaged.append(artifact.path)
     files.sort(key=lambda file: file.path)
-    manifest = Manifest(**dict(facts.build()), files=files)
+    manifest = Manifest(**dict(facts.build()), files=files, damaged_artifacts=damaged)
     raw = manifest.to_bytes()
     # The hash first: where there is a manifest, the record is whole.
     _create(record, MANIFEST_HASH, hash_line(raw))
@@ -183,12 +189,15 @@ def _create(record: Store, path: str, content: bytes) -> None:
         )
 
 
-def _artifact_file(record: Store, path: str, size: int) -> FileInfo:
-    """Return an artifact's entry; its name says its hash, which is checked against its bytes."""
-    digest, found = hashlib.sha256(), 0
-    for chunk in record.chunks(path):
-        digest.update(chunk)
-        found += len(chunk)
-    if digest.hexdigest() != path.removeprefix(f"{ARTIFACTS}/") or found != size:
-        raise RecordError(f"{path} is not what its name says; it was damaged after it was logged")
-    return FileInfo(path=path, size=size, sha256=digest.hexdigest())
+def _artifact_file(record: Store, artifact: ArtifactEntry) -> FileInfo | None:
+    """Return an artifact as a file of the record; None where its bytes have not the hash that is its name."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        for chunk in record.chunks(artifact.path):
+            digest.update(chunk)
+            size += len(chunk)
+    except RecordNotFound:
+        return None
+    if artifact.path != artifact_path(digest.hexdigest()) or size != artifact.size:
+        return None
+    return FileInfo(path=artifact.path, size=size, sha256=digest.hexdigest())

@@ -77,7 +77,8 @@ def _check_files(record: Store, manifest: Manifest, listed: dict[str, int]) -> I
     expected = {file.path: file for file in manifest.files}
     for path in sorted(expected.keys() - listed.keys()):
         yield Problem(path, "is missing")
-    for path in sorted(listed.keys() - expected.keys() - {MANIFEST, MANIFEST_HASH}):
+    known = {MANIFEST, MANIFEST_HASH, *manifest.damaged_artifacts}
+    for path in sorted(listed.keys() - expected.keys() - known):
         yield Problem(path, "is not part of the record: it was added after the seal")
     for path in sorted(expected.keys() & listed.keys()):
         file = expected[path]

@@ -1,6 +1,7 @@
 """Runs of clusters that wait for a seal by hand: which there are, and whether they are over.
 
-Their pods are out of sight here. What tells that they still live is that parts still arrive.
+Their pods are out of sight here. What tells that they still live is that parts still arrive: while a
+runner has nothing to say, its shipper posts its count again and again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vaportrail.storage.store import Store, is_remote, normalise_root, open_stor
 __all__ = ["check_quiet", "is_sealed", "unsealed_runs"]
 
 QUIET_SECONDS: Final = 600
-"""A run whose last part is older sends no more."""
+"""A run whose newest part is older sends no more: it is several times the longest silence of a shipper."""
 _UUID7: Final = re.compile(r"_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.")
 
 
@@ -50,16 +51,23 @@ def is_sealed(settings: RunSettings) -> bool:
 
 
 def check_quiet(settings: RunSettings, now_unix_nano: int) -> None:
-    """See that nothing has arrived of a run for a while.
+    """See that something has arrived of a run, and nothing for a while.
 
     Raises:
-        RunActive: its newest part is younger than `QUIET_SECONDS`.
+        RunActive: its newest part is younger than `QUIET_SECONDS`, or no part tells of its end: a run
+            that waits for its collector looks like one that died before its first word.
     """
+    name = settings.identity.name
     newest = _newest(open_store(settings.root), settings)
-    age = (now_unix_nano - newest) / 1e9
-    if newest and age < QUIET_SECONDS:
+    if not newest:
         raise RunActive(
-            f"run {settings.identity.name} may still be alive: its newest part is {max(0, age):.0f} s old; "
+            f"run {name} may still be alive: no part says when something of it arrived; "
+            "seal it when its pods are gone, with --force"
+        )
+    age = (now_unix_nano - newest) / 1e9
+    if age < QUIET_SECONDS:
+        raise RunActive(
+            f"run {name} may still be alive: its newest part is {max(0, age):.0f} s old; "
             f"seal it when its pods are gone and nothing has arrived for {QUIET_SECONDS} s, or use --force"
         )
 

@@ -145,7 +145,11 @@ class RecordSpec(Model):
     endpoint: Annotated[str, Field(max_length=1024, pattern=r"^(https?://[^\s]+)?$")] = ""
     """Of an S3 server that is not AWS's, such as `https://minio.example.com`."""
     region: Annotated[str, Field(max_length=64, pattern="^[-A-Za-z0-9]*$")] = ""
-    """The bucket's region."""
+    """The bucket's region.
+
+    Unless given it is `AWS_REGION`, or else `AWS_DEFAULT_REGION`, of the `secretRef` or of the cloud's
+    identity, or else `us-east-1`.
+    """
     secret_ref: SecretReference | None = None
     """A Secret whose keys are the provider's environment variables, such as `AWS_ACCESS_KEY_ID`.
 
@@ -210,14 +214,18 @@ class TelemetrySpec(Model):
     """How what the run tells gets to its record."""
 
     spool_limit: Quantity = "2Gi"
-    """The most that the spool on each pod may hold of what is not in object storage yet."""
+    """The most that the spool on each pod may hold of what is not in object storage yet.
+
+    The kubelet evicts a pod that has more, and what that pod had not shipped by then is lost: give more
+    than a pod tells in the longest outage of the store that a run shall outlive.
+    """
 
 
 class DeadlinesSpec(Model):
     """How long each phase may take, in seconds."""
 
     provisioning_seconds: Seconds = 1800
-    """From the first pod that is made until the pipeline starts; 0: for ever."""
+    """From the first pod that is made until the pipeline has started and a worker was ready; 0: for ever."""
     run_seconds: Seconds = 0
     """How long the pipeline may run; 0: for ever."""
     drain_seconds: PositiveSeconds = 60
@@ -225,6 +233,7 @@ class DeadlinesSpec(Model):
     release_seconds: PositiveSeconds = 300
     """How long it may take until all compute is gone; then it is removed without grace.
 
+    At least three times `drainSeconds` + 10: runner, Ray pods and collector end one after another.
     What is still there after as long again is left behind: the run is sealed, and its status names it.
     """
     seal_seconds: PositiveSeconds = 900

@@ -62,7 +62,7 @@ class _EnvFrom(TypedDict, total=False):
 class _Toleration(TypedDict, total=False):
     __pydantic_config__ = _CLOSED  # type: ignore[misc]
     key: Annotated[str, Field(max_length=317)]
-    operator: Annotated[str, Field(max_length=16)]
+    operator: Literal["", "Equal", "Exists"]
     value: Annotated[str, Field(max_length=63)]
     effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"]
     tolerationSeconds: int

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from vaportrail.resources.fields import KubernetesObject
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.pod import PodSettings
 from vaportrail.resources.problems import Problem, problem_at
 
-__all__ = ["OWN_VARIABLES", "OWN_VOLUMES", "POD_RULES", "Rule", "is_own_folder"]
+__all__ = ["LABEL_KEY", "OWN_VARIABLES", "OWN_VOLUMES", "POD_RULES", "Rule", "is_own_folder"]
 
 Rule = Callable[[PipelineRun], Iterable[Problem]]
 
@@ -37,10 +38,12 @@ _OWN_FOLDERS = ("/", "/tmp", "/dev/shm")
 _OWN_TREE = "/vaportrail"
 _DEFAULTS, _HEAD, _SEALER = "spec.podDefaults", "spec.ray.head.pod", "spec.sealer.pod"
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_LABEL_KEY = re.compile(
+_VARIABLE_SOURCES: Final = ("configMapKeyRef", "fieldRef", "resourceFieldRef", "secretKeyRef")
+LABEL_KEY: Final = re.compile(
     r"([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
     r"([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]"
 )
+"""What Kubernetes calls a qualified name: of a label, of a resource."""
 
 
 def _pods(run: PipelineRun) -> Iterator[tuple[str, PodSettings]]:
@@ -67,9 +70,18 @@ def _variables(run: PipelineRun) -> Iterator[Problem]:
                 yield problem_at(f"{path}.name", name, fix)
             if variable.get("value") and "valueFrom" in variable:
                 yield Problem(path, "", "give value or valueFrom, not both")
+            if "valueFrom" in variable:
+                yield from _value_from(f"{path}.valueFrom", variable["valueFrom"])
         for index, source in enumerate(pod.env_from):
             if ("configMapRef" in source) == ("secretRef" in source):
                 yield Problem(f"{place}.envFrom[{index}]", "", "give either configMapRef or secretRef")
+
+
+def _value_from(path: str, source: KubernetesObject) -> Iterator[Problem]:
+    given = list(source)
+    if len(given) != 1 or given[0] not in _VARIABLE_SOURCES:
+        *most, last = _VARIABLE_SOURCES
+        yield Problem(path, ", ".join(map(repr, given)), f"give exactly one of {', '.join(most)} and {last}")
 
 
 def _labels(run: PipelineRun) -> Iterator[Problem]:
@@ -81,7 +93,7 @@ def _labels(run: PipelineRun) -> Iterator[Problem]:
         ):
             for key in keys:
                 path = f"{place}.{field}"
-                if not _LABEL_KEY.fullmatch(key):
+                if not LABEL_KEY.fullmatch(key):
                     yield Problem(path, repr(key), "use a name such as team, or example.com/team")
                 elif field != "nodeSelector" and key.startswith(_OWN_LABELS):
                     yield Problem(path, repr(key), "is the operator's or KubeRay's own; leave it out")

@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 from urllib.parse import urlsplit
 
 from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun
-from vaportrail.resources.pod import Resources
 from vaportrail.resources.pod_rules import POD_RULES, Rule, is_own_folder
 from vaportrail.resources.problems import Problem, problem_at
-from vaportrail.resources.quantity import parse_quantity
+from vaportrail.resources.resource_rules import RESOURCE_RULES
 
-__all__ = ["OLDEST_RAY", "REQUEST_LIMIT", "RULES"]
+__all__ = ["ARCHIVE_ENDINGS", "OLDEST_RAY", "REQUEST_LIMIT", "RULES", "SECONDS_TO_END"]
 
 REQUEST_LIMIT: Final = 64 * 1024
 """Bytes of what the runner is told; `handover.REQUEST_LIMIT`."""
@@ -26,6 +24,10 @@ REQUEST_LIMIT: Final = 64 * 1024
 _REQUEST_FRAME: Final = 2048
 OLDEST_RAY: Final = "2.52.0"
 """The oldest Ray whose clusters can ask for a token."""
+ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz", ".tar", ".zip")
+"""Of the names of archives that the runner can unpack; `source_archive`'s."""
+SECONDS_TO_END: Final = 10
+"""What a pod may take to end beyond `drainSeconds`, before it is ended."""
 _RAYS_OWN = ("CPU", "GPU", "memory", "object_store_memory")
 _GENERATED = 5
 _CREDENTIALS = re.compile(r"https?://[^/?#\s]*@")
@@ -61,6 +63,23 @@ def _source(run: PipelineRun) -> Iterator[Problem]:
     if source.archive and _CREDENTIALS.match(source.archive.uri):
         fix = "holds credentials; use an address without, or the bucket's own with record.secretRef"
         yield Problem("spec.source.archive.uri", "", fix)
+    elif source.archive:
+        # A query may be a signature that lets everybody read.
+        address = source.archive.uri.partition("?")[0]
+        if not address.rpartition("/")[2].endswith(ARCHIVE_ENDINGS):
+            fix = f"its name must end in one of {', '.join(ARCHIVE_ENDINGS)}"
+            yield problem_at("spec.source.archive.uri", address, fix)
+
+
+def _image(run: PipelineRun) -> Iterator[Problem]:
+    name = run.spec.image.partition("@")[0]
+    first, slash, rest = name.partition("/")
+    # So container engines tell a registry from the first folder of a repository.
+    is_host = slash and (first == "localhost" or first != first.lower() or re.search("[.:]", first))
+    repository = re.sub(r":[^/]*$", "", rest if is_host else name)
+    if repository != repository.lower():
+        fix = "use small letters between registry and tag, such as registry.example.com/mnist:1"
+        yield problem_at("spec.image", run.spec.image, fix)
 
 
 def _record(run: PipelineRun) -> Iterator[Problem]:
@@ -127,31 +146,29 @@ def _ray_resources(run: PipelineRun) -> Iterator[Problem]:
                 yield Problem(path, repr(name), "is Ray's own, and follows from resources; leave it out")
 
 
-def _resources(run: PipelineRun) -> Iterator[Problem]:
-    spec = run.spec
-    groups = ((f"ray.workers[{n}]", group.resources) for n, group in enumerate(spec.ray.workers))
-    own: list[tuple[str, Resources]] = [
-        ("ray.head", spec.ray.head.resources),
-        ("runner", spec.runner.resources),
-        ("sealer", spec.sealer.resources),
-    ]
-    for place, resources in chain(own, groups):
-        for name, request in resources.requests.items():
-            limit = resources.limits.get(name)
-            if limit is not None and parse_quantity(request) > parse_quantity(limit):
-                path = f"spec.{place}.resources.requests.{name}"
-                yield problem_at(path, request, f"use no more than the limit, {limit}")
+def _deadlines(run: PipelineRun) -> Iterator[Problem]:
+    deadlines = run.spec.deadlines
+    drain, release = deadlines.drain_seconds, deadlines.release_seconds
+    needed = 3 * (drain + SECONDS_TO_END)
+    if release < needed:
+        fix = (
+            f"use at least {needed}, or a smaller drainSeconds than {drain}: the runner, then the Ray pods, "
+            f"then the collector may each take that long and {SECONDS_TO_END} s more to end"
+        )
+        yield problem_at("spec.deadlines.releaseSeconds", release, fix)
 
 
 RULES: Final[tuple[Rule, ...]] = (
     _name,
+    _image,
     _source,
     _record,
     _parameters,
     _ray_version,
     _worker_groups,
     _ray_resources,
-    _resources,
+    _deadlines,
+    *RESOURCE_RULES,
     *POD_RULES,
 )
 """All of them, in the order in which their problems are told."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final, TypeVar
 
 import pydantic
@@ -22,6 +23,10 @@ from vaportrail.resources.status import PipelineRunStatus
 __all__ = ["Problem", "load_document", "load_value", "parse_pipelinerun", "problems_of", "read_pipelinerun"]
 
 AnyModel = TypeVar("AnyModel", bound=pydantic.BaseModel)
+
+_MARKS: Final = ("[", "{", '"', "'")
+_WHOLE: Final = 2**63
+"""An API server makes a float of a number from here on."""
 
 # What stands in for a required field that cannot be read, while the others are looked at.
 _STAND_INS: Final[dict[str, Any]] = {
@@ -137,15 +142,24 @@ def load_document(text: str) -> dict[str, Any]:
 
 
 def load_value(text: str) -> Any:
-    """Return the value that a text means in YAML or JSON; the text itself where it means none.
+    """Return the JSON value that a text means for itself.
 
-    >>> load_value("[1, 2]"), load_value("2026-11-23"), load_value("{")
-    ([1, 2], '2026-11-23', '{')
+    What begins with a bracket, a brace or a quote is YAML, and so JSON, too. A decimal number, `true`,
+    `false` and `null` are what they are in JSON. All else is text as it stands, also what YAML would
+    take for a number (`010`, `12:30`), for a truth (`yes`) or for a comment, and a number that JSON
+    does not carry whole.
+
+    >>> load_value("[1, 2]"), load_value("1.5"), load_value("010"), load_value('"1.10"'), load_value("{")
+    ([1, 2], 1.5, '010', '1.10', '{')
     """
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+        if text.lstrip().startswith(_MARKS):
+            return yaml.load(text, Loader=_Loader)
+        value = json.loads(text)
+    except (ValueError, yaml.YAMLError):
         return str(text)
+    carried = isfinite(value) if isinstance(value, float) else abs(value or 0) < _WHOLE
+    return value if carried else str(text)
 
 
 class _Loader(yaml.SafeLoader):

@@ -17,7 +17,7 @@ from vaportrail.errors import RecordError
 from vaportrail.storage.layout import artifact_path
 
 if TYPE_CHECKING:
-    from vaportrail.storage.store import ObjectStore, Store
+    from vaportrail.storage.store import ObjectStore
 
 __all__ = ["Artifact", "guess_media_type", "store_artifact"]
 
@@ -122,8 +122,7 @@ def store_artifact(
         if isinstance(content, bytes):
             store.create(path, content)
         elif store.size(path) != size:
-            store.put_stream(path, content)
-            _check_stored(store, path, sha256)
+            store.put_stream(path, content, sha256)
     return Artifact(name, record_root, sha256, size, media_type or guess_media_type(name), kind)
 
 
@@ -146,13 +145,3 @@ def _measure(content: bytes | Path) -> tuple[str, int]:
         return hashlib.sha256(content).hexdigest(), len(content)
     with content.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), content.stat().st_size
-
-
-def _check_stored(store: Store, path: str, sha256: str) -> None:
-    """Read a large object back: the file may have changed between its hash and its upload."""
-    digest = hashlib.sha256()
-    for chunk in store.chunks(path):
-        digest.update(chunk)
-    if digest.hexdigest() != sha256:
-        store.delete(path)
-        raise RecordError(f"the file behind {path} changed while it was being stored; log it again")

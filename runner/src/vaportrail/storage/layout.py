@@ -20,6 +20,12 @@ ARTIFACTS: Final = "artifacts"
 PLAN: Final = "seal-plan.json"
 RUN_FILE: Final = "run.json"
 LOCK: Final = "runner.lock"
+ARTIFACT_FILE: Final = re.compile(rf"{ARTIFACTS}/[0-9a-f]{{64}}")
+"""Where an artifact lies in its record."""
+RECORD_FILE: Final = re.compile(
+    rf"{ARTIFACT_FILE.pattern}|(traces|logs|metrics)-\d{{4,}}\.jsonl\.gz|manifest\.(json|sha256)"
+)
+"""Where anything lies in a record that is a file of it."""
 
 _PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VALUE_NAME_LIMIT = 250

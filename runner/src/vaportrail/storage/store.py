@@ -9,9 +9,10 @@ is the silence of a read, and the time of an upload by its size. Signals are hea
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -43,6 +44,8 @@ _PIECE: Final = 5 * 2**20
 _PIECES_AT_ONCE: Final = 4
 _WHOLE: Final = timedelta(days=1)
 """Of a request in all: obstore's own 30 s would end a large download that goes well."""
+_UNFINISHED: Final = re.compile(r"(.+)#\d+")
+"""What obstore calls a file of a folder until all of it is written."""
 _Result = TypeVar("_Result")
 
 
@@ -53,8 +56,8 @@ class Store(Protocol):
         """Write `path` unless it exists; return whether this call made it."""
         ...
 
-    def put_stream(self, path: str, source: Path) -> None:
-        """Write a file of any size in parts; for names that say their content."""
+    def put_stream(self, path: str, source: Path, sha256: str) -> None:
+        """Write a file of any size in parts; nothing stands there until all of it had that SHA-256."""
         ...
 
     def get(self, path: str) -> bytes:
@@ -79,6 +82,10 @@ class Store(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove `path`; nothing happens where there is nothing."""
+        ...
+
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Remove all `paths`, with one request where the store can; some may be gone already."""
         ...
 
 
@@ -115,11 +122,11 @@ class ObjectStore:
                 return False
         return True
 
-    def put_stream(self, path: str, source: Path) -> None:
+    def put_stream(self, path: str, source: Path, sha256: str) -> None:
         inner = self._for_upload(min(source.stat().st_size, _PIECE * _PIECES_AT_ONCE))
         put = partial(obstore.put, chunk_size=_PIECE, max_concurrency=_PIECES_AT_ONCE)
         with self._errors("write", path):
-            self._do(lambda: put(inner, path, source))
+            self._do(lambda: put(inner, path, _pieces(source, sha256, path)))
 
     def get(self, path: str) -> bytes:
         with self._errors("read", path):
@@ -162,6 +169,34 @@ class ObjectStore:
         except RecordNotFound:
             return
 
+    def delete_all(self, paths: Sequence[str]) -> None:
+        if not paths:
+            return
+        try:
+            with self._errors("delete", paths[0]):
+                self._do(partial(obstore.delete, self._inner, list(paths)))
+        except RecordNotFound:
+            # A store may stop at what somebody else has removed.
+            for path in paths:
+                self.delete(path)
+
+    def discard_unfinished(self, names: re.Pattern[str], prefix: str = "") -> None:
+        """Remove what writes left that their process did not live to finish; only folders have that.
+
+        What is still being written is removed, too: its writer is told that it failed.
+
+        Args:
+            names: the paths that were to be written; what is named otherwise stays.
+            prefix: the folder to look in.
+        """
+        if self._folder is None:
+            return
+        with self._errors("clean", prefix):
+            for path, _ in _files(self._folder, self._folder / prefix):
+                unfinished = _UNFINISHED.fullmatch(path)
+                if unfinished is not None and names.fullmatch(unfinished[1]):
+                    (self._folder / path).unlink(missing_ok=True)
+
     def _do(self, call: Callable[[], _Result]) -> _Result:
         # A folder answers at once, or nothing would hear of it either.
         return call() if self._folder is not None else interruptibly(call)
@@ -173,6 +208,17 @@ class ObjectStore:
 
     def _errors(self, verb: str, path: str) -> _Translate:
         return _Translate(verb, f"{self.uri.rstrip('/')}/{path}")
+
+
+def _pieces(source: Path, sha256: str, path: str) -> Iterator[bytes]:
+    """Yield the bytes of a file; an error in place of the end, where they are not those, ends the write."""
+    digest = hashlib.sha256()
+    with source.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            yield piece
+    if digest.hexdigest() != sha256:
+        raise RecordError(f"the file behind {path} changed while it was being stored; log it again")
 
 
 def _files(root: Path, below: Path) -> Iterator[tuple[str, int]]:

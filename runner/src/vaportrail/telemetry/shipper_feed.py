@@ -8,6 +8,7 @@ the seal takes out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp import log_record
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
+from vaportrail.telemetry.shipper_lines import Readable, SpoolLines
 from vaportrail.telemetry.shipper_mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
 from vaportrail.telemetry.values import attributes, read_attributes
@@ -24,21 +26,28 @@ __all__ = ["Entry", "Feed", "Files"]
 
 PIECE: Final = 1 << 20
 """Bytes of raw output that are turned into records at once."""
+PIECE_LINES: Final = 4096
+"""Lines of it at most: each becomes a record, and the shortest one several hundred bytes."""
 RELEASE_BYTES: Final = 64 * 1024
-"""What is released of a file at a time."""
+"""What is released of a file at a time, while more comes."""
+QUIET_LOOKS: Final = 5
+"""After so many looks that found nothing new the rest of it is released, too."""
 _TELLS: Final = tuple(name.encode() for name in (c.STREAM_OFFSET, c.EVENT_ATTEMPT_STARTED))
 """What stands in records that say how much of the output is on record."""
+# A quotation mark within a text would follow a backslash.
+_TIME: Final = re.compile(rb'"(?:endTimeUnixNano|timeUnixNano)":"(\d+)"')
+_RUNNER: Final = "runner"
 
 
-class Files(Protocol):
+class Files(Readable, Protocol):
     """The spool on disk; paths are relative to it."""
 
     def writers(self) -> list[str]:
         """Return the paths of all `.spool` files without their ending, sorted."""
         ...
 
-    def read(self, path: str, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes of a file from `offset` on; empty where there is nothing."""
+    def size(self, path: str) -> int:
+        """Return how long a file is, what was released of it included; 0 where there is none."""
         ...
 
     def keep(self, path: str, raw: bytes) -> None:
@@ -95,16 +104,20 @@ class Feed:
         path: of its files in the spool, without their ending.
         files: reads them.
         clock: nanoseconds since the epoch.
+        passed_over: told why, of each record that cannot be given out.
     """
 
     __slots__ = (
-        "_clock", "_files", "_head", "_header", "_last", "_mark", "_offset", "_path", "_released",
-        "_resource", "_sender", "_streams", "_watch", "finished",
+        "_clock", "_files", "_head", "_header", "_last", "_lines", "_looked", "_mark", "_path", "_quiet",
+        "_read_to", "_released", "_resource", "_sender", "_streams", "_watch", "finished",
     )  # fmt: skip
 
-    def __init__(self, path: str, files: Files, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, path: str, files: Files, clock: Callable[[], int], passed_over: Callable[[str], None]
+    ) -> None:
         self._path, self._files, self._clock = path, files, clock
-        self._head = self._offset = 0
+        self._lines = SpoolLines(f"{path}.spool", files, 0, passed_over)
+        self._head = 0
         self._header: Header | None = None
         self._resource = b""
         self._sender = _Sender.about(path.rpartition("/")[2], None)
@@ -114,6 +127,10 @@ class Feed:
         self.finished = False
         """Whether all there will ever be was given out, the last count included."""
         self._released: dict[str, int] = {}
+        self._read_to = -1
+        """How long the spool was when nothing whole was left of it."""
+        self._looked = False
+        self._quiet = 0
         self._mark = read_mark(files.read(f"{path}.{MARK_SUFFIX}", 0, MARK_LIMIT))
         if self._mark is not None:
             self._resume(self._mark)
@@ -128,10 +145,16 @@ class Feed:
         """
         if self.finished:
             return
+        length = self._files.size(f"{self._path}.spool")
+        if length == self._read_to and not final:
+            return
+        self._looked = True
         # Read before the records: whatever it counts had been written, or never will be.
         counted, ledger = self._clock(), self._ledger()
         entries, rest = self._records(size)
         yield from entries
+        if not rest:
+            self._read_to = length
         if not final:
             if entries and ledger is not None:
                 yield self._count(ledger, "unknown", counted)
@@ -141,13 +164,20 @@ class Feed:
         while self._streams:
             raw = self._output(self._streams[0])
             if raw:
-                yield from self._lines(self._streams[0], raw)
+                yield from self._recover(self._streams[0], raw)
                 return
             self._streams.pop(0)
         self.finished = True
         ledger = self._ledger()
         if ledger is not None:
             yield self._count(ledger, "exact", counted)
+
+    def sign_of_life(self) -> Entry | None:
+        """Return the runner's count again, though nothing is new; None for another process."""
+        if self._header is None or self._header.role != _RUNNER:
+            return None
+        counted, ledger = self._clock(), self._ledger()
+        return self._count(ledger, "unknown", counted) if ledger is not None else None
 
     def stored(self) -> None:
         """Take note that all that was given out is stored, and release it.
@@ -157,46 +187,57 @@ class Feed:
         """
         if self._header is None:
             return
+        if not self._looked:
+            self._quiet += 1
+            if self._quiet == QUIET_LOOKS:
+                self._release(1)
+            return
         watch = self._watch
         mark = Mark(
-            self._head, self._offset, dict(watch.read), dict(watch.attempt), self._sender.seq, self._last
+            self._head,
+            self._lines.offset,
+            dict(watch.read),
+            dict(watch.attempt),
+            self._sender.seq,
+            self._last,
         )
-        if mark == self._mark:
-            return
-        self._files.keep(f"{self._path}.{MARK_SUFFIX}", mark.to_line())
-        self._mark = mark
-        self._release("spool", mark.header, mark.offset)
-        for stream, read in mark.read.items():
-            self._release(SUFFIX[stream], 0, read)
+        if mark != self._mark:
+            self._files.keep(f"{self._path}.{MARK_SUFFIX}", mark.to_line())
+            self._mark, self._quiet = mark, 0
+            self._release(RELEASE_BYTES)
+        self._looked = False
 
-    def _release(self, suffix: str, start: int, end: int) -> None:
-        if end - self._released.get(suffix, start) >= RELEASE_BYTES:
-            self._files.release(f"{self._path}.{suffix}", start, end)
-            self._released[suffix] = end
+    def _release(self, least: int) -> None:
+        """Release what comes before the mark in each file where that is `least` bytes more than before."""
+        if self._mark is None:
+            return
+        stretches = {"spool": (self._mark.header, self._mark.offset)}
+        stretches |= {SUFFIX[stream]: (0, read) for stream, read in self._mark.read.items()}
+        for suffix, (start, end) in stretches.items():
+            if end - self._released.get(suffix, start) >= least:
+                self._files.release(f"{self._path}.{suffix}", start, end)
+                self._released[suffix] = end
 
     def _resume(self, mark: Mark) -> None:
         """Go on where a shipper before this one came to."""
         self._begin(read_header(self._files.read(f"{self._path}.spool", 0, mark.header)))
-        self._head, self._offset = mark.header, mark.offset
+        self._head, self._lines.offset = mark.header, mark.offset
         self._watch = OutputWatch(dict(mark.read), dict(mark.attempt))
         self._sender.seq, self._last = mark.sent, mark.last
 
     def left(self) -> int:
         """Return how many bytes of the spool were not given out yet."""
-        seen = 0
-        while piece := self._files.read(f"{self._path}.spool", self._offset + seen, PIECE):
-            seen += len(piece)
-        return seen
+        return self._lines.left()
 
     def _records(self, size: int) -> tuple[list[Entry], bool]:
         """Return the next records, and whether whole lines may be left."""
-        raw = self._lines_from(size)
+        begins = self._lines.offset == 0
+        raw = self._lines.next(size)
         rest = bool(raw)
-        if self._offset == 0 and raw:
+        if begins and raw:
             first, _, raw = raw.partition(b"\n")
-            self._head = self._offset = len(first) + 1
+            self._head = len(first) + 1
             self._begin(read_header(first))
-        self._offset += len(raw)
         entries: list[Entry] = []
         if self._header is not None:
             for line in raw.split(b"\n"):
@@ -208,19 +249,6 @@ class Feed:
             if entries:
                 self._last = _time(entries[-1].body) or self._last
         return entries, rest
-
-    def _lines_from(self, size: int) -> bytes:
-        """Return the next whole lines: about `size` bytes, at least one line."""
-        while True:
-            raw = self._files.read(f"{self._path}.spool", self._offset, size)
-            if raw.startswith(b"\0"):
-                # Released, though the newest mark was lost with the machine.
-                self._offset += len(raw) - len(raw.lstrip(b"\0"))
-                continue
-            whole = raw[: raw.rfind(b"\n") + 1]
-            if whole or len(raw) < size:
-                return whole
-            size *= 2
 
     def _begin(self, header: Header | None) -> None:
         self._header = header
@@ -239,9 +267,11 @@ class Feed:
     def _output(self, stream: Stream) -> bytes:
         # Pieces of one size from one place on: cut the same way, whoever reads them and how often.
         path = f"{self._path}.{SUFFIX[stream]}"
-        return self._files.read(path, self._watch.read.get(stream, 0), PIECE)
+        raw = self._files.read(path, self._watch.read.get(stream, 0), PIECE)
+        lines = raw.split(b"\n", PIECE_LINES)
+        return raw[: len(raw) - len(lines[-1])] if len(lines) > PIECE_LINES else raw
 
-    def _lines(self, stream: Stream, raw: bytes) -> Iterator[Entry]:
+    def _recover(self, stream: Stream, raw: bytes) -> Iterator[Entry]:
         now = self._clock()
         for line, values in self._watch.rest(self._sender.writer, stream, raw, final=len(raw) < PIECE):
             record = log_record(
@@ -274,5 +304,5 @@ class Feed:
 
 
 def _time(body: bytes) -> int:
-    record = json.loads(body)
-    return int(record.get("endTimeUnixNano") or record.get("timeUnixNano") or 0)
+    found = _TIME.search(body)
+    return int(found[1]) if found else 0

@@ -19,7 +19,8 @@ class SpoolFolder:
     """The files of a pod's processes, `<folder>/<run uid>/<writer>.*`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        # As text: each look asks for each file.
+        self._folder = os.fspath(folder)
 
     def writers(self) -> list[str]:
         """Return the paths of all `.spool` files without their ending, sorted."""
@@ -30,6 +31,13 @@ class SpoolFolder:
             for file in _entries(run.path)
             if file.name.endswith(".spool")
         )
+
+    def size(self, path: str) -> int:
+        """Return how long a file is, what was released of it included; 0 where there is none."""
+        try:
+            return os.stat(f"{self._folder}/{path}", follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of a file from `offset` on; empty where there is nothing."""
@@ -78,10 +86,10 @@ class SpoolFolder:
             os.close(fd)
 
     def _open(self, path: str, flags: int) -> int:
-        return os.open(self._folder / path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return os.open(f"{self._folder}/{path}", flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             return list(found)

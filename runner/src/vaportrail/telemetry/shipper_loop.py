@@ -24,6 +24,11 @@ GATHER_SECONDS: Final = 1.0
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 LONGEST_PAUSE_AT_THE_END: Final = 1.0
+LONGEST_SILENCE: Final = 120.0
+"""Seconds after which a shipper whose runner says nothing posts that one's count again: the run lives.
+
+The runner's does it for the run: each sign is an object in the bucket.
+"""
 
 
 class Reply(Enum):
@@ -110,7 +115,8 @@ class Shipper:
         self._failures = 0
         self._stores: bool | None = None
         self._keeps = True
-        self._refused = 0
+        self._left_out = 0
+        self._stored_at = -inf
 
     def run(self) -> int:
         """Ship until the end is asked for, then drain; return the exit status."""
@@ -148,6 +154,7 @@ class Shipper:
             if not self._waiting:
                 full = self._gather(final=ending)
                 if not self._waiting:
+                    self._acknowledge()
                     return
             self._send()
             if not self._waiting:
@@ -173,7 +180,7 @@ class Shipper:
         size = 0
         for path in self._files.writers():
             if path not in self._feeds:
-                self._feeds[path] = Feed(path, self._files, self._unix_nano)
+                self._feeds[path] = Feed(path, self._files, self._unix_nano, self._leave_out)
         for path in list(self._feeds):
             feed = self._feeds[path]
             while size < BATCH_BYTES and not feed.finished:
@@ -187,6 +194,9 @@ class Shipper:
                 # The others first the next time.
                 self._feeds[path] = self._feeds.pop(path)
                 break
+        if not entries and not final and self._monotonic() - self._stored_at >= LONGEST_SILENCE:
+            signs = (feed.sign_of_life() for feed in self._feeds.values())
+            entries = {sign.kind: [sign] for sign in signs if sign is not None}
         self._waiting.extend(_Request(kind, found) for kind, found in entries.items())
         return size >= BATCH_BYTES
 
@@ -197,7 +207,10 @@ class Shipper:
             first.setdefault(request.kind, request)
         failed = ""
         bodies = {kind: request.to_bytes() for kind, request in first.items()}
+        begun = self._monotonic()
         answers = self._collector.post(bodies, self._left)
+        if any(answer.reply is Reply.STORED for answer in answers.values()):
+            self._stored_at = begun
         for kind, answer in answers.items():
             if answer.reply is Reply.FAILED:
                 failed = answer.reason
@@ -208,14 +221,17 @@ class Shipper:
                 halves = request.halves()
                 self._waiting.extendleft(reversed(halves))
                 if not halves:
-                    self._refused += 1
-                    self._say(f"the collector refuses a record, which is lost and counted: {answer.reason}")
+                    self._leave_out(f"the collector refuses a record ({answer.reason})")
         self._note(failed)
         if failed:
             longest = LONGEST_PAUSE_AT_THE_END if self._ending else LONGEST_PAUSE
             pause = min(longest, FIRST_PAUSE * 2 ** min(self._failures, 16))
             self._failures += 1
             self._pause(pause * (0.5 + self._chance() / 2))
+
+    def _leave_out(self, reason: str) -> None:
+        self._left_out += 1
+        self._say(f"{reason}: it is lost and counted")
 
     def _note(self, trouble: str) -> None:
         """Say how it stands with the collector, once a change."""
@@ -230,7 +246,7 @@ class Shipper:
         records = sum(len(request.entries) for request in self._waiting)
         open_feeds = sum(not feed.finished for feed in self._feeds.values())
         if not records and not open_feeds:
-            self._say(f"all is stored: {len(self._feeds)} processes, {self._refused} records refused")
+            self._say(f"all is stored: {len(self._feeds)} processes, {self._left_out} records left out")
             return 0
         self._say(
             f"not all is stored after {self._drain_seconds:g} s: {records} records that were sent, "

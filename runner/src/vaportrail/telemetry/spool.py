@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
+from vaportrail.telemetry.long_texts import TEXT_LIMIT, cut_long_texts
 from vaportrail.telemetry.redact import Redactor
 
 __all__ = [
@@ -129,7 +130,11 @@ class Writer:
             record = make(seq)
             body = compact(record)
             if self.redact is not None and self.redact.suspects(body):
-                body = compact(self.redact.record(record))
+                record = self.redact.record(record)
+                body = compact(record)
+            # After the secrets: of one that is cut a part would stay.
+            if len(body) > TEXT_LIMIT:
+                body = compact(cut_long_texts(record))
             line = spool_line(seq, kind, scope, body)
             # What a write that failed left behind must not take the next line with it.
             self._write(b"\n" + line if self._torn else line)

@@ -22,6 +22,8 @@ _ATTEMPT_SECONDS = 30
 _RETRY_SECONDS = REPLY_SECONDS - _ATTEMPT_SECONDS - 15
 """After that no further attempt begins: a shipper still waits, so it is told what became of its post."""
 
+_REGION: Final = "${env:AWS_REGION:-${env:AWS_DEFAULT_REGION:-us-east-1}}"
+
 
 def collector_configuration(run: PipelineRun) -> dict[str, Any]:
     """Return the collector's configuration; it holds no secret, only the names of variables."""
@@ -74,6 +76,8 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
     root = urlsplit(record_root(run))
     prefix = unquote(root.path).strip("/")
     uploader: dict[str, Any] = {
+        # The exporter's own default would count more than the environment, which the other pods go by.
+        "region": record.region or _REGION,
         "s3_bucket": _escaped(root.netloc),
         "s3_prefix": _escaped(f"{prefix}/{spool_folder(run)}".lstrip("/")),
         "s3_partition_format": "",
@@ -81,8 +85,6 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
         # The default name has nine random digits: two parts could meet, and one would be gone.
         "unique_key_func_name": "uuidv7",
     }
-    if record.region:
-        uploader["region"] = record.region
     if record.endpoint:
         insecure = record.endpoint.startswith("http://")
         uploader |= {

@@ -9,6 +9,7 @@ from vaportrail.handover import SPOOL_FOLDER
 from vaportrail.resources.pipelinerun import PipelineRun
 from vaportrail.resources.pod import PodSettings
 from vaportrail.resources.pod_rules import OWN_VOLUMES
+from vaportrail.resources.rules import SECONDS_TO_END
 from vaportrail_operator.planning.children.settings import appended
 
 __all__ = [
@@ -37,12 +38,11 @@ ANNOTATIONS: Final = {
     "linkerd.io/inject": "disabled",
 }
 _USER = 65532
-_SECONDS_TO_END = 10
 
 
 def grace_seconds(run: PipelineRun) -> int:
     """Return how long a pod may take to end: its shipper drains once its main container has ended."""
-    return run.spec.deadlines.drain_seconds + _SECONDS_TO_END
+    return run.spec.deadlines.drain_seconds + SECONDS_TO_END
 
 
 def variable(name: str, value: str) -> dict[str, Any]:

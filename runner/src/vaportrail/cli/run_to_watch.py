@@ -1,0 +1,157 @@
+"""Which run `vaportrail watch` means: one that has begun, or a record that answers at once."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import click
+
+from vaportrail.cli.locate import means
+from vaportrail.cluster.follow import live_runs
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.errors import RecordNotFound
+from vaportrail.record.manifest import RunInfo
+from vaportrail.record.read import Run, list_runs, open_run
+from vaportrail.storage import layout
+from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+
+__all__ = ["Wanted", "find", "wanted"]
+
+_POLL_SECONDS: Final = 1.0
+_LISTED_EVERY: Final = 10
+"""Polls; every record has to be read to find a sealed one by its name."""
+_ID_LENGTH: Final = 8
+"""Characters of a UUID, as in a record's folder, that are meant for one rather than for a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which run is meant: how it is called, its record root, and its record's place there, if it was said."""
+
+    name: str
+    root: str
+    path: str = ""
+
+
+def wanted(run: str, root: str) -> Wanted:
+    """Return what a user's word for a run says.
+
+    Args:
+        run: a record's URI or folder, its folder's name, the start of a UUID, or a run's name.
+        root: the record root, where `run` does not say it.
+    """
+    parts = run.rstrip("/").rsplit("/", 3)
+    if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in run or Path(parts[0]).is_dir()):
+        return Wanted(parts[3], normalise_root(parts[0]), "/".join(parts[1:]))
+    if "://" in run or (Path(run) / layout.MANIFEST).exists():
+        parent, _, folder = normalise_root(run).rpartition("/")
+        return Wanted(folder, parent, folder)
+    return Wanted(run, normalise_root(root))
+
+
+def find(wanted: Wanted, timeout: float | None) -> RunSettings | Run:
+    """Return the run as soon as it has begun, or its record as soon as that is sealed.
+
+    A name may be used again. So a record that stands already answers only to its URI, its folder's name
+    or its id; by a name a new run is waited for.
+
+    Args:
+        wanted: which run.
+        timeout: how long to wait, seconds; None for ever.
+
+    Raises:
+        RecordNotFound: it has not begun in time, or more than one run is meant.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    search = _Search(wanted)
+    for poll in itertools.count():
+        if is_remote(wanted.root) or Path(wanted.root).is_dir():
+            found = search.look(open_store(wanted.root), first=not poll, in_all=poll % _LISTED_EVERY == 0)
+            if found is not None:
+                return found
+        if deadline is not None and time.monotonic() >= deadline:
+            raise RecordNotFound(f"no run {wanted.name!r} has begun below {wanted.root} within {timeout:g} s")
+        if not poll:
+            click.echo(search.waiting(), err=True)
+        time.sleep(_POLL_SECONDS)
+    raise AssertionError("polling has no end")
+
+
+@dataclass(slots=True)
+class _Search:
+    """Looks for a run again and again.
+
+    Attributes:
+        earlier: URIs, by folder, of the records that stood at the first look and share only the name.
+    """
+
+    wanted: Wanted
+    earlier: dict[str, str] = field(default_factory=dict)
+
+    def look(self, store: ObjectStore, *, first: bool, in_all: bool) -> RunSettings | Run | None:
+        """Return the run, or its record, if it is there.
+
+        Args:
+            store: the record root.
+            first: whether what is sealed by now was sealed before anybody waited for it.
+            in_all: read all records to find one by its name or id.
+        """
+        live = [each for each in live_runs(store) if means(self.wanted.name, each.identity, each.path)]
+        if first:
+            for each in live:  # a seal may have left the parts where they are
+                if store.size(f"{each.path}/{layout.MANIFEST}") is not None:
+                    self._set_aside(each.identity, f"{self.wanted.root}/{each.path}")
+        live = [each for each in live if _folder(each.path) not in self.earlier]
+        if live:
+            self._check_one([each.identity for each in live], "that are not sealed")
+            return live[0]
+        # A run that was refused, or whose runner was lost early, may be sealed and never have begun.
+        sealed = self._sealed(store, in_all=in_all)
+        if first:
+            for run in sealed:
+                self._set_aside(run.facts.run, run.uri)
+        sealed = [run for run in sealed if _folder(run.uri) not in self.earlier]
+        if sealed:
+            self._check_one([run.facts.run for run in sealed], "that are sealed")
+            return sealed[0]
+        return None
+
+    def waiting(self) -> str:
+        """Return what is waited for, in words for the user."""
+        name, root = self.wanted.name, self.wanted.root
+        if not self.earlier:
+            return f"waiting for run {name!r} to begin below {root}"
+        uri = self.earlier[max(self.earlier)]
+        return (
+            f"waiting for a new run {name!r} to begin below {root}; an earlier one is sealed, see it with: "
+            f"vaportrail show {uri}"
+        )
+
+    def _sealed(self, store: ObjectStore, *, in_all: bool) -> list[Run]:
+        wanted = self.wanted
+        if wanted.path:
+            stands = store.size(f"{wanted.path}/{layout.MANIFEST}") is not None
+            return [open_run(f"{wanted.root}/{wanted.path}")] if stands else []
+        runs = list_runs(wanted.root) if in_all else ()
+        return [run for run in runs if run.sealed and means(wanted.name, run.facts.run, run.uri)]
+
+    def _set_aside(self, run: RunIdentity | RunInfo, uri: str) -> None:
+        """Take note of a sealed record, unless just this one is meant."""
+        text, folder = self.wanted.name.removeprefix(f"{run.pipeline}/"), _folder(uri)
+        is_id = len(text) >= _ID_LENGTH and run.uid.startswith(text)
+        if text != folder and not is_id:
+            self.earlier[folder] = uri
+
+    def _check_one(self, runs: Sequence[RunIdentity | RunInfo], which: str) -> None:
+        if len(runs) > 1:
+            ids = ", ".join(run.uid for run in runs[:5])
+            raise RecordNotFound(f"{self.wanted.name!r} means {len(runs)} runs {which}: {ids}; give an id")
+
+
+def _folder(place: str) -> str:
+    return place.rpartition("/")[2]
