@@ -65,11 +65,13 @@ def driven(shared_kubectl: Kubectl) -> Driven:
     ready_s = time.monotonic() - clock
     ended = wait_until_ended(shared_kubectl, "runner")
     assert ended.exit_code == 0, ended.log
+    # Ray's autoscaler may have something to say at any time.
+    (told,) = (line for line in ended.log.splitlines() if line.startswith("{"))
     lines = shared_kubectl("logs", "runner", "--timestamps").splitlines()
     (first,) = (line.split()[0] for line in lines if line.endswith("first line of the driver"))
     return Driven(
         shared_kubectl,
-        told=json.loads(ended.log.splitlines()[-1]),
+        told=json.loads(told),
         ready_s=ready_s,
         # Pods and this machine have the same clock.
         first_line_s=datetime.fromisoformat(first).timestamp() - begun,

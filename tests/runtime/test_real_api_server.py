@@ -227,3 +227,5 @@ def test_an_operator_of_all_namespaces_brings_many_runs_to_their_end_in_little_m
         assert everywhere.stop() == 0
     finally:
         everywhere.kill_if_running()
+        # Others see what is missing where a right is.
+        server.kubectl("delete", "clusterrolebinding/operator", "clusterrole/operator")
