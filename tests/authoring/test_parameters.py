@@ -235,6 +235,37 @@ def test_a_file_holds_parameters_in_yaml_or_json(tmp_path: Path, name: str, text
     assert read_parameter_file(path) == {"li": [1, 2], "f": 0.5}
 
 
+def test_a_file_of_json_is_read_as_json(tmp_path: Path) -> None:
+    value = {"x": {"lr": 1e-05, "name": "😀"}}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(value))
+    assert read_parameter_file(path) == value
+
+
+def test_a_file_is_read_as_a_runs_file_is(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("x: [1e-3, 12:30, 2026-11-23]\n")
+    assert read_parameter_file(path) == {"x": [0.001, "12:30", "2026-11-23"]}
+
+
+def test_a_name_that_stands_twice_in_a_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("x: 1\nx: 2\n")
+    with pytest.raises(ParameterError, match=r"p\.yaml': line 2: the key 'x' stands twice"):
+        read_parameter_file(path)
+
+
+def test_a_value_that_says_a_key_twice_is_told_with_its_parameter() -> None:
+    with pytest.raises(ParameterError, match=r"parameter 'd': line 1: the key 'a' stands twice"):
+        from_text(takes, "d={a: 1, a: 2}")
+
+
+def test_a_hidden_value_that_cannot_be_read_is_not_told() -> None:
+    with pytest.raises(ParameterError, match=r"parameter 'pin': <hidden> cannot be read") as caught:
+        Parameters("p", hides).validate(parse_assignments((f"pin={{{SECRET}: 1, {SECRET}: 2}}",)))
+    assert SECRET not in str(caught.value)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"gone\.yaml' cannot be read: No such file"):
         read_parameter_file(tmp_path / "gone.yaml")
@@ -244,11 +275,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_neither_yaml_nor_json_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.yaml"
     path.write_bytes(content)
-    with pytest.raises(ParameterError, match=r"broken\.yaml' is neither YAML nor JSON"):
+    with pytest.raises(ParameterError, match=r"broken\.yaml'.* is neither YAML nor JSON"):
         read_parameter_file(path)
 
 
-@pytest.mark.parametrize("text", ["", "[1, 2]", "word", "1: 2"], ids=repr)
+@pytest.mark.parametrize("text", ["", "[1, 2]", "word", "a: 1\n---\nb: 2"], ids=repr)
 def test_a_file_without_a_mapping_of_names_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "list.yaml"
     path.write_text(text)

@@ -34,7 +34,11 @@ BRANCHES: dict[str, dict[str, Any]] = {
         "podLabels": {"team": "platform", "app.kubernetes.io/name": "other"},
         "podAnnotations": {"sidecar.istio.io/inject": "false"},
         "nodeSelector": {"kubernetes.io/os": "linux"},
-        "tolerations": [{"key": "infra", "operator": "Exists", "effect": "NoSchedule"}],
+        "tolerations": [
+            {"key": "infra", "operator": "Exists", "effect": "NoSchedule"},
+            {"key": "slow", "operator": "Equal", "value": "yes", "effect": "NoExecute"},
+            {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5},
+        ],
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
             "nodeSelectorTerms": [{"matchExpressions": [{"key": "infra", "operator": "Exists"}]}],
         }}},

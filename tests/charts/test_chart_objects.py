@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -220,6 +221,16 @@ def test_the_longest_names_are_still_names(render: Render) -> None:
 
     for each in rendered.objects:
         assert len(each["metadata"]["name"]) <= (63 if each["kind"] in ("Service", "Pod") else 253)
+
+
+@pytest.mark.parametrize(
+    "release", ["my.rel", "1st", "2.vaportrail", "vaportrail.2", f"{'r' * 49}--rr", "9" * 53]
+)
+def test_every_release_name_makes_names_that_a_service_may_have(render: Render, release: str) -> None:
+    rendered = render(release=release)
+
+    for each in [*rendered.of("Service"), *rendered.of("Deployment"), *rendered.of("Pod")]:
+        assert re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", each["metadata"]["name"])
 
 
 def test_the_charts_version_is_that_of_the_distributions() -> None:

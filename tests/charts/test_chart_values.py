@@ -12,12 +12,13 @@ import yaml
 from manifests import CHART, with_values_table
 
 from conftest import REPOSITORY
+from vaportrail.resources.quantity import PATTERN
 
 Render = Callable[..., Any]
 SCHEMA = json.loads((REPOSITORY / CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((REPOSITORY / CHART / "values.yaml").read_text())
 # As in Kubernetes: what is in there is checked by the API server.
-OPEN = ("affinity", "global", "tolerations", "valueFrom")
+OPEN = ("affinityRules", "global", "valueFrom")
 
 
 def objects_in(schema: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -80,6 +81,23 @@ def test_every_value_says_what_it_is() -> None:
         ({"serviceAccount": {"create": False}}, ("/serviceAccount/name",)),
         ({"crds": {"keep": False}}, ("/crds", "'keep'")),
         ({"networkPolicy": {"apiServerPorts": [70000]}}, ("/networkPolicy/apiServerPorts/0", "65,535")),
+        ({"resources": {"limits": {"memory": "lots"}}}, ("/resources/limits/memory", "'lots' does not")),
+        ({"resources": {"limits": {"cpu": -1}}}, ("/resources/limits/cpu", "minimum")),
+        (
+            {"collector": {"resources": {"limits": {"memory": "5GB"}}}},
+            ("/collector/resources/limits/memory", "'5GB' does not match"),
+        ),
+        ({"tolerations": [{"oprator": "Exists"}]}, ("/tolerations/0", "'oprator'")),
+        ({"tolerations": [{"operator": "exists"}]}, ("/tolerations/0/operator", "'Exists'")),
+        ({"tolerations": [{"effect": "Never"}]}, ("/tolerations/0/effect", "'NoSchedule'")),
+        ({"affinity": {"foo": "bar"}}, ("/affinity", "'foo'")),
+        ({"affinity": {"nodeAffinity": "bar"}}, ("/affinity/nodeAffinity", "want object")),
+        ({"sealer": None}, ("missing property 'sealer'",)),
+        ({"collector": None}, ("missing property 'collector'",)),
+        ({"collector": {"image": None}}, ("/collector", "missing property 'image'")),
+        ({"logLevel": None}, ("missing property 'logLevel'",)),
+        # Ports that are not given would be all ports.
+        ({"networkPolicy": {"create": True, "apiServerPorts": None}}, ("/networkPolicy", "'apiServerPorts'")),
         ({"replicas": 2}, ("additional properties 'replicas'",)),
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
@@ -92,6 +110,22 @@ def test_a_wrong_value_is_refused_and_named(
 
     for words in said:
         assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("name", sorted(set(VALUES) - set(SCHEMA["required"])))
+def test_a_value_that_is_not_required_can_be_taken_away(render: Render, name: str) -> None:
+    assert render({name: None}).objects
+
+
+def test_a_quantity_is_what_it_is_in_a_run() -> None:
+    assert SCHEMA["definitions"]["quantities"]["additionalProperties"]["pattern"] == PATTERN
+
+
+@pytest.mark.parametrize("quantity", [1, 0.5, 1073741824, "500m", "2Gi", "1e3"])
+def test_a_quantity_may_be_a_number_or_a_text(render: Render, quantity: float | str) -> None:
+    limits = {"limits": {"memory": quantity}}
+
+    assert render({"resources": limits, "collector": {"resources": limits}}).objects
 
 
 def test_the_e2e_clusters_values_are_values_of_the_chart(render: Render) -> None:

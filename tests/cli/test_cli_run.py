@@ -78,7 +78,7 @@ def test_bad_input_is_named_before_anything_starts(
     [
         ("size: [", "is neither YAML nor JSON"),
         ("- size", "does not hold a mapping"),
-        ("1: 2", "does not hold a mapping"),
+        ("1: 2", "unknown parameter '1'"),
         ("colour: red", "unknown parameter 'colour'"),
         ("size: many", "parameter 'size' does not take 'many'"),
     ],
@@ -100,6 +100,12 @@ def test_a_bad_parameter_file_is_named_before_anything_starts(
         ("import nowhere_to_be_found", "needs 'nowhere_to_be_found', which is not installed"),
         ("1 / 0", "importing broken raised ZeroDivisionError: division by zero"),
         ("def f(:", "importing broken raised SyntaxError"),
+        (
+            "import sys; sys.exit(0)",
+            "importing broken raised SystemExit(0): guard what ends the program with "
+            'if __name__ == "__main__":',
+        ),
+        ("import sys; sys.exit('no data')", "importing broken raised SystemExit('no data')"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_bad_input(

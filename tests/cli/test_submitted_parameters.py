@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from vaportrail.authoring.parameters import Parameters
-from vaportrail.errors import ParameterError
-from vaportrail.resources.validation import load_value
+from vaportrail.errors import ParameterError, UsageError
+from vaportrail.resources.documents import load_value
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
 
 PLAIN = st.text(max_size=8) | st.from_regex(r"[-+]?[0-9_:.]{1,6}(e[-+]?[0-9])?", fullmatch=True)
 
@@ -29,6 +33,9 @@ PLAIN = st.text(max_size=8) | st.from_regex(r"[-+]?[0-9_:.]{1,6}(e[-+]?[0-9])?",
         ("[1, a]", [1, "a"]),
         ("{x: 1.5}", {"x": 1.5}),
         ("[2026-11-23]", ["2026-11-23"]),
+        ("[1e-3]", [0.001]),
+        ("[1e-3, a]", [0.001, "a"]),
+        ("[12:30, a]", ["12:30", "a"]),
         ('"1.10"', "1.10"),
         ("'true'", "true"),
     ],
@@ -53,6 +60,30 @@ def test_all_else_is_the_text_as_it_stands(text: str) -> None:
     assert (found, type(found)) == (text, str)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "assignment", "message"),
+    [
+        ("[1]", "x=1", "spec.parameters: use a mapping of names to values"),
+        ("{}", f"x={'[' * 1500}", "-p x: this is nested too deeply; use fewer levels"),
+        ("{}", "x={a: 1, a: 2}", "-p x: line 1: the key 'a' stands twice in one mapping; leave one out"),
+        ("{}", "x=[!!int abc]", "-p x: line 1: 'abc' is no int; leave !!int out"),
+        (f"{{x: {'[' * 1500}}}", "y=1", "run.yaml: this is nested too deeply; use fewer levels"),
+        ("{x: 1, x: 2}", "y=1", "run.yaml: line 1: the key 'x' stands twice in one mapping; leave one out"),
+    ],
+    ids=["a list", "deep", "twice", "no number", "a deep file", "twice in a file"],
+)
+def test_parameters_that_cannot_be_read_are_told_in_words(
+    cli: Cli, tmp_path: Path, parameters: str, assignment: str, message: str
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(f"spec: {{parameters: {parameters}}}")
+
+    done = cli("submit", file, "-p", assignment)
+
+    assert done.code == 2
+    assert message in done.err
+
+
 def one(annotation: object) -> Callable[..., Any]:
     def fn(value: object) -> None: ...
 
@@ -70,8 +101,12 @@ def taken(annotation: object, given: dict[str, Any]) -> tuple[Any, type] | None:
 
 
 def submitted(text: str) -> dict[str, Any]:
-    """Return what a runner reads of a text that was submitted."""
-    found: dict[str, Any] = json.loads(json.dumps({"value": load_value(text)}, allow_nan=False))
+    """Return what a runner reads of a text that was submitted; nothing where it is refused."""
+    try:
+        value = load_value(text)
+    except UsageError:
+        return {}
+    found: dict[str, Any] = json.loads(json.dumps({"value": value}, allow_nan=False))
     return found
 
 

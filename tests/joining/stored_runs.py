@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from obstore.exceptions import GenericError
 
 from vaportrail.cli.main import main
 from vaportrail.contract import RunSettings
+from vaportrail.errors import RecordError
 from vaportrail.record.otlp import Record, write_lines
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import ObjectStore, open_store
@@ -90,6 +92,29 @@ def watch(capsys: pytest.CaptureFixture[str], *args: object) -> Said:
     said = capsys.readouterr()
     assert isinstance(ended.value.code, int)
     return Said(ended.value.code, said.out.splitlines(), said.err.splitlines())
+
+
+def outage() -> RecordError:
+    """Return what is raised where a store cannot be reached."""
+    error = RecordError("cannot read s3://records/ml/x: HTTP error: error sending request")
+    error.__cause__ = GenericError("Generic S3 error: HTTP error: error sending request")
+    return error
+
+
+@dataclass
+class Failing:
+    """Makes a method fail for as long as there are errors; a folder itself knows no outage."""
+
+    method: Callable[..., object]
+    errors: list[RecordError]
+
+    def put(self, monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+        monkeypatch.setattr(owner, name, lambda *args: self(*args))
+
+    def __call__(self, *args: object) -> object:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.method(*args)
 
 
 @dataclass

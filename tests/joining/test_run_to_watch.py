@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.joining.stored_runs import Clock, Stored, stored, watch
+from tests.joining.stored_runs import Clock, Failing, Stored, outage, stored, watch
 
 from vaportrail.cli import run_to_watch
+from vaportrail.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -166,3 +167,62 @@ def test_a_name_that_means_two_live_runs_is_refused(run: Stored, capsys: pytest.
 
     assert said.code == 1
     assert f"{run.settings.identity.name!r} means 2 runs that are not sealed" in said.err[-1]
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("", "names no run"),
+        ("small/", "names no run"),
+        ("latest", "has to be named"),
+        ("s3://x", "is not a record's URI"),
+        ("file:///", "is not a record's URI"),
+    ],
+)
+def test_a_word_that_is_for_no_run_is_refused_with_what_is_taken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, word: str, why: str
+) -> None:
+    said = watch(capsys, word, "--record", tmp_path, "--timeout", 0)
+
+    assert said.code == 2
+    assert f"RUN {word!r}" in said.err[-1]
+    assert why in said.err[-1]
+    assert "s3://bucket/prefix/runs/PIPELINE/FOLDER" in said.err[-1]
+
+
+def test_a_record_in_a_bucket_called_runs_is_looked_for_there() -> None:
+    assert run_to_watch.wanted("s3://runs/small/one", "elsewhere") == run_to_watch.Wanted(
+        "one", "s3://runs/small", "one"
+    )
+
+
+def test_a_file_is_no_record_root(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "r1.yaml").touch()
+
+    said = watch(capsys, "mine", "--record", tmp_path / "r1.yaml", "--timeout", 0)
+
+    assert (said.code, "is a file: give a record root" in said.err[-1]) == (2, True)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "-1"])
+def test_a_timeout_that_cannot_be_waited_for_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, seconds: str
+) -> None:
+    said = watch(capsys, "mine", "--record", tmp_path, "--timeout", seconds)
+
+    assert said.code == 2
+    assert "--timeout" in said.err[-1]
+
+
+def test_a_record_that_an_outage_hides_at_the_first_look_is_an_earlier_one(
+    nightly: Callable[[str], Stored], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = nightly(OLD)
+    old.stand()
+    monkeypatch.setattr(run_to_watch, "time", Clock({}))
+    Failing(ObjectStore.get, [outage()]).put(monkeypatch, ObjectStore, "get")
+
+    said = watch(capsys, "nightly", "--record", old.root, "--timeout", 25)
+
+    assert (said.code, said.out) == (1, [])
+    assert len(said.lines("an earlier one is sealed")) == 1

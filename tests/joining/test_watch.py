@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -13,11 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.joining.stored_runs import Clock, Stored, stored, watch
+from tests.joining.stored_runs import Clock, Failing, Stored, outage, stored, watch
 
 from conftest import CLI
 from silent_server import silent_server
-from vaportrail.cli import watch_command
+from vaportrail.cli import run_to_watch, watch_command
+from vaportrail.cluster.events import Event
+from vaportrail.cluster.follow import Follower
+from vaportrail.errors import RecordError
+from vaportrail.record.read import open_run
+from vaportrail.storage.store import ObjectStore
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -181,16 +187,85 @@ def test_a_seal_that_is_late_is_told_once_with_how_to_see_why(
     assert said.code == 0
 
 
-def test_ctrl_c_is_heard_while_the_record_root_does_not_answer() -> None:
+@pytest.mark.parametrize("method", ["size", "entries", "get", "folders"])
+def test_an_outage_of_the_store_is_told_once_and_loses_nothing(
+    run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    run.begin()
+    for part in run.parts():
+        run.put(part)
+    monkeypatch.setattr(watch_command, "time", Clock({1: run.stand}))
+    monkeypatch.setattr(run_to_watch, "time", Clock({}))
+    failing = Failing(getattr(ObjectStore, method), [outage() for _ in range(3)])
+    failing.put(monkeypatch, ObjectStore, method)
+
+    said = watch(capsys, run.settings.identity.uid, "--record", run.root)
+
+    assert (said.code, failing.errors) == (0, [])
+    assert len(said.lines("the store does not answer: cannot read s3://records/ml/x: HTTP error")) == 1
+    assert len(said.lines("the store answers again")) == 1
+    assert len(said.lines("SUCCEEDED: 3 of 3 tasks succeeded")) == 1
+    for task in ("make-1", "double-1", "report-1"):
+        assert len(said.lines(f"{task} SUCCEEDED")) == 1
+
+
+@pytest.mark.parametrize("what", ["parts", "record"])
+def test_what_the_store_gave_in_part_is_told_in_whole_the_next_time(
+    watched: Stored, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    record = open_run(f"{watched.root}/{watched.settings.path}")
+
+    def read(follower: Follower) -> list[Event]:
+        return follower.look() if what == "parts" else follower.rest(record)
+
+    follower, get, answers = Follower(watched.store, watched.settings), ObjectStore.get, itertools.count()
+
+    def fails_at_the_second(store: ObjectStore, path: str) -> bytes:
+        if next(answers) == 1:
+            raise outage()
+        return get(store, path)
+
+    expected = read(Follower(watched.store, watched.settings))
+    monkeypatch.setattr(ObjectStore, "get", fails_at_the_second)
+    with pytest.raises(RecordError):
+        read(follower)
+
+    assert read(follower) == expected != []
+
+
+def test_a_store_that_refuses_ends_the_watching(
+    run: Stored, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.begin()
+    Failing(ObjectStore.entries, [RecordError("403 Forbidden")]).put(monkeypatch, ObjectStore, "entries")
+
+    said = watch(capsys, run.settings.identity.uid, "--record", run.root)
+
+    assert (said.code, said.err[-1]) == (1, "error: 403 Forbidden")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_heard_while_the_record_root_does_not_answer(number: int) -> None:
     with silent_server() as (url, asked):
         keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
         env = {**keys, "AWS_ENDPOINT_URL": url}
         with watching("mine", "--record", "s3://records/ml", env=env) as process:
             assert asked.wait(60)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             process.communicate(timeout=10)
 
     assert process.returncode == 130
+
+
+def test_a_store_that_never_answers_does_not_outlast_the_timeout() -> None:
+    with silent_server() as (url, _):
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        env = {**keys, "AWS_ENDPOINT_URL": url}
+        with watching("mine", "--record", "s3://records/ml", "--timeout", 1, env=env) as process:
+            _, err = process.communicate(timeout=25)
+
+    assert process.returncode == 1
+    assert "the store has not answered within 1 s" in err
 
 
 def test_ctrl_c_leaves_the_run_alone_and_says_so(run: Stored) -> None:
@@ -204,3 +279,23 @@ def test_ctrl_c_leaves_the_run_alone_and_says_so(run: Stored) -> None:
 
     assert process.returncode == 130
     assert "the run goes on" in err
+    assert err.endswith(f"Again: vaportrail watch {run.settings.identity.name} --record {run.root}\n")
+
+
+def test_the_command_that_watches_again_has_the_options_that_were_given(tmp_path: Path) -> None:
+    root = tmp_path / "my root"
+    with watching("mine", "--record", root, "--timeout", 900, "--logs", "--json") as process:
+        until(process, "to begin below")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+
+    assert f"vaportrail watch mine --record '{root}' --timeout 900 --logs --json\n" in err
+
+
+def test_a_record_root_of_the_environment_is_not_repeated(tmp_path: Path) -> None:
+    with watching("mine", env={"VAPORTRAIL_RECORD": str(tmp_path)}) as process:
+        until(process, "to begin below")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+
+    assert err.endswith("Again: vaportrail watch mine\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ Object = dict[str, Any]
 
 ENDINGS = "its name must end in one of .tar.gz, .tgz, .tar, .zip"
 KNOWN = "use cpu, memory, ephemeral-storage, hugepages-…, or a name with a domain such as nvidia.com/gpu"
+DEEP: Any = functools.reduce(lambda inner, _: [inner], range(5000), 1)
 SOURCES = "give exactly one of configMapKeyRef, fieldRef, resourceFieldRef and secretKeyRef"
 
 
@@ -89,6 +91,77 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
     "a toleration that compares otherwise": (
         with_spec(podDefaults={"tolerations": [{"key": "a", "operator": "Equals"}]}),
         ["spec.podDefaults.tolerations[0].operator: 'Equals': use '', 'Equal' or 'Exists'"],
+    ),
+    "numbers where a text belongs": (
+        with_spec(
+            pipeline=2026,
+            source={"git": {"url": "https://example.com/a", "revision": 1234567}},
+            ray={"version": 2.6, "workers": [{"name": "a"}]},
+        ),
+        [
+            "spec.pipeline: 2026: use a text; put it in quotes",
+            "spec.source.git.revision: 1234567: use a text; put it in quotes",
+            "spec.ray.version: 2.6: use a text; put it in quotes",
+        ],
+    ),
+    "a list where a mapping belongs": (
+        with_spec(deadlines=[]),
+        ["spec.deadlines: use a mapping of names to values"],
+    ),
+    "a label's value with a space": (
+        with_spec(podDefaults={"labels": {"team": "a b"}, "nodeSelector": {"zone": "a/b"}}),
+        [
+            f"spec.podDefaults.{field}: use at most 63 letters, digits, '-', '_' and '.', starting and "
+            "ending with a letter or a digit"
+            for field in ("labels.team: 'a b'", "nodeSelector.zone: 'a/b'")
+        ],
+    ),
+    "mounts that are not absolute": (
+        with_spec(
+            record={
+                "uri": "file:///records/a",
+                "persistentVolumeClaim": {"claimName": "a", "mountPath": "records"},
+            },
+            podDefaults={
+                "volumes": [{"name": "data", "emptyDir": {}}],
+                "volumeMounts": [{"name": "data", "mountPath": "rel"}],
+            },
+        ),
+        [
+            f"spec.{place}: use an absolute path without ':', such as /data"
+            for place in (
+                "record.persistentVolumeClaim.mountPath: 'records'",
+                "podDefaults.volumeMounts[0].mountPath: 'rel'",
+            )
+        ],
+    ),
+    "a region with a space": (
+        with_spec(record={"uri": "s3://runs", "region": "a b"}),
+        ["spec.record.region: 'a b': use letters, digits and '-', such as eu-central-1"],
+    ),
+    "metadata left empty": (
+        {**with_spec(image=5), "metadata": None},
+        [
+            "metadata: null: use a mapping of names to values",
+            "spec.image: 5: use a text; put it in quotes",
+        ],
+    ),
+    "a number as a name": (
+        {**with_spec(pipeline=5), "metadata": {"name": 5}},
+        [
+            "metadata.name: 5: use a text; put it in quotes",
+            "spec.pipeline: 5: use a text; put it in quotes",
+        ],
+    ),
+    "what is nested too deeply": (
+        {
+            **with_spec(parameters={"x": DEEP}, image=5),
+            "metadata": {"name": "a", "managedFields": DEEP},
+        },
+        [
+            "spec.parameters: is nested too deeply; use at most 100 levels",
+            "spec.image: 5: use a text; put it in quotes",
+        ],
     ),
     "an image in capitals": (
         with_spec(image="Acme/MNIST:1"),

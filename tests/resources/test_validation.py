@@ -108,7 +108,10 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
     ),
     "an option for git": (
         with_spec(source={"git": {"url": "https://example.com/a", "revision": "--upload-pack=x"}}),
-        ["spec.source.git.revision: '--upload-pack=x': use a commit, a tag or a branch"],
+        [
+            "spec.source.git.revision: '--upload-pack=x': use a whole commit (40 hex digits), a tag or a "
+            "branch"
+        ],
     ),
     "a parameter that is no name": (
         with_spec(parameters={"train sizes": 1}),
@@ -409,7 +412,7 @@ def test_a_run_with_stand_ins_has_its_problems_however_it_is_copied() -> None:
 
 
 def test_a_phase_of_a_later_version_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"phase.*'Resting'"):
+    with pytest.raises(UsageError, match=r"status\.phase.*'Resting'"):
         read_pipelinerun({**RUN, "status": {"phase": "Resting"}})
 
 

@@ -74,6 +74,17 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("quantity", ["5GB", "", True, None, -1, [1]])
+def test_a_resource_that_is_no_quantity_is_named(quantity: object) -> None:
+    resources = json.dumps({"requests": {"cpu": 0.5}, "limits": {"cpu": "1e3", "memory": quantity}})
+
+    with pytest.raises(UsageError) as raised:
+        read_environment(GIVEN | {"VAPORTRAIL_COLLECTOR_RESOURCES": resources})
+
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"VAPORTRAIL_COLLECTOR_RESOURCES: limits.memory is {quantity!r}: use a quantity")
+
+
 def operator(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "vaportrail_operator", *arguments],

@@ -1,4 +1,4 @@
-"""Stores that accept what they are asked and never answer, or take their time over large objects."""
+"""Stores that are away for a while, never answer, or take their time over large objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from silent_server import silent_server
 from vaportrail.errors import RecordError
 from vaportrail.storage import store as stores
-from vaportrail.storage.store import ObjectStore, open_store, probe
+from vaportrail.storage.store import ObjectStore, is_outage, open_store, probe
 from vaportrail.storage.waiting import interruptibly, side_by_side
 
 SILENCE = 0.5
@@ -136,6 +136,37 @@ class Slow(BaseHTTPRequestHandler):
         return
 
 
+class Refusing(BaseHTTPRequestHandler):
+    """Answers with the statuses it is given, then with an object of no bytes."""
+
+    statuses: list[int]
+
+    def do_GET(self) -> None:
+        self.send_response(self.statuses.pop(0) if self.statuses else 200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Mon, 23 Nov 2026 01:00:00 GMT")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        return
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler], **state: object) -> Iterator[str]:
+    """Serve by a handler of its own state; yield the URL."""
+    own: Any = type("Handler", (handler,), state)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), own)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
@@ -143,16 +174,44 @@ def pause(seconds: float) -> None:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch, limits: None) -> Iterator[ObjectStore]:
     """A store behind a slow line."""
-    handler: Any = type("Handler", (Slow,), {"stored": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield opened(monkeypatch, f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Slow, stored={}) as url:
+        yield opened(monkeypatch, url)
+
+
+def test_it_is_the_time_and_not_a_count_of_tries_that_gives_a_store_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(Refusing, statuses=[503] * 11) as url:
+        assert opened(monkeypatch, url).get("a") == b""
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize(("status", "outage"), [(503, True), (429, True), (403, False), (404, False)])
+def test_a_store_that_is_busy_is_told_from_one_that_refuses(
+    monkeypatch: pytest.MonkeyPatch, status: int, outage: bool
+) -> None:
+    with serving(Refusing, statuses=[status] * 1000) as url, pytest.raises(RecordError) as raised:
+        opened(monkeypatch, url).folders("a/")
+
+    assert is_outage(raised.value) == outage
+
+
+@pytest.mark.usefixtures("limits")
+def test_a_store_that_cannot_be_reached_or_is_silent_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_server() as (url, _), pytest.raises(RecordError) as silent:
+        opened(monkeypatch, url).folders("a/")
+    with pytest.raises(RecordError) as gone:
+        opened(monkeypatch, url).folders("a/")
+
+    assert is_outage(silent.value)
+    assert is_outage(gone.value)
+
+
+def test_what_a_folder_lacks_is_no_outage(tmp_path: Path) -> None:
+    with pytest.raises(RecordError) as raised:
+        open_store(str(tmp_path)).get("a")
+
+    assert not is_outage(raised.value)
 
 
 def test_a_large_upload_has_the_time_that_a_slow_line_needs(slow: ObjectStore) -> None:

@@ -171,7 +171,9 @@ def test_a_root_may_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert normalise_root("~/runs") == str(tmp_path / "runs")
 
 
-@pytest.mark.parametrize("root", ["http://x/y", "ftp://x", "s3://", "s3:///key", "://x", "memory://x"])
+@pytest.mark.parametrize(
+    "root", ["http://x/y", "ftp://x", "s3://", "s3:///key", "://x", "memory://x", "s3://[x"]
+)
 def test_a_root_of_another_kind_is_refused_with_those_that_are_taken(root: str) -> None:
     with pytest.raises(
         UsageError, match="is not a place that can hold records: use a folder or one of s3://"

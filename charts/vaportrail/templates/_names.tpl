@@ -1,9 +1,12 @@
+{{/* A Service's name has no dots and starts with a letter; a release's may have them, and start with a digit. */}}
 {{- define "vaportrail.name" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- $name := .Release.Name | replace "." "-" -}}
+{{- if regexMatch "^[0-9]" $name -}}
+{{- $name = printf "%s-%s" .Chart.Name $name -}}
+{{- else if not (contains .Chart.Name $name) -}}
+{{- $name = printf "%s-%s" $name .Chart.Name -}}
 {{- end -}}
+{{- $name | trunc 50 | trimAll "-" -}}
 {{- end -}}
 
 {{/* The name of what lies in no namespace: two releases of one name must not share it. */}}

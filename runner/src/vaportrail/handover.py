@@ -63,7 +63,7 @@ class GitSource(_Model):
 
     url: str
     revision: str = "HEAD"
-    """A commit, a tag or a branch."""
+    """A whole commit (40 hex digits), a tag or a branch."""
     path: str = ""
     """The folder in it that is the source."""
 

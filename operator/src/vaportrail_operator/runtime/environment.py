@@ -6,11 +6,12 @@ import json
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vaportrail.errors import UsageError
+from vaportrail.resources.quantity import parse_quantity
 from vaportrail_operator.planning.types import OperatorSettings
 from vaportrail_operator.version import __version__
 
@@ -94,6 +95,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
             problems.append(f'{name} is {text}: use {{"requests": {{…}}, "limits": {{…}}}}')
             return {}
+        problems.extend(f"{name}: {problem}" for problem in _no_quantities(value))
         return value
 
     def port(name: str, default: int) -> int:
@@ -127,3 +129,13 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     if problems:
         raise UsageError("\n".join(problems))
     return found
+
+
+def _no_quantities(resources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for kind, amounts in resources.items():
+        for name, amount in amounts.items():
+            try:
+                # Other than in a run's, a fraction may be a number: it is what Helm makes of it.
+                parse_quantity(str(amount) if isinstance(amount, float) else amount)
+            except ValueError as error:
+                yield f"{kind}.{name} is {amount!r}: {error}"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pydantic
-import yaml
 
 from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
-from vaportrail.errors import ParameterError
+from vaportrail.errors import ParameterError, UsageError
 from vaportrail.telemetry.values import describe
 
 __all__ = ["Parameters", "parse_assignments", "read_parameter_file"]
@@ -69,6 +68,9 @@ class Parameters:
                     values[name] = self._coerce(name, adapter, given[name])
                 except pydantic.ValidationError as error:
                     problems.append(self._ill_typed(name, given[name], error))
+                except UsageError as error:
+                    words = f"{HIDDEN_TEXT} cannot be read" if name in self._hidden else error
+                    problems.append(f"parameter {name!r}: {words}")
             elif name in self._defaults:
                 values[name] = self._defaults[name]
             else:
@@ -94,7 +96,7 @@ class Parameters:
         if not isinstance(raw, Assignment):
             return adapter.validate_python(raw)
         # Loaded when it is asked for: workers read no assignments.
-        from vaportrail.resources.validation import load_value
+        from vaportrail.resources.documents import load_value
 
         if name in self._open or raw.lstrip().startswith(("'", '"')):
             return adapter.validate_python(load_value(raw))
@@ -152,12 +154,16 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     Raises:
         ParameterError: the file cannot be read, or is no such mapping.
     """
+    from vaportrail.resources.documents import load_documents
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        contents = load_documents(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ParameterError(f"parameter file {str(path)!r} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ParameterError(f"parameter file {str(path)!r} is neither YAML nor JSON: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+    except UsageError as error:
+        raise ParameterError(f"parameter file {str(path)!r}: {error}") from None
+    if len(contents) != 1 or not isinstance(contents[0], dict):
         raise ParameterError(f"parameter file {str(path)!r} does not hold a mapping of names to values")
-    return content
+    return contents[0]

@@ -66,6 +66,12 @@ def _import(target: str, entrypoint: str) -> ModuleType:
         raise EntrypointError(
             f"{entrypoint!r}: importing {module} needs {error.name!r}, which is not installed"
         ) from error
+    except SystemExit as error:
+        # Else the process would end in peace, with nothing run.
+        raise EntrypointError(
+            f"{entrypoint!r}: importing {module} raised {error!r}: "
+            'guard what ends the program with if __name__ == "__main__":'
+        ) from None
     except Exception as error:
         raise EntrypointError(
             f"{entrypoint!r}: importing {module} raised {type(error).__name__}: {error}"

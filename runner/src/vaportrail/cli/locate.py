@@ -75,4 +75,4 @@ def means(text: str, run: RunIdentity | RunInfo, place: str) -> bool:
         place: its record's path or URI.
     """
     text = text.removeprefix(f"{run.pipeline}/")
-    return text in (run.name, place.rpartition("/")[2]) or run.uid.startswith(text)
+    return text in (run.name, place.rpartition("/")[2]) or (bool(text) and run.uid.startswith(text))

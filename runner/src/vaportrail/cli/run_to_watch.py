@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from vaportrail.cli.locate import means
 from vaportrail.cluster.follow import live_runs
 from vaportrail.contract import RunIdentity, RunSettings
-from vaportrail.errors import RecordNotFound
+from vaportrail.errors import RecordError, RecordNotFound, UsageError
 from vaportrail.record.manifest import RunInfo
-from vaportrail.record.read import Run, list_runs, open_run
+from vaportrail.record.read import Run, open_run, scan_runs
 from vaportrail.storage import layout
-from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+from vaportrail.storage.store import ObjectStore, is_outage, is_remote, normalise_root, open_store
+from vaportrail.storage.waiting import interruptibly
 
-__all__ = ["Wanted", "find", "wanted"]
+__all__ = ["Wanted", "find", "patiently", "wanted"]
 
 _POLL_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 5.0
+"""What each look has at least, so that the shortest timeout still gives one."""
 _LISTED_EVERY: Final = 10
 """Polls; every record has to be read to find a sealed one by its name."""
 _ID_LENGTH: Final = 8
 """Characters of a UUID, as in a record's folder, that are meant for one rather than for a name."""
+_FORMS: Final = (
+    "give a run's name, the start of its UUID, or its record's URI, such as "
+    "s3://bucket/prefix/runs/PIPELINE/FOLDER"
+)
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +54,50 @@ def wanted(run: str, root: str) -> Wanted:
     Args:
         run: a record's URI or folder, its folder's name, the start of a UUID, or a run's name.
         root: the record root, where `run` does not say it.
+
+    Raises:
+        UsageError: it is no word for a run, or the record root is a file.
     """
+    if run == "latest":
+        raise UsageError(f"RUN 'latest': a run that is yet to begin has to be named; {_FORMS}")
     parts = run.rstrip("/").rsplit("/", 3)
-    if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in run or Path(parts[0]).is_dir()):
+    if len(parts) == 4 and parts[1] == layout.RUNS and ("://" in parts[0] or Path(parts[0]).is_dir()):
         return Wanted(parts[3], normalise_root(parts[0]), "/".join(parts[1:]))
-    if "://" in run or (Path(run) / layout.MANIFEST).exists():
-        parent, _, folder = normalise_root(run).rpartition("/")
+    if "://" in run or (run and (Path(run) / layout.MANIFEST).exists()):
+        place = normalise_root(run)
+        if not (urlsplit(place).path if is_remote(place) else place).strip("/"):
+            raise UsageError(f"RUN {run!r} is not a record's URI; {_FORMS}")
+        parent, _, folder = place.rpartition("/")
         return Wanted(folder, parent, folder)
-    return Wanted(run, normalise_root(root))
+    if not run.rpartition("/")[2]:
+        raise UsageError(f"RUN {run!r} names no run; {_FORMS}")
+    place = normalise_root(root)
+    if not is_remote(place) and Path(place).is_file():
+        raise UsageError(f"--record {root!r} is a file: give a record root, a folder or a URI")
+    return Wanted(run, place)
+
+
+def patiently(call: Callable[[], _Result]) -> _Result:
+    """Make a call until the store answers it; an outage is told once, and its end.
+
+    Raises:
+        RecordError: the store refuses, which no other try mends.
+    """
+    told = False
+    while True:
+        try:
+            result = call()
+        except RecordError as error:
+            if not is_outage(error):
+                raise
+            if not told:
+                click.echo(f"the store does not answer: {error}; trying again", err=True)
+            told = True
+        else:
+            if told:
+                click.echo("the store answers again", err=True)
+            return result
+        time.sleep(_POLL_SECONDS)
 
 
 def find(wanted: Wanted, timeout: float | None) -> RunSettings | Run:
@@ -62,18 +108,31 @@ def find(wanted: Wanted, timeout: float | None) -> RunSettings | Run:
 
     Args:
         wanted: which run.
-        timeout: how long to wait, seconds; None for ever.
+        timeout: how long to wait, seconds; None for ever. Each look has some seconds at least.
 
     Raises:
         RecordNotFound: it has not begun in time, or more than one run is meant.
+        RecordError: the store refuses to be read.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     search = _Search(wanted)
+
+    def look(poll: int) -> RunSettings | Run | None:
+        if not (is_remote(wanted.root) or Path(wanted.root).is_dir()):
+            return None
+        return search.look(open_store(wanted.root), first=not poll, in_all=poll % _LISTED_EVERY == 0)
+
     for poll in itertools.count():
-        if is_remote(wanted.root) or Path(wanted.root).is_dir():
-            found = search.look(open_store(wanted.root), first=not poll, in_all=poll % _LISTED_EVERY == 0)
-            if found is not None:
-                return found
+        rest = None if deadline is None else max(deadline - time.monotonic(), _LOOK_SECONDS)
+        try:
+            found = interruptibly(partial(patiently, partial(look, poll)), rest)
+        except TimeoutError:
+            raise RecordNotFound(
+                f"no run {wanted.name!r} is known to have begun below {wanted.root}: "
+                f"the store has not answered within {timeout:g} s"
+            ) from None
+        if found is not None:
+            return found
         if deadline is not None and time.monotonic() >= deadline:
             raise RecordNotFound(f"no run {wanted.name!r} has begun below {wanted.root} within {timeout:g} s")
         if not poll:
@@ -137,8 +196,14 @@ class _Search:
         if wanted.path:
             stands = store.size(f"{wanted.path}/{layout.MANIFEST}") is not None
             return [open_run(f"{wanted.root}/{wanted.path}")] if stands else []
-        runs = list_runs(wanted.root) if in_all else ()
-        return [run for run in runs if run.sealed and means(wanted.name, run.facts.run, run.uri)]
+        found = []
+        for run in scan_runs(wanted.root) if in_all else ():
+            if isinstance(run, Run):
+                if run.sealed and means(wanted.name, run.facts.run, run.uri):
+                    found.append(run)
+            elif is_outage(run):
+                raise run
+        return found
 
     def _set_aside(self, run: RunIdentity | RunInfo, uri: str) -> None:
         """Take note of a sealed record, unless just this one is meant."""

@@ -71,10 +71,12 @@ def command(
 def _manifest(
     file: Path, assignments: tuple[str, ...], name: str | None, namespace: str | None
 ) -> dict[str, Any]:
-    from vaportrail.authoring.parameters import parse_assignments
-    from vaportrail.resources.validation import load_document, load_value
+    from vaportrail.resources.validation import load_document
 
-    manifest = load_document(read_text(file))
+    try:
+        manifest = load_document(read_text(file))
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
     manifest.pop("status", None)
     metadata, spec = (manifest.setdefault(key, {}) for key in ("metadata", "spec"))
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
@@ -87,10 +89,23 @@ def _manifest(
             f"--namespace {namespace!r} is not the file's, metadata.namespace: {metadata['namespace']!r}; "
             "give one of them"
         )
-    given = {key: load_value(text) for key, text in parse_assignments(assignments).items()}
-    if given:
-        spec["parameters"] = {**(spec.get("parameters") or {}), **given}
+    given, kept = _given(assignments), spec.get("parameters") or {}
+    if given and isinstance(kept, dict):
+        spec["parameters"] = {**kept, **given}
     return manifest
+
+
+def _given(assignments: tuple[str, ...]) -> dict[str, Any]:
+    from vaportrail.authoring.parameters import parse_assignments
+    from vaportrail.resources.documents import load_value
+
+    given: dict[str, Any] = {}
+    for name, text in parse_assignments(assignments).items():
+        try:
+            given[name] = load_value(text)
+        except UsageError as error:
+            raise UsageError(f"-p {name}: {error}") from None
+    return given
 
 
 def read_text(file: Path) -> str:

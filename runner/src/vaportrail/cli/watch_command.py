@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import shlex
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Final, TextIO
 
 import click
+from click.core import ParameterSource
 
 from vaportrail.cli import words
 from vaportrail.cli.ended import report
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.progress import PlainProgress
-from vaportrail.cli.run_to_watch import find, wanted
+from vaportrail.cli.run_to_watch import find, patiently, wanted
 from vaportrail.cluster.events import Event
 from vaportrail.cluster.follow import Follower
 from vaportrail.contract import RunSettings
@@ -33,11 +38,17 @@ _LATE_SECONDS: Final = 60.0
 """How long after its run's end a record that is not sealed is worth a word."""
 
 
+def _waitable(_context: click.Context, _option: click.Parameter, seconds: float | None) -> float | None:
+    if seconds is not None and (math.isnan(seconds) or seconds > threading.TIMEOUT_MAX):
+        raise click.BadParameter(f"{seconds:g} is not a time that can be waited for; leave it out for ever.")
+    return seconds
+
+
 @click.command("watch")
 @click.argument("run", metavar="RUN")
 @root_option
 @click.option("--logs", is_flag=True, help="Also log lines and output.")
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS",
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", callback=_waitable,
               help="How long to wait for a run that has not begun; for ever unless given.")  # fmt: skip
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object an event; the last as of `run --json`."
@@ -50,18 +61,33 @@ def command(run: str, root: str, logs: bool, timeout: float | None, as_json: boo
     is read: no access to the cluster is needed. Events go to standard error, the end to standard output.
 
     \b
-    Exit codes, as of `run`: 0 succeeded, 1 failed or not found, 130 cancelled, and for Ctrl-C, which
-    leaves the run alone.
+    Exit codes, as of `run`: 0 succeeded, 1 failed or not found, 130 cancelled, and for Ctrl-C or SIGTERM,
+    which leave the run alone.
     """
     meant = wanted(run, root)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found = find(meant, timeout)
         sealed = found if isinstance(found, Run) else _follow(found, meant.root, logs=logs, as_json=as_json)
+        raw = patiently(lambda: open_store(sealed.uri).get(layout.MANIFEST))
     except KeyboardInterrupt:
-        click.echo(f"not watching any more; the run goes on. Again: vaportrail watch {run}", err=True)
+        click.echo(f"not watching any more; the run goes on. Again: {_again()}", err=True)
         return EXIT_CANCELLED
-    raw = open_store(sealed.uri).get(layout.MANIFEST)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return report(sealed, hashlib.sha256(raw).hexdigest(), as_json=as_json)
+
+
+def _again() -> str:
+    """Return the command as it was given."""
+    context = click.get_current_context()
+    given, words = context.params, ["vaportrail", "watch", context.params["run"]]
+    if context.get_parameter_source("root") is ParameterSource.COMMANDLINE:
+        words += ["--record", given["root"]]
+    if given["timeout"] is not None:
+        words += ["--timeout", f"{given['timeout']:g}"]
+    words += [option for option, name in (("--logs", "logs"), ("--json", "as_json")) if given[name]]
+    return shlex.join(words)
 
 
 def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:
@@ -80,15 +106,15 @@ def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> R
                 say(event)
         return over
 
-    while not follower.sealed():
-        if tell(follower.look()):
+    while not patiently(follower.sealed):
+        if tell(patiently(follower.look)):
             ended = time.monotonic()
         if ended is not None and not told and time.monotonic() - ended >= _LATE_SECONDS:
             click.echo(_late(settings, root), err=True)
             told = True
         time.sleep(_POLL_SECONDS)
-    run = open_run(f"{root}/{settings.path}")
-    tell(follower.rest(run))
+    run = patiently(lambda: open_run(f"{root}/{settings.path}"))
+    tell(patiently(lambda: follower.rest(run)))
     return run
 
 

@@ -49,7 +49,10 @@ class Follower:
         return self._store.size(f"{self._settings.path}/{layout.MANIFEST}") is not None
 
     def look(self) -> list[Event]:
-        """Return what is new, in the order it happened; what comes with a later look may be older."""
+        """Return what is new, in the order it happened; what comes with a later look may be older.
+
+        A look that the store fails has told nothing: the next one tells it.
+        """
         prefix = spool_prefix(self._settings.identity.uid)
         # A part may grow: some collectors write one file.
         new = [
@@ -57,8 +60,8 @@ class Follower:
             for path, size in self._store.entries(prefix)
             if path.removeprefix(prefix).startswith(_SIGNALS) and self._sizes.get(path) != size
         ]
-        self._sizes.update(new)
         parts = side_by_side(self._part, [path for path, _ in new])
+        self._sizes.update(new)
         return self._events(record for part in parts for record in part)
 
     def rest(self, run: Run) -> list[Event]:
@@ -74,12 +77,14 @@ class Follower:
 
     def _events(self, records: Iterable[Record]) -> list[Event]:
         events = []
+        new: set[tuple[str | int, ...]] = set()
         for record in records:
             key = _key(record)
-            if key not in self._seen:
-                self._seen.add(key)
+            if key not in self._seen and key not in new:
+                new.add(key)
                 if (event := read_event(record)) is not None:
                     events.append(event)
+        self._seen |= new
         return sorted(events, key=lambda event: event.time)
 
 

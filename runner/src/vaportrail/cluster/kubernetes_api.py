@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vaportrail.cluster.kubeconfig import load_kubeconfig
 from vaportrail.errors import UsageError, VaportrailError
-from vaportrail.resources.fields import GROUP, VERSION
+from vaportrail.resources.fields import DNS_LABEL, GROUP, VERSION
+from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH
 
 __all__ = ["RESOURCE", "PipelineRuns"]
 
 RESOURCE = f"pipelineruns.{GROUP}"
 _TIMEOUT = 30.0
+_LABEL_LENGTH = 63
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -40,16 +44,16 @@ class PipelineRuns:
             ) from None
         settings = client.Configuration()
         file = os.environ.get("KUBECONFIG") or "~/.kube/config"
-        try:
-            config.load_kube_config(file, context, client_configuration=settings, persist_config=False)
-            found = _namespace_of(config, file, context)
-        except config.ConfigException as error:
-            if context is not None:
-                raise UsageError(
-                    f"--context {context!r}: {error}; see: kubectl config get-contexts"
-                ) from None
-            found = _load_own(config, settings, error)
+        found = load_kubeconfig(settings, file, context)
+        if found is None:
+            found = _load_own(config, settings, file)
         self.namespace = namespace or found or "default"
+        if len(self.namespace) > _LABEL_LENGTH or not re.fullmatch(DNS_LABEL.rstrip("$"), self.namespace):
+            raise UsageError(
+                f"namespace {self.namespace!r}: give with --namespace at most {_LABEL_LENGTH} small letters, "
+                "digits and '-', starting and ending with a letter or digit"
+            )
+        self._server = settings.host
         self._client = client.ApiClient(settings)
         self._api = client.CustomObjectsApi(self._client)
 
@@ -59,10 +63,15 @@ class PipelineRuns:
             made: Any = self._api.create_namespaced_custom_object(
                 *self._place, dict(manifest), field_validation="Strict", _request_timeout=_TIMEOUT
             )
-        return dict(made)
+        return self._run(made)
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Ask for the end of a run; its record is sealed all the same."""
+        if len(name) > RUN_NAME_LENGTH or not re.fullmatch(RUN_NAME.rstrip("$"), name):
+            raise UsageError(
+                f"NAME {name!r} cannot be a run's: give at most {RUN_NAME_LENGTH} small letters, digits "
+                "and '-', starting with a letter and ending without '-'"
+            )
         with self._errors(name):
             patched: Any = self._api.patch_namespaced_custom_object(
                 *self._place,
@@ -71,7 +80,7 @@ class PipelineRuns:
                 _content_type="application/merge-patch+json",
                 _request_timeout=_TIMEOUT,
             )
-        return dict(patched)
+        return self._run(patched)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,24 +104,41 @@ class PipelineRuns:
         try:
             yield
         except ApiException as error:
+            if not error.status:  # an answer that the client cannot read
+                raise self._no_api_server() from None
             raise _translated(error.status, _said(error), name, self.namespace) from None
         except HTTPError as error:
             raise VaportrailError(f"the cluster cannot be reached: {error}") from None
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise self._no_api_server() from None
+        except ValueError:  # its words would hold the token
+            raise UsageError(
+                "the kubeconfig's token cannot be sent: it holds a line break, or what is not ASCII"
+            ) from None
+
+    def _run(self, answer: Any) -> dict[str, Any]:
+        is_run = isinstance(answer, dict) and answer.get("kind") == "PipelineRun"
+        if not is_run or not isinstance(answer.get("metadata"), dict):
+            raise self._no_api_server()
+        return dict(answer)
+
+    def _no_api_server(self) -> VaportrailError:
+        return VaportrailError(
+            f"{self._server} does not answer like a Kubernetes API server; "
+            "check the kubeconfig's server, and what is in between, such as a proxy or a login page"
+        )
 
 
-def _load_own(config: Any, settings: Any, missing: Exception) -> str:
+def _load_own(config: Any, settings: Any, file: str) -> str:
     """Load the identity that a pod has, and return the pod's namespace."""
     try:
         config.load_incluster_config(client_configuration=settings)
         return _OWN_NAMESPACE.read_text().strip()
     except (config.ConfigException, OSError):
-        raise UsageError(f"there is no cluster to talk to: {missing}; set KUBECONFIG") from None
-
-
-def _namespace_of(config: Any, file: str, context: str | None) -> str:
-    contexts, current = config.list_kube_config_contexts(file)
-    chosen = next((each for each in contexts if each["name"] == context), current)
-    return str(chosen["context"].get("namespace", ""))
+        raise UsageError(
+            f"there is no cluster to talk to: kubeconfig {file!r} is not there, or has no current context; "
+            "set KUBECONFIG or give --context"
+        ) from None
 
 
 def _said(error: Any) -> str:
@@ -127,7 +153,7 @@ def _translated(status: int, said: str, name: str, namespace: str) -> Vaportrail
         return UsageError(f"there is no {RESOURCE} {name!r} in namespace {namespace!r}")
     if status == 404 and "namespaces" not in said:
         return VaportrailError(f"the cluster knows no {RESOURCE}: install Vaportrail's operator in it first")
-    if status == 409:
+    if status == 409 and said.endswith("already exists"):
         return UsageError(
             f"there is a {RESOURCE} {name!r} in namespace {namespace!r} already; "
             "give another name with --name"

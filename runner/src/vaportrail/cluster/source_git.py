@@ -67,8 +67,12 @@ def fetch_git(source: GitSource, folder: Path) -> tuple[str, str]:
 
 
 def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the host, or of the port
+        is_one = False
+    if not is_one:
         raise UsageError(
             f"source.git.url {shown(url)!r} is not the URL of a public repository, "
             "such as https://example.com/team/pipelines.git"

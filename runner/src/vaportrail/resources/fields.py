@@ -47,7 +47,8 @@ OptionalName = Annotated[str, Field(max_length=253, pattern=rf"^({_NAME}(\.{_NAM
 """The same, or nothing."""
 Identifier = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
 """A DNS label, such as a volume's name."""
-Label = Annotated[str, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")]
+LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+Label = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
 """The value of a label."""
 Text = Annotated[str, Field(max_length=1024)]
 """Free text of moderate length."""

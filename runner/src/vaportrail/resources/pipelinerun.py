@@ -64,7 +64,7 @@ class GitSource(Model):
     url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^\s]+$")]
     """Where it is cloned from, such as `https://github.com/acme/mnist`."""
     revision: Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._/+]*$")] = "HEAD"
-    """A commit, a tag or a branch; the commit it leads to is in the status and in the record."""
+    """A whole commit (40 hex digits), a tag or a branch; the status and the record have its commit."""
     path: Annotated[str, Field(max_length=1024)] = ""
     """The folder in the repository that is put on Python's path; its root unless given."""
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pydantic
 
-from vaportrail.resources.fields import API_VERSION
+from vaportrail.resources.fields import API_VERSION, LABEL_VALUE
 from vaportrail.resources.pipelinerun import PipelineRun
 
-__all__ = ["Problem", "problem_at", "problems_in"]
+__all__ = ["Problem", "advice", "problem_at", "problems_in"]
 
 _SHOWN: Final = 80
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
@@ -28,8 +28,9 @@ _ADVICE: Final = {
     "spec.image": "use the name of an image, such as registry.example.com/mnist@sha256:…",
     "spec.record.uri": "use s3://bucket/prefix, or file:///path with a persistentVolumeClaim",
     "spec.record.endpoint": "use http://host or https://host, or leave it out for AWS",
+    "spec.record.region": "use letters, digits and '-', such as eu-central-1",
     "spec.source.git.url": "use https://host/repository; only public repositories can be read",
-    "spec.source.git.revision": "use a commit, a tag or a branch",
+    "spec.source.git.revision": "use a whole commit (40 hex digits), a tag or a branch",
     "spec.source.archive.uri": "use s3://bucket/path, another object store's URI, or https://…",
     "spec.source.archive.sha256": "use the archive's SHA-256, 64 hexadecimal digits; sha256sum prints it",
     "spec.ray.version": "use the image's Ray version, such as 2.60.0",
@@ -101,20 +102,39 @@ def _fix(path: str, error: Any) -> str:
     if kind == "extra_forbidden":
         return _unknown_field(error["loc"])
     if kind == "missing":
-        advice = _advice(path)
-        return f"is missing; {advice}" if advice else "is missing"
+        wanted = advice(path)
+        return f"is missing; {wanted}" if wanted else "is missing"
     if kind == "too_long":
         return f"holds more than {context['max_length']} entries"
     if kind == "value_error":
         return str(context["error"])
     if kind in ("literal_error", "enum"):
-        return _advice(path) or f"use {context['expected']}"
+        return advice(path) or f"use {context['expected']}"
     if kind == "string_too_long":
         return f"use at most {context['max_length']} characters"
     if kind in ("greater_than_equal", "less_than_equal"):
         word, bound = ("at least", "ge") if kind == "greater_than_equal" else ("at most", "le")
         return f"use {word} {context[bound]}"
-    return _advice(path) or _WORDS.get(kind, _uncapital(error["msg"]))
+    # A number becomes a text by quotes, whatever the text shall be.
+    if kind == "model_type" or (kind == "string_type" and isinstance(error["input"], int | float)):
+        return _WORDS[kind]
+    if wanted := advice(path):
+        return wanted
+    return (
+        _of_pattern(context["pattern"])
+        if "pattern" in context
+        else _WORDS.get(kind, _uncapital(error["msg"]))
+    )
+
+
+def _of_pattern(pattern: str) -> str:
+    if pattern == LABEL_VALUE:
+        return (
+            "use at most 63 letters, digits, '-', '_' and '.', starting and ending with a letter or a digit"
+        )
+    if pattern.startswith("^/"):
+        return "use an absolute path without ':', such as /data"
+    return "use small letters, digits, '-' and '.', as in names of Kubernetes"
 
 
 _WORDS: Final = {
@@ -125,11 +145,11 @@ _WORDS: Final = {
     "list_type": "use a list",
     "dict_type": "use a mapping of names to values",
     "model_type": "use a mapping of names to values",
-    "string_pattern_mismatch": "use small letters, digits, '-' and '.', as in names of Kubernetes",
 }
 
 
-def _advice(path: str) -> str:
+def advice(path: str) -> str:
+    """Return what to do about a field that is not well-formed; nothing where that is not known."""
     parts = re.sub(r"\[\d+\]", "", path).split(".")
     for length in range(len(parts), 0, -1):
         if (name := ".".join(parts[:length])) in _ADVICE:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun
 from vaportrail.resources.pod_rules import POD_RULES, Rule, is_own_folder
-from vaportrail.resources.problems import Problem, problem_at
+from vaportrail.resources.problems import Problem, advice, problem_at
 from vaportrail.resources.resource_rules import RESOURCE_RULES
 
 __all__ = ["ARCHIVE_ENDINGS", "OLDEST_RAY", "REQUEST_LIMIT", "RULES", "SECONDS_TO_END"]
@@ -57,18 +57,34 @@ def _source(run: PipelineRun) -> Iterator[Problem]:
     if source.git and (source.git.path.startswith("/") or ".." in source.git.path.split("/")):
         yield problem_at("spec.source.git.path", source.git.path, "use a folder within the repository")
     # What may hold a password is not repeated.
-    if source.git and ("@" in urlsplit(source.git.url).netloc or "?" in source.git.url):
+    if source.git and (_CREDENTIALS.match(source.git.url) or "?" in source.git.url):
         fix = "holds credentials or a query; use the plain URL of a public repository"
         yield Problem("spec.source.git.url", "", fix)
+    elif source.git:
+        yield from _address("spec.source.git.url", source.git.url)
     if source.archive and _CREDENTIALS.match(source.archive.uri):
         fix = "holds credentials; use an address without, or the bucket's own with record.secretRef"
         yield Problem("spec.source.archive.uri", "", fix)
     elif source.archive:
         # A query may be a signature that lets everybody read.
         address = source.archive.uri.partition("?")[0]
-        if not address.rpartition("/")[2].endswith(ARCHIVE_ENDINGS):
+        broken = [*_address("spec.source.archive.uri", address)]
+        yield from broken
+        if not broken and not address.rpartition("/")[2].endswith(ARCHIVE_ENDINGS):
             fix = f"its name must end in one of {', '.join(ARCHIVE_ENDINGS)}"
             yield problem_at("spec.source.archive.uri", address, fix)
+
+
+def _address(path: str, url: str) -> Iterator[Problem]:
+    """Yield a problem where a URL has no host, or a host or a port that there cannot be."""
+    try:
+        parts = urlsplit(url)
+        leads = parts.scheme == "file" or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        leads = False
+    if not leads:
+        # Before an @ there may be a password, also where nothing else is as in a URL.
+        yield Problem(path, "", advice(path)) if "@" in url else problem_at(path, url, advice(path))
 
 
 def _image(run: PipelineRun) -> Iterator[Problem]:
@@ -86,6 +102,8 @@ def _record(run: PipelineRun) -> Iterator[Problem]:
     record = run.spec.record
     claim = record.persistent_volume_claim
     path = record.uri.partition("://")[2].rstrip("/")
+    if record.endpoint:
+        yield from _address("spec.record.endpoint", record.endpoint)
     if any(part in ("", ".", "..") for part in path.removeprefix("/").split("/")):
         yield problem_at("spec.record.uri", record.uri, "use a path without empty parts, '.' and '..'")
     if not record.uri.startswith("file://"):

@@ -8,25 +8,23 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, Final, TypeVar
 
 import pydantic
-import yaml
 
 from vaportrail.errors import UsageError
+from vaportrail.resources.documents import load_documents
 from vaportrail.resources.pipelinerun import Metadata, PipelineRun, PipelineRunSpec
 from vaportrail.resources.problems import Problem, problems_in
 from vaportrail.resources.rules import RULES
 from vaportrail.resources.status import PipelineRunStatus
 
-__all__ = ["Problem", "load_document", "load_value", "parse_pipelinerun", "problems_of", "read_pipelinerun"]
+__all__ = ["Problem", "load_document", "parse_pipelinerun", "problems_of", "read_pipelinerun"]
 
 AnyModel = TypeVar("AnyModel", bound=pydantic.BaseModel)
 
-_MARKS: Final = ("[", "{", '"', "'")
-_WHOLE: Final = 2**63
-"""An API server makes a float of a number from here on."""
+_LEVELS: Final = 100
+"""Of lists and mappings in a field; what reads JSON here takes 200 in all."""
 
 # What stands in for a required field that cannot be read, while the others are looked at.
 _STAND_INS: Final[dict[str, Any]] = {
@@ -73,20 +71,44 @@ def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:
     Such a run has stand-ins where its spec could not be read: nothing may be made for it.
 
     Raises:
-        UsageError: not even its metadata or its status can be read, as after a downgrade.
+        UsageError: its status cannot be read, as after a downgrade.
     """
-    try:
-        return _read(PipelineRun, dict(source))
-    except pydantic.ValidationError as error:
-        raw, unknown = _without_unknown_fields(source, error)
+    raw, deep = _without_deep_fields(source)
     problems: list[Problem] = []
+    unknown: list[Problem] = []
     try:
         run = _read(PipelineRun, raw)
     except pydantic.ValidationError as error:
-        problems = problems_in(error)
-        run = _with_stand_ins(raw, {_field_of_spec(problem.field) for problem in problems})
-    run._unreadable = (*problems, *unknown)
+        raw, unknown = _without_unknown_fields(raw, error)
+        try:
+            run = _read(PipelineRun, raw)
+        except pydantic.ValidationError as error:
+            problems = problems_in(error)
+            run = _with_stand_ins(raw, problems)
+    run._unreadable = (*deep, *problems, *unknown)
     return run
+
+
+def _without_deep_fields(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Leave out what readers of JSON refuse as a whole; an API server takes it."""
+    raw = dict(source)
+    problems: list[Problem] = []
+    for part, fields in source.items():
+        deep = [name for name, value in fields.items() if _is_deep(value)] if isinstance(fields, dict) else ()
+        if deep:
+            raw[part] = {name: value for name, value in fields.items() if name not in deep}
+            # Of the metadata nothing is used that has levels.
+            fix = f"is nested too deeply; use at most {_LEVELS} levels"
+            problems += [Problem(f"{part}.{name}", "", fix) for name in deep if part != "metadata"]
+    return raw, problems
+
+
+def _is_deep(value: Any) -> bool:
+    holders = [value] if isinstance(value, dict | list) else []
+    for _ in range(_LEVELS):
+        inside = [each for held in holders for each in (held.values() if isinstance(held, dict) else held)]
+        holders = [each for each in inside if isinstance(each, dict | list)]
+    return bool(holders)
 
 
 def _without_unknown_fields(
@@ -103,22 +125,23 @@ def _without_unknown_fields(
     return raw, [problem for problem in problems_in(error) if problem.unknown_field]
 
 
-def _with_stand_ins(raw: Mapping[str, Any], broken: set[str]) -> PipelineRun:
-    given = raw.get("spec")
-    kept = {
-        name: value
-        for name, value in (given if isinstance(given, dict) else {}).items()
-        if f"spec.{name}" not in broken
-    }
+def _with_stand_ins(raw: Mapping[str, Any], problems: list[Problem]) -> PipelineRun:
+    broken = {_field_of_spec(problem.field) for problem in problems}
     try:
         return PipelineRun(
-            metadata=_read(Metadata, raw.get("metadata", {})),
-            spec=_read(PipelineRunSpec, {**_STAND_INS, **kept}),
+            metadata=_read(Metadata, _sound(raw, "metadata", broken)),
+            spec=_read(PipelineRunSpec, {**_STAND_INS, **_sound(raw, "spec", broken)}),
             status=_read(PipelineRunStatus, raw.get("status", {})),
         )
-    except pydantic.ValidationError as error:
-        words = "; ".join(map(str, problems_in(error)))
+    except pydantic.ValidationError:
+        words = "; ".join(map(str, problems))
         raise UsageError(f"this PipelineRun cannot be read: {words}") from None
+
+
+def _sound(raw: Mapping[str, Any], part: str, broken: set[str]) -> dict[str, Any]:
+    given = raw.get(part)
+    fields = given.items() if isinstance(given, dict) else ()
+    return {name: value for name, value in fields if f"{part}.{name}" not in broken}
 
 
 def load_document(text: str) -> dict[str, Any]:
@@ -127,10 +150,7 @@ def load_document(text: str) -> dict[str, Any]:
     Raises:
         UsageError: there is none, or more than one.
     """
-    try:
-        documents = [each for each in yaml.load_all(text, Loader=_Loader) if each is not None]
-    except yaml.YAMLError as error:
-        raise UsageError(f"this is neither YAML nor JSON: {error}") from None
+    documents = load_documents(text)
     if len(documents) != 1:
         raise UsageError(
             f"one PipelineRun is expected, and here are {len(documents)} documents; "
@@ -139,36 +159,6 @@ def load_document(text: str) -> dict[str, Any]:
     if not isinstance(documents[0], dict):
         raise UsageError("this is no PipelineRun: one begins with apiVersion: vaportrail.dev/v1alpha1")
     return documents[0]
-
-
-def load_value(text: str) -> Any:
-    """Return the JSON value that a text means for itself.
-
-    What begins with a bracket, a brace or a quote is YAML, and so JSON, too. A decimal number, `true`,
-    `false` and `null` are what they are in JSON. All else is text as it stands, also what YAML would
-    take for a number (`010`, `12:30`), for a truth (`yes`) or for a comment, and a number that JSON
-    does not carry whole.
-
-    >>> load_value("[1, 2]"), load_value("1.5"), load_value("010"), load_value('"1.10"'), load_value("{")
-    ([1, 2], 1.5, '010', '1.10', '{')
-    """
-    try:
-        if text.lstrip().startswith(_MARKS):
-            return yaml.load(text, Loader=_Loader)
-        value = json.loads(text)
-    except (ValueError, yaml.YAMLError):
-        return str(text)
-    carried = isfinite(value) if isinstance(value, float) else abs(value or 0) < _WHOLE
-    return value if carried else str(text)
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads dates as texts, as Kubernetes' own tools do."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
 
 
 def _read(model: type[AnyModel], raw: Any) -> AnyModel:

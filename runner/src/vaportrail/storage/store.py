@@ -27,7 +27,7 @@ from obstore.store import LocalStore, from_url
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
 from vaportrail.storage.waiting import interruptibly
 
-__all__ = ["ObjectStore", "Store", "is_remote", "normalise_root", "open_store", "probe"]
+__all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
 
 _SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "file")
 _CHUNK = 4 * 2**20
@@ -36,6 +36,8 @@ SILENCE_SECONDS: Final = 30.0
 """How long a store may be silent within a request; one under load takes seconds for its answer."""
 RETRY_SECONDS: Final = 60.0
 """After how long a request is not tried again."""
+_TRIES: Final = 1000
+"""More than fit into that time, so that it is the time that counts: obstore's own 10 end in seconds."""
 SLOWEST: Final = 128 * 2**10
 """Bytes per second that an upload has on the slowest line: while it goes on, the store is silent."""
 _LARGE: Final = 2**20
@@ -46,6 +48,9 @@ _WHOLE: Final = timedelta(days=1)
 """Of a request in all: obstore's own 30 s would end a large download that goes well."""
 _UNFINISHED: Final = re.compile(r"(.+)#\d+")
 """What obstore calls a file of a folder until all of it is written."""
+_ANSWERED: Final = re.compile(r"status code: (\d{3})")
+_METADATA: Final = re.compile(r"http://(169\.254\.|metadata)")
+"""Where credentials are asked for that the environment does not have."""
 _Result = TypeVar("_Result")
 
 
@@ -248,6 +253,19 @@ class _Translate:
             raise RecordError(f"cannot {self.verb} {self.where}: {reason}") from error
 
 
+def is_outage(error: RecordError) -> bool:
+    """Return whether a store cannot be reached or is too busy: another try may mend that, and nothing else.
+
+    Args:
+        error: what a `Store` raised. A refusal, what is not there and missing credentials are no outage.
+    """
+    # obstore has no type for it, only words.
+    words = str(error.__cause__)
+    if (answered := _ANSWERED.search(words)) is not None:
+        return answered[1] in ("408", "429") or answered[1] >= "500"
+    return "HTTP error: " in words and _METADATA.search(words) is None
+
+
 def is_remote(root: str) -> bool:
     """Return whether `root` is an object store's URI and not a folder."""
     return "://" in root and not root.startswith("file://")
@@ -262,12 +280,16 @@ def normalise_root(root: str | os.PathLike[str]) -> str:
     text = os.fspath(root)
     if "://" not in text:
         return str(Path(text).expanduser().absolute())
-    parts = urlsplit(text)
+    wrong = UsageError(
+        f"record root {text!r} is not a place that can hold records: "
+        f"use a folder or one of {', '.join(s + '://…' for s in _SCHEMES)}"
+    )
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise wrong from None
     if parts.scheme not in _SCHEMES or bool(parts.netloc) == (parts.scheme == "file"):
-        raise UsageError(
-            f"record root {text!r} is not a place that can hold records: "
-            f"use a folder or one of {', '.join(s + '://…' for s in _SCHEMES)}"
-        )
+        raise wrong
     if parts.scheme == "file":
         return unquote(parts.path).rstrip("/") or "/"
     return text.rstrip("/")
@@ -308,7 +330,7 @@ def _open(root: str, silence: float) -> Any:
         client["allow_http"] = True
     limits: dict[str, Any] = {
         "client_options": client,
-        "retry_config": {"retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+        "retry_config": {"retry_timeout": timedelta(seconds=RETRY_SECONDS), "max_retries": _TRIES},
     }
     return from_url(root, **limits)
 
