@@ -17,7 +17,7 @@ from vaportrail.cluster.join import Join
 from vaportrail.cluster.run import drive
 from vaportrail.contract import Outcome, RunIdentity
 from vaportrail.execution.progress import Silent
-from vaportrail.execution.run import Cancellation
+from vaportrail.execution.run_cancellation import Cancellation
 from vaportrail.handover import RunRequest
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import VerdictInfo

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
-from vaportrail.execution.run import Cancellation
+from vaportrail.execution.run_cancellation import Cancellation
 
 __all__ = ["cancelling"]
 

@@ -28,12 +28,11 @@ from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.progress import Progress
 from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet
 from vaportrail.execution.run import (
-    Cancellation,
-    RunCancelled,
     execute,
     prepare_fixed,
     record_refusal,
 )
+from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import Verdict
 from vaportrail.handover import RunAnswer, RunRequest

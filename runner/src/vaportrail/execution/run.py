@@ -25,6 +25,7 @@ from vaportrail.execution.environment import capture_environment
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.progress import Progress, Silent
+from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
@@ -37,57 +38,13 @@ if TYPE_CHECKING:
     from vaportrail.record.read import Run
 
 __all__ = [
-    "Cancellation",
     "Prepared",
-    "RunCancelled",
     "execute",
     "prepare",
     "prepare_fixed",
     "record_refusal",
     "run_pipeline",
 ]
-
-
-class RunCancelled(BaseException):
-    """Raised in the pipeline's body when the run is ended from outside.
-
-    Attributes:
-        verdict: how and why: cancelled, or its time was up.
-    """
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
-
-
-class Cancellation:
-    """Carries a cancellation into the run: at once where it can be heard, else as soon as it can.
-
-    Before Ray starts and after it has stopped the run writes what its record cannot do without.
-    """
-
-    def __init__(self) -> None:
-        self._armed = False
-        self._requested: Verdict | None = None
-
-    def request(self, verdict: Verdict = CANCELLED) -> None:
-        """End the run so; called in the main thread, as by a signal's handler. Only the first counts."""
-        if self._requested is not None:
-            return
-        self._requested = verdict
-        if self._armed:
-            raise RunCancelled(verdict)
-
-    @contextmanager
-    def armed(self) -> Iterator[None]:
-        """Hear cancellations within this block, and the one that came before it."""
-        self._armed = True
-        try:
-            if self._requested is not None:
-                raise RunCancelled(self._requested)
-            yield
-        finally:
-            self._armed = False
 
 
 @dataclass(frozen=True, slots=True)
