@@ -12,22 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.resources.told import RUN
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
-RUN = {
-    "apiVersion": "vaportrail.dev/v1alpha1",
-    "kind": "PipelineRun",
-    "metadata": {"name": "mnist"},
-    "spec": {
-        "pipeline": "mnist",
-        "entrypoint": "pipeline:mnist",
-        "image": "mnist",
-        "record": {"uri": "s3://records/mnist"},
-        "ray": {"workers": [{"name": "workers"}]},
-    },
-}
 KINDS = ("submit", "cancel")
 
 

@@ -8,9 +8,6 @@ from typing import Any
 import pytest
 from tests.resources.told import told, with_ray, with_spec
 
-from vaportrail.cluster import source_archive
-from vaportrail.resources import rules
-
 Object = dict[str, Any]
 
 ENDINGS = "its name must end in one of .tar.gz, .tgz, .tar, .zip"
@@ -225,10 +222,3 @@ def test_what_may_work_is_no_problem(raw: Object) -> None:
 @pytest.mark.parametrize("image", IMAGES)
 def test_only_a_repository_has_to_be_in_small_letters(image: str) -> None:
     assert told(with_spec(image=image)) == []
-
-
-# What is said in two places, because the layers below may not know of those above.
-
-
-def test_the_endings_of_archives_are_those_that_the_runner_unpacks() -> None:
-    assert set(rules.ARCHIVE_ENDINGS) == {*source_archive._TARS, ".zip"}

@@ -21,12 +21,12 @@ from vaportrail.cluster import source_limits
 from vaportrail.cluster.addresses import has_credentials, shown
 from vaportrail.errors import RecordError, UsageError
 from vaportrail.handover import ArchiveSource
+from vaportrail.resources.fields import ARCHIVE_ENDINGS
 from vaportrail.storage.store import open_store
 from vaportrail.version import __version__
 
 __all__ = ["fetch_archive"]
 
-_TARS: Final = (".tar.gz", ".tgz", ".tar")
 _CHUNK: Final = 2**20
 _REPLY_SECONDS: Final = 30.0
 """How long a web server may be silent."""
@@ -49,10 +49,10 @@ def fetch_archive(source: ArchiveSource, folder: Path) -> None:
             "read: use an address without, or the bucket's own with record.secretRef"
         )
     name = source.uri.partition("?")[0].rpartition("/")[2]
-    if not name.endswith((*_TARS, ".zip")):
+    if not name.endswith(ARCHIVE_ENDINGS):
         raise UsageError(
             f"source.archive.uri {where!r} is no archive that can be unpacked; "
-            f"its name must end in one of {', '.join([*_TARS, '.zip'])}"
+            f"its name must end in one of {', '.join(ARCHIVE_ENDINGS)}"
         )
     packed = folder.with_name(f"{folder.name}.packed")
     digest = _download(source.uri, packed)

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 __all__ = [
     "API_VERSION",
+    "ARCHIVE_ENDINGS",
     "GROUP",
     "VERSION",
     "Identifier",
@@ -26,6 +27,9 @@ __all__ = [
 GROUP: Final = "vaportrail.dev"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = "vaportrail.dev/v1alpha1"
+
+ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz", ".tar", ".zip")
+"""Of the names of archives that the runner can unpack."""
 
 RULES: Final = "x-kubernetes-validations"
 LIST_TYPE: Final = "x-kubernetes-list-type"

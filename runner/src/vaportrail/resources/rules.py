@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from vaportrail.resources.fields import ARCHIVE_ENDINGS
 from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun
 from vaportrail.resources.pod_rules import POD_RULES, Rule, is_own_folder
 from vaportrail.resources.problems import Problem, advice, problem_at
 from vaportrail.resources.resource_rules import RESOURCE_RULES
 
-__all__ = ["ARCHIVE_ENDINGS", "OLDEST_RAY", "REQUEST_LIMIT", "RULES", "SECONDS_TO_END"]
+__all__ = ["OLDEST_RAY", "REQUEST_LIMIT", "RULES", "SECONDS_TO_END"]
 
 REQUEST_LIMIT: Final = 64 * 1024
 """Bytes of what the runner is told; `handover.REQUEST_LIMIT`."""
@@ -24,8 +25,6 @@ REQUEST_LIMIT: Final = 64 * 1024
 _REQUEST_FRAME: Final = 2048
 OLDEST_RAY: Final = "2.52.0"
 """The oldest Ray whose clusters can ask for a token."""
-ARCHIVE_ENDINGS: Final = (".tar.gz", ".tgz", ".tar", ".zip")
-"""Of the names of archives that the runner can unpack; `source_archive`'s."""
 SECONDS_TO_END: Final = 10
 """What a pod may take to end beyond `drainSeconds`, before it is ended."""
 _RAYS_OWN = ("CPU", "GPU", "memory", "object_store_memory")
