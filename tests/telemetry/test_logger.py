@@ -11,6 +11,7 @@ import json
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ from vaportrail.errors import UsageError
 from vaportrail.telemetry.recorder import install, uninstall
 from vaportrail.telemetry.spool import read_spool
 from vaportrail.telemetry.values import from_any_value, read_attributes
+
+
+class Digit(Enum):
+    THREE = 3
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
 
 CALLS: dict[str, Callable[[str], Any]] = {
     "param": lambda name: log.param(name, 1),
@@ -99,7 +108,7 @@ def test_a_bad_name_is_refused_in_and_outside_a_run(method: str, name: Any) -> N
         CALLS[method](name)
 
 
-@pytest.mark.parametrize("value", ["3", None, [1.0], {}, object(), 1j], ids=repr)
+@pytest.mark.parametrize("value", ["3", None, [1.0, 2.0], {}, object(), 1j], ids=repr)
 def test_a_metric_that_is_no_number_is_refused_with_its_type(value: Any) -> None:
     with pytest.raises(UsageError, match=rf"metric 'm': {type(value).__name__} is not a number"):
         log.metric("m", value)
@@ -177,6 +186,57 @@ def test_a_metric_is_recorded_with_its_step(run: Settings, value: Any, recorded:
 def test_a_metric_without_a_step_has_none(run: Settings) -> None:
     log.metric("m", 1)
     assert "vaportrail.metric.step" not in run.events()[0][2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "recorded"),
+    [
+        (({"loss": 0.5, "acc": 1},), {"loss": 0.5, "acc": 1}),
+        (("auc", {0: 0.5, "micro": 0.25}), {"auc/0": 0.5, "auc/micro": 0.25}),
+        (("auc", [0.5, 0.25]), {"auc/0": 0.5, "auc/1": 0.25}),
+        (("auc", (0.5, np.float32(0.25))), {"auc/0": 0.5, "auc/1": 0.25}),
+        (("auc", np.array([0.5, 0.25])), {"auc/0": 0.5, "auc/1": 0.25}),
+        (("m", np.eye(2)), {"m/0/0": 1.0, "m/0/1": 0.0, "m/1/0": 0.0, "m/1/1": 1.0}),
+        (({"auc": [0.5], "f1": {"a": 1}},), {"auc/0": 0.5, "f1/a": 1}),
+        (("auc", {Digit.THREE: 0.5}), {"auc/3": 0.5}),
+        (("auc", {}), {}),
+    ],
+    ids=["mapping", "named", "list", "tuple", "array", "matrix", "nested", "enum", "empty"],
+)
+def test_each_number_in_a_container_is_a_metric_of_its_own_name(
+    run: Settings, arguments: tuple[Any, ...], recorded: dict[str, float]
+) -> None:
+    log.metrics(*arguments, step=4)
+    events = run.events()
+    assert {named["vaportrail.value.name"]: body for _, body, named in events} == recorded
+    assert {named["vaportrail.metric.step"] for _, _, named in events} <= {4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("auc", {"a": 1.0, "b": "high"}), "metric 'auc/b': str is not a number"),
+        (("auc", {1: 1.0, "1": 2.0}), "two numbers would have the name 'auc/1'"),
+        (("auc", {"": 1.0}), "'auc/' cannot name a logged value"),
+        (("auc", [0.0] * 1001), r"metrics 'auc': more than 1000 names .* log.metric\(..., step=n\)"),
+        (("auc", LOOP), "metrics 'auc/0': it holds itself"),
+        (("auc", {0.5}), "metrics 'auc': set is not a mapping, a list or an array"),
+        (("auc", 0.5), "one number is a log.metric"),
+        (("auc",), "NoneType is not a mapping"),
+    ],
+    ids=["word", "twice", "empty", "many", "loop", "set", "number", "nothing"],
+)
+def test_metrics_of_which_one_is_wrong_are_refused_and_none_is_recorded(
+    run: Settings, arguments: tuple[Any, ...], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        log.metrics(*arguments)
+    assert run.events() == []
+
+
+def test_a_metric_that_is_several_says_which_method_records_them() -> None:
+    with pytest.raises(UsageError, match=r"list is not a number; log.metrics\('auc', ...\) records each"):
+        log.metric("auc", [0.5, 0.25])  # type: ignore[arg-type]
 
 
 def test_many_metrics_and_parameters_are_recorded_one_by_one(run: Settings) -> None:

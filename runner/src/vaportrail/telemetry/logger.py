@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, overload
 
 from vaportrail.errors import UsageError
 from vaportrail.storage.artifacts import Artifact, store_artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.metric_names import named_metrics, number
 from vaportrail.telemetry.recorder import Recorder, active
 from vaportrail.telemetry.values import describe
 
@@ -60,7 +61,7 @@ class Log:
             >>> for step, loss in enumerate(losses):            # doctest: +SKIP
             ...     log.metric("loss", loss, step=step)
         """
-        number = _number(name, value)
+        plain = number(name, value)
         if step is not None:
             try:
                 step = operator.index(step)
@@ -68,12 +69,33 @@ class Log:
                 raise UsageError(
                     f"metric {name!r}: step={step!r} is not an integer; give a whole number or None"
                 ) from None
-        self._event(c.EVENT_METRIC, name, number, {c.METRIC_STEP: step})
+        self._event(c.EVENT_METRIC, name, plain, {c.METRIC_STEP: step})
 
-    def metrics(self, values: Mapping[str, float], *, step: int | None = None) -> None:
-        """Record many metrics of one step; see `metric`."""
-        for name, value in values.items():
-            self.metric(name, value, step=step)
+    @overload
+    def metrics(self, values: Mapping[str, Any], *, step: int | None = None) -> None: ...
+    @overload
+    def metrics(self, name: str, values: Any, *, step: int | None = None) -> None: ...
+    def metrics(self, name: Any = "", values: Any = None, *, step: int | None = None) -> None:
+        """Record many metrics of one step; see `metric`.
+
+        Args:
+            name: put before each key, with a ``/`` between: ``roc_auc/3``. Left out where the keys
+                are the names.
+            values: numbers in a mapping, a list, an array or a Series, which may lie in one another.
+            step: where in the training this is, or None.
+
+        Raises:
+            UsageError: something in it is not a number; then none of them is recorded.
+
+        Example:
+            >>> log.metrics({"loss": 0.5, "accuracy": 0.9}, step=3)      # doctest: +SKIP
+            >>> log.metrics("roc_auc", {digit: auc for digit, auc in enumerate(aucs)})  # doctest: +SKIP
+        """
+        if not isinstance(name, str):
+            name, values = "", name
+        checked = {check_value_name(key): value for key, value in named_metrics(name, values).items()}
+        for key, value in checked.items():
+            self.metric(key, value, step=step)
 
     def tag(self, name: str, value: str) -> None:
         """Record a word to find this by: a dataset's version, a team, a verdict."""
@@ -218,25 +240,6 @@ def _recorder() -> Recorder | None:
     if recorder is None:
         warnings.warn("vaportrail.log was called outside a run: nothing is recorded", stacklevel=4)
     return recorder
-
-
-def _number(name: str, value: Any) -> float | int:
-    try:
-        plain = value.item() if hasattr(value, "item") else value
-    except (TypeError, ValueError, RuntimeError):  # an array of several
-        plain = value
-    if isinstance(plain, bool):
-        return int(plain)
-    if isinstance(plain, int) and abs(plain) >= 2**1023:
-        raise UsageError(f"metric {name!r}: the number is too large for a metric; use log.param")
-    if isinstance(plain, int | float):
-        return plain
-    try:
-        return float(plain.__float__())
-    except (AttributeError, TypeError, ValueError):
-        raise UsageError(
-            f"metric {name!r}: {type(value).__name__} is not a number; use log.param or log.json"
-        ) from None
 
 
 def _pixels(image: Any) -> Any:
