@@ -67,7 +67,8 @@ def _items(value: Any) -> Iterator[tuple[Any, Any]] | None:
     if isinstance(value, Mapping):
         return iter(value.items())
     if hasattr(value, "to_dict") and hasattr(value, "index"):  # a Series, or a table by its columns
-        return iter(value.to_dict().items())
+        found: Mapping[Any, Any] = value.to_dict()
+        return iter(found.items())
     if getattr(value, "shape", ()) != () and hasattr(value, "tolist"):
         value = value.tolist()
     return iter(enumerate(value)) if isinstance(value, list | tuple) else None
