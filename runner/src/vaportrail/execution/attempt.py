@@ -8,7 +8,7 @@ import signal
 import tempfile
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ class Report:
     """The exception itself, pickled, where it can be."""
     retryable: bool = True
     """Whether it is one of the exceptions that the task wants retried."""
+    recorded: bool = True
+    """Whether the attempt could write its own end; otherwise the driver has to."""
 
 
 class FailureCarrier(Exception):
@@ -82,8 +84,34 @@ def stack_file(spool: str, task_id: str, attempt: int) -> Path:
 def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: Any) -> tuple[Report, Any]:
     """Run one attempt of a task; the second value is the task's own.
 
-    Nothing that the user's code does raises out of here: what happened is in the report.
+    Nothing that happens raises out of here, be it the user's code or the record that fails: it is in
+    the report.
     """
+    try:
+        attempt = _begin(settings_json, spec)
+    except Exception as error:
+        return _unrecorded(error, "the attempt could not begin"), None
+    report, value = _call(attempt, payload, values)
+    try:
+        _end(attempt, report)
+    except Exception as error:
+        return _unrecorded(error, "what the attempt printed or how it ended could not be recorded"), None
+    return report, value
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt that has begun: its place in the record, and its own hands on it."""
+
+    spec: AttemptSpec
+    scope: AttemptScope
+    parent: str
+    start: int
+    recorder: Recorder
+    capture: Capture
+
+
+def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
     settings = _read_settings(settings_json)
     recorder, capture = _prepare(settings)
     uid = settings.identity.uid
@@ -95,6 +123,8 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     scratch_root = os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()
     scratch = os.path.join(scratch_root, f"vaportrail-{uid[:8]}-{spec.task_id}.{spec.attempt}")
     scope = AttemptScope(spec.task_id, spec.task_name, spec.attempt, span_id, deadline, scratch)
+    if spec.env:
+        recorder.keep_secret(spec.env)
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
     recorder.span_started(
@@ -110,29 +140,43 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
             c.STDERR_OFFSET: offsets["stderr"],
         },
     )
-    token = otel_context.attach(parent_context(recorder.trace_id, span_id))
-    value: Any = None
+    return _Attempt(spec, scope, parent, start, recorder, capture)
+
+
+def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[Report, Any]:
+    """Call the user's function; return how that ended, and the task's value."""
+    spec, spool = attempt.spec, attempt.recorder.settings.spool
+    token = otel_context.attach(parent_context(attempt.recorder.trace_id, attempt.scope.span_id))
     try:
-        stacks = stack_file(settings.spool, spec.task_id, spec.attempt)
-        marker = cancel_marker(settings.spool, spec.task_id, spec.attempt)
-        if spec.env:
-            recorder.keep_secret(spec.env)
+        stacks = stack_file(spool, spec.task_id, spec.attempt)
+        marker = cancel_marker(spool, spec.task_id, spec.attempt)
         with cancellable(marker), time_limit(spec.timeout, stacks), variables(spec.env or {}):
             args, kwargs = load_call(payload, values)
             value = load_function(spec.function)(*args, **kwargs)
         check_picklable(value)
-        report = Report(Outcome.SUCCEEDED)
+        return Report(Outcome.SUCCEEDED), value
     except BaseException as error:
-        report = _report(error, spec.retry_on)
-        value = None
+        return _report(error, spec.retry_on), None
     finally:
         otel_context.detach(token)
-        capture.drain()
-        if os.path.exists(scratch):
-            shutil.rmtree(scratch, ignore_errors=True)
-    _write_span(recorder, spec, span_id, parent, start, report)
-    set_attempt_scope(None)
-    return report, value
+
+
+def _end(attempt: _Attempt, report: Report) -> None:
+    """Record what the attempt printed and how it ended, and take away what it left in its process."""
+    try:
+        attempt.capture.turn()
+        attempt.capture.drain()
+        _write_span(attempt, report)
+    finally:
+        if os.path.exists(attempt.scope.scratch):
+            shutil.rmtree(attempt.scope.scratch, ignore_errors=True)
+        set_attempt_scope(None)
+
+
+def _unrecorded(error: Exception, what: str) -> Report:
+    """Return the report of an attempt that the record in this process could not take."""
+    failure = replace(describe_failure(error), message=f"{what}: {error}")
+    return Report(Outcome.FAILED, failure, recorded=False)
 
 
 @lru_cache(maxsize=4)
@@ -208,9 +252,8 @@ def _is_machinery(file: str) -> bool:
     return file.startswith(_OWN_FOLDER) or file.endswith(("IPython/core/interactiveshell.py",))
 
 
-def _write_span(
-    recorder: Recorder, spec: AttemptSpec, span_id: str, parent: str, start: int, report: Report
-) -> None:
+def _write_span(attempt: _Attempt, report: Report) -> None:
+    spec = attempt.spec
     values = {
         c.TASK_NAME: spec.task_name,
         c.TASK_RUN_ID: spec.task_id,
@@ -220,12 +263,12 @@ def _write_span(
     }
     if report.failure is not None:
         values[c.ERROR_TYPE] = report.failure.type
-    recorder.span(
+    attempt.recorder.span(
         spec.task_name,
-        span_id,
-        parent,
-        start,
-        recorder.clock(),
+        attempt.scope.span_id,
+        attempt.parent,
+        attempt.start,
+        attempt.recorder.clock(),
         ok=report.outcome.ok,
         message=report.failure.message if report.failure else "",
         values=values,

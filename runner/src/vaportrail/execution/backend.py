@@ -146,7 +146,15 @@ class RayBackend:
         if error is None:
             report: Report = future.result()
             cause = self._ray.cloudpickle.loads(report.error) if report.error else None
-            on_end(AttemptEnd(report.outcome, report.failure, cause, retryable=report.retryable))
+            on_end(
+                AttemptEnd(
+                    report.outcome,
+                    report.failure,
+                    cause,
+                    spoken=report.recorded,
+                    retryable=report.retryable,
+                )
+            )
         elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
             on_end(self._unspoken_end(error))
         else:

@@ -8,11 +8,13 @@ does the same with what it had no time for.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, Stream, is_ray_mark, line_values, split_lines
@@ -36,17 +38,33 @@ class Capture:
         self._lock = threading.Lock()
         self._done: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._read: dict[Stream, int] = {}
+        self._write: dict[Stream, int] = {}
+        self._files: dict[Stream, Any] = {stream: getattr(sys, stream) for stream in SUFFIX}
         for stream, suffix in SUFFIX.items():
             path = Path(recorder.settings.spool) / f"{recorder.writer.header.writer}.{suffix}"
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-            fd = os.open(path, flags, 0o600)
-            os.dup2(fd, _FD[stream])
-            os.close(fd)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            self._write[stream] = os.open(path, flags, 0o600)
             self._read[stream] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.turn()
         self._pid = os.getpid()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="vaportrail-capture", daemon=True)
         self._thread.start()
+
+    def turn(self) -> None:
+        """Turn the descriptors and `sys.stdout` and `sys.stderr` onto the files, whatever they were before.
+
+        What user code had put there instead is flushed, and forgotten.
+        """
+        self._flush()
+        for stream, fd in self._write.items():
+            os.dup2(fd, _FD[stream])
+            file = self._files[stream]
+            if file is None or file.closed:
+                raw = io.FileIO(_FD[stream], "w", closefd=False)
+                file = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
+                self._files[stream] = file
+            setattr(sys, stream, file)
 
     def offsets(self) -> dict[Stream, int]:
         """Return how many bytes of each stream have become log records: all that have arrived.
@@ -59,13 +77,18 @@ class Capture:
     def drain(self, *, final: bool = True) -> None:
         """Turn all that has arrived into log records; `final` takes a last line without its end."""
         if final:
-            for file in (sys.stdout, sys.stderr):
-                file.flush()
+            self._flush()
         with self._lock:
             for stream, fd in self._read.items():
                 size = os.fstat(fd).st_size
                 if size > self._done[stream]:
                     self._take(stream, os.pread(fd, size - self._done[stream], self._done[stream]), final)
+
+    def _flush(self) -> None:
+        """Let what is buffered go out; a stream that cannot is no fault of the task's."""
+        for file in (sys.stdout, sys.stderr, *self._files.values()):
+            with suppress(Exception):
+                file.flush()
 
     def _take(self, stream: Stream, raw: bytes, final: bool) -> None:
         for line in split_lines(raw, self._done[stream], final=final):

@@ -1,0 +1,69 @@
+"""What an attempt left behind in its worker does not reach the next one there."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import PIPELINES, make_run
+from vaportrail.contract import Outcome
+from vaportrail.record.read import Run, TaskRun
+
+STREAMS = (
+    "tee",
+    "closed_file",
+    "closed_stdout",
+    "no_stdout",
+    "bad_flush",
+    "closed_descriptors",
+    "other_descriptors",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("leftovers")
+    return make_run(folder, f"{PIPELINES / 'leftovers.py'}:leftovers", "--cpus", 1).run
+
+
+@pytest.fixture(scope="module")
+def pairs(run: Run) -> dict[str, tuple[TaskRun, TaskRun]]:
+    """The task that left something, and the one that looked around after it."""
+    return {name: (run.task(f"leaves-{n}"), run.task(f"looks-{n}")) for n, name in enumerate(STREAMS, 1)}
+
+
+def test_they_shared_one_process(pairs: dict[str, tuple[TaskRun, TaskRun]]) -> None:
+    assert len({task.params.get("pid") for pair in pairs.values() for task in pair}) == 1
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_task_may_do_with_its_streams_as_it_likes(
+    name: str, pairs: dict[str, tuple[TaskRun, TaskRun]]
+) -> None:
+    left, _ = pairs[name]
+
+    assert left.outcome is Outcome.SUCCEEDED, left.attempts[0].failure
+    assert [line.text for line in left.logs()][:1] == ["before"]
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_next_tasks_output_is_recorded_all_the_same(
+    name: str, pairs: dict[str, tuple[TaskRun, TaskRun]]
+) -> None:
+    _, looked = pairs[name]
+
+    assert sorted(line.text for line in looked.logs()) == ["complained", "printed", "written"]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "message"),
+    [
+        ("closes_its_record-1", "how it ended could not be recorded: [Errno 9]"),
+        (f"looks-{len(STREAMS) + 1}", "the attempt could not begin: [Errno 9]"),
+    ],
+)
+def test_an_attempt_whose_record_is_gone_fails_and_says_so(run: Run, task_id: str, message: str) -> None:
+    (attempt,) = run.task(task_id).attempts
+
+    assert attempt.outcome is Outcome.FAILED
+    assert attempt.failure is not None
+    assert message in attempt.failure.message
