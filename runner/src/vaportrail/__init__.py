@@ -1,11 +1,11 @@
 """Vaportrail: run Python and notebook workflows on Ray, keep one sealed record of each run."""
 
 from vaportrail.api import open, runs
-from vaportrail.authoring.handle import as_completed, cancel, outcome, result
 from vaportrail.authoring.hidden import Hidden
 from vaportrail.authoring.notebook import notebook, output
 from vaportrail.authoring.options import Options
 from vaportrail.authoring.pipeline import Pipeline, pipeline
+from vaportrail.authoring.results import as_completed, cancel, outcome, result
 from vaportrail.authoring.task import Task, task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import TaskFailed, VaportrailError

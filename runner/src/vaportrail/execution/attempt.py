@@ -73,6 +73,7 @@ SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
 """Where attempts make their scratch folders; the system's temporary folder unless set."""
 
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _captures: dict[str, Capture] = {}
 
 
@@ -230,26 +231,27 @@ def describe_failure(error: BaseException) -> Failure:
     if isinstance(error, FailureCarrier | AttemptInterrupted) and error.failure is not None:
         return error.failure
     printed = traceback.TracebackException.from_exception(error)
-    _own_frames_off(printed)
+    refused = isinstance(error, UsageError)  # by us: its message says why, the user's line says where
+    users = _own_frames_off(printed, _PACKAGE if refused else _OWN_FOLDER)
     try:
         message = str(error)
     except Exception as broken:
         message = f"<str() of the exception raised {type(broken).__name__}>"
-    # What we refuse ourselves says all in its message.
-    text = "" if isinstance(error, UsageError) else "".join(printed.format())
+    text = "" if refused and not users else "".join(printed.format(chain=not refused))
     return Failure(type=exception_type(error), message=message, traceback=text)
 
 
-def _own_frames_off(printed: traceback.TracebackException) -> None:
-    """Take off what called the user's code, and what interrupted it."""
-    users = [i for i, frame in enumerate(printed.stack) if not _is_machinery(frame.filename)]
+def _own_frames_off(printed: traceback.TracebackException, own: str) -> bool:
+    """Take off what called the user's code, and what interrupted it; return whether there is any of it."""
+    users = [i for i, frame in enumerate(printed.stack) if not _is_machinery(frame.filename, own)]
     if users:
         printed.stack[:] = printed.stack[users[0] : users[-1] + 1]
+    return bool(users)
 
 
-def _is_machinery(file: str) -> bool:
+def _is_machinery(file: str, own: str) -> bool:
     """Return whether a frame's file is what calls the user's code, here or in a notebook's kernel."""
-    return file.startswith(_OWN_FOLDER) or file.endswith(("IPython/core/interactiveshell.py",))
+    return file.startswith(own) or file.endswith(("IPython/core/interactiveshell.py",))
 
 
 def _write_span(attempt: _Attempt, report: Report) -> None:
