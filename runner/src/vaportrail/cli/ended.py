@@ -8,7 +8,12 @@ import click
 
 from vaportrail.cli.exit_codes import exit_code
 from vaportrail.cli.ls_command import summary
-from vaportrail.cli.show_command import attempt_failure_lines, body_failure_lines, verdict_line
+from vaportrail.cli.show_command import (
+    attempt_failure_lines,
+    body_failure_lines,
+    loss_lines,
+    verdict_line,
+)
 from vaportrail.record.read import Run
 
 __all__ = ["report"]
@@ -29,5 +34,7 @@ def report(run: Run, sha256: str, *, as_json: bool) -> int:
         for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
             click.echo(line)
         click.echo(verdict_line(run))
+        for line in loss_lines(run):
+            click.echo(line)
         click.echo(f"record      {run.uri}\nsha256      {sha256}")
     return exit_code(run.outcome)

@@ -14,7 +14,7 @@ from vaportrail.record.manifest import AttemptInfo, TaskInfo
 from vaportrail.record.read import Run
 from vaportrail.record.times import from_rfc3339
 
-__all__ = ["attempt_failure_lines", "body_failure_lines", "command", "verdict_line"]
+__all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]
 
 
 _TRACEBACK_LINES = 100
@@ -66,6 +66,7 @@ def describe(run: Run) -> Iterator[str]:
     yield (
         f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, loss: {_loss(run)}"
     )
+    yield from loss_lines(run)
     yield ""
     yield from _tasks(run)
     yield from _failures(run)
@@ -77,7 +78,15 @@ def _loss(run: Run) -> str:
     lost = counts.logs.lost + counts.spans.lost + counts.metrics.lost
     if counts.loss == "None":
         return "none"
-    return f"{lost} records" if counts.loss == "Counted" else f"{lost} records or more"
+    if counts.loss == "Counted":
+        return f"{lost} records"
+    return f"{lost} records or more" if lost else "unknown"
+
+
+def loss_lines(run: Run) -> Iterator[str]:
+    """Yield why nobody can say how much is missing from the record."""
+    for reason in run.facts.counts.loss_reasons:
+        yield f"loss        unknown: {reason}"
 
 
 def _tasks(run: Run) -> Iterator[str]:

@@ -38,6 +38,8 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
     elif found.ok:
         sealed = click.style("verified", fg="green")
         click.echo(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
+        for reason in found.manifest.counts.loss_reasons if found.manifest is not None else ():
+            click.echo(f"not all is in it: {reason}")
         for path in found.manifest.damaged_artifacts if found.manifest is not None else ():
             click.echo(f"not part of it: {path} was gone or damaged at the seal")
     else:

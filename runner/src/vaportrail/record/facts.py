@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import RecordError
+from vaportrail.record.loss import loss_reasons
 from vaportrail.record.manifest import (
     ArtifactInfo,
     AttemptInfo,
@@ -96,6 +97,7 @@ class FactsBuilder:
         self._receipt: dict[tuple[str, int], Named] = {}
         self._recorded: Counter[tuple[str, Kind]] = Counter()
         self._ledgers: dict[str, tuple[_When, Named]] = {}
+        self._not_captured: Counter[str] = Counter()
         self._sealed: Named = {}
         self._synthesised = 0
         self._recovered = 0
@@ -170,6 +172,8 @@ class FactsBuilder:
                 self._receipt[writer, when[2]] = attributes
             case c.EVENT_LEDGER:
                 _keep_latest(self._ledgers, attributes[c.LEDGER_WRITER], when, attributes)
+            case c.EVENT_NOT_CAPTURED:
+                self._not_captured[str(body)] += int(attributes.get(c.NOT_CAPTURED_COUNT, 1))
             case c.EVENT_SEALED:
                 self._sealed = attributes
 
@@ -294,11 +298,11 @@ class FactsBuilder:
         made: Counter[Kind] = Counter()
         recorded: Counter[Kind] = Counter()
         writers = {writer for writer, _ in self._recorded} | self._ledgers.keys()
-        unsure: list[int] = []
+        unsure: dict[str, int] = {}
         for writer in writers:
             _, ledger = self._ledgers.get(writer, (None, {}))
             if ledger.get(c.LEDGER_STATE) != "exact":
-                unsure.append(ledger.get(c.LEDGER_COUNTED_AT, 0))
+                unsure[writer] = ledger.get(c.LEDGER_COUNTED_AT, 0)
             for kind, counter in _COUNTERS.items():
                 here = self._recorded[writer, kind]
                 recorded[kind] += here
@@ -308,15 +312,17 @@ class FactsBuilder:
             for kind, name in _SIGNAL_NAME.items()
         }
         unreadable = self._sealed.get(c.SEAL_UNREADABLE_PARTS, 0)
-        unknown = bool(self._sealed and (unsure or unreadable))
+        unsure = unsure if self._sealed else {}
+        reasons = loss_reasons(self._not_captured, unsure, unreadable)
         lost = any(signal.lost for signal in signals.values())
         return Counts(
             **signals,
-            loss="Unknown" if unknown else "Counted" if lost else "None",
+            loss="Unknown" if reasons else "Counted" if lost else "None",
+            loss_reasons=reasons,
             synthesised_spans=self._synthesised,
             recovered_lines=self._recovered,
             unreadable_parts=unreadable,
-            known_until=_time(min(unsure)) if unknown and unsure and not unreadable else "",
+            known_until=_time(min(unsure.values())) if unsure and not unreadable else "",
         )
 
 

@@ -188,7 +188,9 @@ class Counts(_Model):
     spans: SignalCount
     metrics: SignalCount
     loss: Literal["None", "Counted", "Unknown"]
-    """`Unknown`: a writer's ledger is gone, so more than was counted may be missing."""
+    """`Unknown`: more than was counted may be missing; `loss_reasons` says why."""
+    loss_reasons: list[str] = []
+    """Why the loss is `Unknown`, one plain sentence a reason; at most 20, then how many more."""
     synthesised_spans: int
     """Spans that the sealer closed for processes that died."""
     recovered_lines: int

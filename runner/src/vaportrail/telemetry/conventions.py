@@ -89,6 +89,7 @@ LEDGER_MADE_LOGS: Final = "vaportrail.ledger.made.logs"
 LEDGER_MADE_SPANS: Final = "vaportrail.ledger.made.spans"
 LEDGER_MADE_METRICS: Final = "vaportrail.ledger.made.metrics"
 LEDGER_COUNTED_AT: Final = "vaportrail.ledger.counted_at"
+NOT_CAPTURED_COUNT: Final = "vaportrail.not_captured.count"
 SEALED_AT: Final = "vaportrail.sealed_at"
 SEAL_UNREADABLE_PARTS: Final = "vaportrail.seal.unreadable_parts"
 
@@ -113,6 +114,7 @@ EVENT_METRIC: Final = "vaportrail.metric"
 EVENT_TAG: Final = "vaportrail.tag"
 EVENT_ARTIFACT: Final = "vaportrail.artifact"
 EVENT_RECEIPT: Final = "vaportrail.receipt"
+EVENT_NOT_CAPTURED: Final = "vaportrail.not_captured"
 EVENT_LEDGER: Final = "vaportrail.ledger"
 EVENT_SEALED: Final = "vaportrail.sealed"
 
@@ -196,6 +198,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(LEDGER_MADE_LOGS, "int", "ledger", "log records made"),
     Attribute(LEDGER_MADE_SPANS, "int", "ledger", "spans made"),
     Attribute(LEDGER_MADE_METRICS, "int", "ledger", "metrics made"),
+    Attribute(NOT_CAPTURED_COUNT, "int", "not captured", "how many things were not captured"),
     Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
     Attribute(SEAL_UNREADABLE_PARTS, "int", "sealed", "shipped parts that could not be read"),
     Attribute(TIMELINE_NAME, "string", "infrastructure spans", "the stretch, such as `HeadScheduled`"),
@@ -219,6 +222,7 @@ EVENTS: Final[dict[str, str]] = {
     EVENT_TAG: "a named word; the body is the word",
     EVENT_ARTIFACT: "a stored file",
     EVENT_RECEIPT: "something that was made for the run, and when it was gone",
+    EVENT_NOT_CAPTURED: "something of the run that is not in the record; the body is the reason",
     EVENT_LEDGER: "how many records a writer made",
     EVENT_SEALED: "the seal itself",
 }

@@ -14,9 +14,10 @@ from typing import Any, Final
 from vaportrail.telemetry.spool import Kind, compact
 from vaportrail.telemetry.values import attributes, to_any_value
 
-__all__ = ["BY_KIND", "INFO", "SIGNALS", "Signal", "export_request", "log_record"]
+__all__ = ["BY_KIND", "INFO", "SIGNALS", "WARN", "Signal", "export_request", "log_record"]
 
 INFO: Final = (9, "INFO")
+WARN: Final = (13, "WARN")
 
 
 @dataclass(frozen=True, slots=True)

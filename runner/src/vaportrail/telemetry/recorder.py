@@ -17,7 +17,7 @@ from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSetting
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
-from vaportrail.telemetry.otlp import INFO, log_record
+from vaportrail.telemetry.otlp import INFO, WARN, log_record
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import Header, Writer
 from vaportrail.telemetry.values import attributes, clean, read_attributes
@@ -164,6 +164,18 @@ class Recorder:
             return record
 
         self.writer.append("T", scope, make)
+
+    def not_captured(self, reason: str, count: int = 1, *, attempt: AttemptScope | None = None) -> None:
+        """Write that something of the run is not in the record: nobody can say then that nothing is lost.
+
+        Args:
+            reason: what is missing and why, a sentence without a full stop, the same each time: the
+                record adds up how often it was said.
+            count: of how many things.
+            attempt: whose they were; else the process's current attempt's.
+        """
+        values = {c.NOT_CAPTURED_COUNT: count}
+        self.log(reason, event=c.EVENT_NOT_CAPTURED, severity=WARN, values=values, attempt=attempt)
 
     def milestone(self, name: str, unix_nano: int | None = None) -> None:
         """Write a moment of the run's own timeline."""
