@@ -25,7 +25,7 @@ e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.demo
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
-	$(PY) -m pytest -m "not api_server"
+	$(PY) -m pytest --numprocesses $$(nproc) --dist loadfile -m "not api_server"
 
 e2e: setup-dev ## Run the scenarios on a real Kubernetes of this machine's own processes (root)
 	PYTHONPATH=scripts $(PY) -m e2e.suite

@@ -10,21 +10,17 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import obstore
 import pytest
-from obstore.store import S3Store
 
+from once import common_folder, once
+from s3_server import s3_server
 from vaportrail.record.read import Run, open_run
 
 collect_ignore_glob = ["pipelines/*", "typing/public_api.py"]
@@ -34,6 +30,25 @@ PIPELINES = Path(__file__).parent / "pipelines"
 CLI = Path(sys.executable).parent / "vaportrail"
 MNIST = REPOSITORY / "examples" / "mnist" / "pipeline.py"
 TIMEOUT = 240
+
+
+def pytest_configure() -> None:
+    """Let no test see what whoever started pytest ignores: `nohup` SIGHUP, a shell's `&` SIGINT.
+
+    A program that is started by these processes starts with the default where they have a handler.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda _number, _frame: None)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a test whose name differs from process to process: they could not share the work."""
+    if " at 0x" in item.nodeid:
+        raise pytest.UsageError(f"{item.nodeid}: give its parameters an id without an address")
 
 
 @dataclass(frozen=True)
@@ -109,26 +124,21 @@ def make_run(root: Path, entrypoint: str, *args: object, env: dict[str, str] | N
 @pytest.fixture(scope="session")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """The MNIST example, run once for all tests. Never change its record: copy it."""
-    return make_run(tmp_path_factory.mktemp("mnist"), f"{MNIST}:mnist")
+    return once(tmp_path_factory, "mnist", lambda root: make_run(root, f"{MNIST}:mnist"))
 
 
 @pytest.fixture(scope="session")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """A run in which tasks fail in every way there is. Never change its record: copy it."""
-    return make_run(tmp_path_factory.mktemp("failures"), f"{PIPELINES / 'failures.py'}:failures")
+    entrypoint = f"{PIPELINES / 'failures.py'}:failures"
+    return once(tmp_path_factory, "failures", lambda root: make_run(root, entrypoint))
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """A small run that succeeds and logs one of everything. Never change its record: copy it."""
-    return make_run(
-        tmp_path_factory.mktemp("small"),
-        f"{PIPELINES / 'small.py'}:small",
-        "--tag",
-        "team=vision",
-        "-p",
-        "size=3",
-    )
+    arguments = (f"{PIPELINES / 'small.py'}:small", "--tag", "team=vision", "-p", "size=3")
+    return once(tmp_path_factory, "small", lambda root: make_run(root, *arguments))
 
 
 @pytest.fixture
@@ -142,84 +152,5 @@ def small_copy(small: Sealed, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A SeaweedFS S3 server on loopback with the bucket `records`; yields the environment to reach it."""
-    folder = tmp_path_factory.mktemp("seaweedfs")
-    weed = Path(sys.executable).parent / "weed"
-    keys = {"AWS_ACCESS_KEY_ID": "test-access", "AWS_SECRET_ACCESS_KEY": "test-secret-key"}
-    config = {
-        "identities": [
-            {
-                "name": "test",
-                "credentials": [
-                    {"accessKey": keys["AWS_ACCESS_KEY_ID"], "secretKey": keys["AWS_SECRET_ACCESS_KEY"]}
-                ],
-                "actions": ["Admin", "Read", "Write", "List"],
-            }
-        ]
-    }
-    (folder / "s3.json").write_text(json.dumps(config))
-    ports = _free_ports(8)
-    names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc"]
-    names += ["filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc"]
-    command = [str(weed), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3"]
-    command += [f"-s3.config={folder / 's3.json'}", "-volume.max=20", "-master.volumeSizeLimitMB=64"]
-    command += [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    # Of these two nobody needs more than one on a machine, and there are more.
-    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-    env = {
-        **keys,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports[6]}",
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    try:
-        _make_bucket(env, "records", server, folder / "log")
+    with s3_server(common_folder(tmp_path_factory) / "seaweedfs") as env:
         yield env
-    finally:
-        server.send_signal(signal.SIGKILL)  # it ignores SIGTERM for more than 20 s
-        server.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def _bucket(env: dict[str, str], name: str) -> S3Store:
-    return S3Store(
-        name,
-        endpoint=env["AWS_ENDPOINT_URL"],
-        region=env["AWS_REGION"],
-        access_key_id=env["AWS_ACCESS_KEY_ID"],
-        secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        client_options={"allow_http": True},
-        retry_config={"max_retries": 0},
-    )
-
-
-def _make_bucket(env: dict[str, str], name: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Create a bucket as soon as the server can: it answers before its volumes are there."""
-    store = _bucket(env, name)
-    deadline = time.monotonic() + 60
-    while True:
-        if server.poll() is not None:
-            raise RuntimeError(f"SeaweedFS ended: {log.read_text()[-2000:]}")
-        try:
-            # The bucket's own URL is the empty key of its store: signing it makes a valid PUT.
-            url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
-            request = urllib.request.Request(url, method="PUT")
-            urllib.request.urlopen(request, timeout=5).close()
-            obstore.put(store, "ready", b"ready")
-            obstore.delete(store, "ready")
-            return
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)

@@ -73,7 +73,7 @@ def test_what_has_no_readable_text_is_asked_for_by_name() -> None:
         ("text", True),
         ([1, ("a", {"b": None})], True),
         ({1: "not a name"}, False),
-        ([object()], False),
+        pytest.param([object()], False, id="no data"),
         ([[[[[[1]]]]]], False),
     ],
     ids=repr,

@@ -20,9 +20,14 @@ DEADLINE = 60
 
 
 @contextmanager
-def endless_run(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A run of the endless pipeline whose task `forever` is running, in a session of its own."""
-    command = [str(CLI), "run", f"{PIPELINES / 'endless.py'}:endless", "-p", f"signs={folder}"]
+def endless_run(folder: Path, *before: str) -> Iterator[subprocess.Popen[str]]:
+    """A run of the endless pipeline whose task `forever` is running, in a session of its own.
+
+    Args:
+        folder: where it runs.
+        before: a command that starts the command line.
+    """
+    command = [*before, str(CLI), "run", f"{PIPELINES / 'endless.py'}:endless", "-p", f"signs={folder}"]
     process = subprocess.Popen(
         [*command, "--record", str(folder / "root")],
         stdout=subprocess.PIPE,
@@ -57,7 +62,10 @@ def gone(pid: int) -> bool:
         return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+ENDS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM, "a terminal that hangs up": signal.SIGHUP}
+
+
+@pytest.mark.parametrize("number", ENDS.values(), ids=ENDS)
 def test_a_cancelled_run_cleans_up_seals_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
     with endless_run(tmp_path) as process:
         process.send_signal(number)
@@ -77,6 +85,20 @@ def test_a_cancelled_run_cleans_up_seals_and_says_so(tmp_path: Path, number: sig
     assert not (tmp_path / "root" / "spool").exists()
     assert gone(int((tmp_path / "child.pid").read_text()))
     assert out.startswith(("CANCELLED", "\n")) or "CANCELLED" in out
+
+
+def test_a_run_in_the_background_goes_on_at_what_it_was_told_to_ignore(tmp_path: Path) -> None:
+    # What a shell without job control does with `nohup vaportrail run … &`.
+    shell = ("sh", "-c", 'trap "" INT HUP; exec "$@"', "sh")
+    with endless_run(tmp_path, *shell) as process:
+        # A second signal that is heard would end it at once, unsealed.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        _, err = process.communicate(timeout=DEADLINE)
+
+    (run,) = list_runs(str(tmp_path / "root"))
+    assert (process.returncode, run.sealed, run.outcome) == (130, True, Outcome.CANCELLED), err
+    assert err.count("cancelling the run") == 1
 
 
 def test_a_run_that_is_cancelled_before_ray_is_up_is_sealed_all_the_same(tmp_path: Path) -> None:

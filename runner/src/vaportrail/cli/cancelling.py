@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.execution.run_cancellation import Cancellation
 
 __all__ = ["cancelling"]
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -20,7 +24,9 @@ def cancelling(
     last_act: Callable[[], None] = lambda: None,
     early: Sequence[int] = (),
 ) -> Iterator[Cancellation]:
-    """Cancel the run at the first SIGINT or SIGTERM, end the process at the second.
+    """Cancel the run at the first SIGINT, SIGTERM or SIGHUP, end the process at the second.
+
+    A signal that is ignored when this begins stays so: `nohup` and a shell's `&` mean it.
 
     Args:
         at_once: what is said at the second.
@@ -33,13 +39,14 @@ def cancelling(
         nonlocal heard
         heard += 1
         if heard > 1:
-            os.write(2, f"{at_once}\n".encode())
+            _tell(at_once)
             last_act()
             os._exit(EXIT_CANCELLED)
-        os.write(2, b"cancelling the run; once more stops at once\n")
+        _tell("cancelling the run; once more stops at once")
         cancellation.request()
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in heeded}
     try:
         if early:
             hear(early[0], None)
@@ -47,3 +54,8 @@ def cancelling(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that hung up hears nothing, and the run is sealed
+        os.write(2, f"{line}\n".encode())
