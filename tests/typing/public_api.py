@@ -8,10 +8,15 @@ from typing import Any, assert_type
 import vaportrail
 from vaportrail import (
     Artifact,
+    AttemptInfo,
     Context,
+    LogLine,
+    MetricPoint,
     Outcome,
     Pipeline,
+    Run,
     Task,
+    TaskRun,
     as_completed,
     cancel,
     context,
@@ -22,7 +27,6 @@ from vaportrail import (
     result,
     task,
 )
-from vaportrail.record.read import Run
 
 
 @task
@@ -54,10 +58,14 @@ def wrong_calls_are_errors() -> None:
 def options_are_checked() -> None:
     assert_type(train.options(timeout="1h", name="slow")([1]), float)
     assert_type(split.options(after=[train([1])])(2), list[int])
-    train.options(timeout=5)  # type: ignore[arg-type]
+    assert_type(train.options(timeout=5, backoff=0.5, memory=10**9)([1]), float)
+    assert_type(train.options(timeout=None, retry_on=ConnectionError)([1]), float)
+    assert_type(train.options(retry_on=[ConnectionError, TimeoutError])([1]), float)
+    task(memory=5, timeout=0.5)
+    train.options(timeout=[5])  # type: ignore[arg-type]
     train.options(retrys=5)  # type: ignore[call-arg]
-    train.options(retry_on=ConnectionError)  # type: ignore[arg-type]
-    task(memory=5)  # type: ignore[call-overload]
+    train.options(retry_on="ConnectionError")  # type: ignore[arg-type]
+    task(memory=[5])  # type: ignore[call-overload]
     task(3)  # type: ignore[call-overload]
 
 
@@ -82,7 +90,10 @@ def waiting_keeps_the_type() -> None:
     assert_type(result("plain"), str)
     assert_type(outcome(value), Outcome)
     cancel(value)
-    result(value, timeout=5)  # type: ignore[arg-type]
+    assert_type(result(value, timeout=5), float)
+    assert_type(result([value, value]), list[float])
+    assert_type(outcome([value, value]), Outcome)
+    result(value, timeout=[5])  # type: ignore[arg-type]
     result(value, "5m")  # type: ignore[call-arg]
     cancel()  # type: ignore[call-arg]
 
@@ -113,12 +124,19 @@ def runs_are_read() -> None:
     assert_type(run, Run)
     assert_type(run.outcome, Outcome)
     assert_type(vaportrail.runs(pipeline="x"), Iterator[Run])
+    tasks: list[TaskRun] = list(run.tasks)
+    points: list[MetricPoint] = run.metrics("loss", best="min")
+    lines: Iterator[LogLine] = tasks[0].logs()
+    attempts: list[AttemptInfo] = list(tasks[0].attempts)
+    print(points, lines, attempts)
     vaportrail.open(3)  # type: ignore[arg-type]
 
 
 def logging_is_typed() -> None:
     log.param("n", object())
     log.metric("loss", 0.5, step=1)
+    log.metrics({"loss": 0.5, "auc": [0.5]}, step=1)
+    log.metrics("auc", [0.5, 0.25])
     assert_type(log.artifact("a.bin", b"x"), Artifact)
     assert_type(log.text("a.txt", "x"), Artifact | None)
     assert_type(context(), Context)

@@ -1,6 +1,9 @@
 """Vaportrail: run Python and notebook workflows on Ray, keep one sealed record of each run."""
 
-from vaportrail.api import open, runs
+from typing import TYPE_CHECKING, Any, Final
+
+from vaportrail.api import open as open
+from vaportrail.api import runs
 from vaportrail.authoring.hidden import Hidden
 from vaportrail.authoring.notebook import notebook, output
 from vaportrail.authoring.options import Options
@@ -14,6 +17,17 @@ from vaportrail.telemetry.context import Context, context
 from vaportrail.telemetry.logger import log
 from vaportrail.version import __version__
 
+if TYPE_CHECKING:
+    from vaportrail.record.manifest import AttemptInfo as AttemptInfo
+    from vaportrail.record.manifest import Facts as Facts
+    from vaportrail.record.manifest import Manifest as Manifest
+    from vaportrail.record.read import LogLine as LogLine
+    from vaportrail.record.read import MetricPoint as MetricPoint
+    from vaportrail.record.read import Run as Run
+    from vaportrail.record.read import TaskRun as TaskRun
+
+# Without `open`: `from vaportrail import *` must leave Python's own as it is. Without the types of
+# records: what workers import need not read them.
 __all__ = [
     "Artifact",
     "Context",
@@ -31,7 +45,6 @@ __all__ = [
     "context",
     "log",
     "notebook",
-    "open",
     "outcome",
     "output",
     "pipeline",
@@ -39,3 +52,26 @@ __all__ = [
     "runs",
     "task",
 ]
+
+_OF_RECORDS: Final = {
+    "AttemptInfo": "vaportrail.record.manifest",
+    "Facts": "vaportrail.record.manifest",
+    "LogLine": "vaportrail.record.read",
+    "Manifest": "vaportrail.record.manifest",
+    "MetricPoint": "vaportrail.record.read",
+    "Run": "vaportrail.record.read",
+    "TaskRun": "vaportrail.record.read",
+}
+"""Types of records by name; their modules are imported when one is asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_RECORDS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_OF_RECORDS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OF_RECORDS})

@@ -29,13 +29,15 @@ class Options(TypedDict, total=False):
         name: the task's name; the function's name unless given.
         cpus: CPUs it needs, fractions allowed; 1 unless given.
         gpus: GPUs it needs, fractions allowed.
-        memory: memory it needs, such as ``"2Gi"``.
+        memory: memory it needs, such as ``"2Gi"``, or a number of bytes.
         resources: Ray's custom resources by name.
-        timeout: how long an attempt may *run* (not queue), such as ``"90s"`` or ``"1h 30m"``.
+        timeout: how long an attempt may *run* (not queue), such as ``"90s"`` or ``"1h 30m"``, or a
+            number of seconds; None for as long as it takes.
         retries: how many further attempts a failure may have; 0 unless given.
-        backoff: wait before the first retry, doubled for each further one; ``"1s"`` unless given.
-        retry_on: exception types worth a retry; all unless given. Lost workers and time-outs
-            are retried either way.
+        backoff: wait before the first retry, doubled for each further one, at most 5 minutes;
+            ``"1s"`` unless given.
+        retry_on: an exception type worth a retry, or several; all unless given. Lost workers and
+            time-outs are retried either way.
         env: environment variables for its attempts.
         runtime_env: Ray's runtime environment.
         isolate: give each attempt a fresh process of its own.
@@ -46,12 +48,12 @@ class Options(TypedDict, total=False):
     name: str
     cpus: float
     gpus: float
-    memory: str
+    memory: str | int
     resources: Mapping[str, float]
-    timeout: str | None
+    timeout: str | float | None
     retries: int
-    backoff: str
-    retry_on: tuple[type[BaseException], ...]
+    backoff: str | float
+    retry_on: type[BaseException] | tuple[type[BaseException], ...] | list[type[BaseException]]
     env: Mapping[str, str]
     runtime_env: Mapping[str, Any]
     isolate: bool
