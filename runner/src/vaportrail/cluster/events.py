@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from vaportrail.contract import Failure, Outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.otlp import Record
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.json_attributes import decode_attribute
 from vaportrail.telemetry.recorder import read_failure, span_failure
 from vaportrail.telemetry.values import from_any_value
 
@@ -88,8 +88,8 @@ def _logged(record: Record) -> Event | None:
         case c.EVENT_MILESTONE:
             return Event(time, "milestone", text=text)
         case c.EVENT_TASK_SUBMITTED:
-            label = call_label(named[c.TASK_NAME], json.loads(named[c.TASK_ARGUMENTS]))
-            retries = json.loads(named[c.TASK_OPTIONS]).get("retries", 0)
+            label = call_label(named[c.TASK_NAME], decode_attribute(named, c.TASK_ARGUMENTS, dict))
+            retries = decode_attribute(named, c.TASK_OPTIONS, dict).get("retries", 0)
             return Event(time, "task.submitted", task, text=label, retries=retries)
         case c.EVENT_ATTEMPT_STARTED:
             return Event(time, "attempt.started", task, attempt, text=named.get(c.SPAN_NAME, task))

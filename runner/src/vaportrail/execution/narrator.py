@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vaportrail.contract import Outcome
@@ -11,6 +10,7 @@ from vaportrail.execution.call import TaskCall
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
+from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.recorder import Recorder, exception_values
 
 __all__ = ["Narrator"]
@@ -36,9 +36,9 @@ class Narrator:
                 c.TASK_NAME: call.task.name,
                 c.TASK_KIND: call.task.kind,
                 c.TASK_UPSTREAM: call.upstream,
-                c.TASK_EDGES: json.dumps(edges),
-                c.TASK_ARGUMENTS: json.dumps(arguments),
-                c.TASK_OPTIONS: json.dumps(options.describe()),
+                c.TASK_EDGES: encode_attribute(edges),
+                c.TASK_ARGUMENTS: encode_attribute(arguments),
+                c.TASK_OPTIONS: encode_attribute(options.describe()),
                 c.TASK_ALLOW_FAILURE: options.allow_failure,
             },
         )

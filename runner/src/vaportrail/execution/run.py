@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import inspect
-import json
 import os
 import time
 import uuid
@@ -31,6 +30,7 @@ from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 
@@ -269,7 +269,7 @@ def _write_started(recorder: Recorder, environment: Mapping[str, Any]) -> None:
         unix_nano=settings.identity.created_unix_nano,
         values={
             **run_values(settings.identity, settings.driver),
-            c.RUN_ENVIRONMENT: json.dumps(environment),
+            c.RUN_ENVIRONMENT: encode_attribute(environment),
         },
     )
 

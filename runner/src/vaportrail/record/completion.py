@@ -6,7 +6,6 @@ the sealer's own and never counted as made by the run.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from vaportrail.record.plan import LedgerEntry, SealPlan
 from vaportrail.record.unheard import Unheard
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import run_span_id, task_span_id, timeline_span_id, trace_id
+from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp import INFO, log_record
 from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
 from vaportrail.telemetry.recorder import INTERNAL, OK, SERVER, exception_event, read_failure, run_values
@@ -246,7 +246,7 @@ class Completion:
         sealed = {
             c.SEALED_AT: self.plan.sealed_at_unix_nano,
             c.SEAL_UNREADABLE_PARTS: self.plan.unreadable_parts or None,
-            c.RUN_ENVIRONMENT: json.dumps(word.environment) if word and word.environment else None,
+            c.RUN_ENVIRONMENT: encode_attribute(word.environment) if word and word.environment else None,
         }
         yield self._log(None, c.SCOPE, sealed, event=c.EVENT_SEALED)
 

@@ -6,7 +6,6 @@ use this one function.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -35,6 +34,7 @@ from vaportrail.record.otlp import Record
 from vaportrail.record.times import rfc3339
 from vaportrail.storage.layout import artifact_path
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.json_attributes import decode_attribute
 from vaportrail.telemetry.recorder import read_failure, span_failure
 from vaportrail.telemetry.spool import Kind
 from vaportrail.telemetry.values import from_any_value
@@ -216,8 +216,8 @@ class FactsBuilder:
             name=started[c.RUN_NAME],
             created=rfc3339(started[c.RUN_CREATED]),
             entrypoint=started[c.RUN_ENTRYPOINT],
-            parameters=json.loads(started[c.RUN_PARAMETERS]),
-            tags=json.loads(started[c.RUN_TAGS]),
+            parameters=decode_attribute(started, c.RUN_PARAMETERS, dict),
+            tags=decode_attribute(started, c.RUN_TAGS, dict),
             trace_id=record.body["traceId"],
             version=resource[c.SERVICE_VERSION],
         )
@@ -255,9 +255,9 @@ class FactsBuilder:
             name=said[c.TASK_NAME],
             kind=said[c.TASK_KIND],
             outcome=Outcome(ended.attributes[c.OUTCOME]) if ended else Outcome.UNFINISHED,
-            arguments=json.loads(said[c.TASK_ARGUMENTS]),
-            options=json.loads(said[c.TASK_OPTIONS]),
-            upstream=[Edge.model_validate(edge) for edge in json.loads(said[c.TASK_EDGES])],
+            arguments=decode_attribute(said, c.TASK_ARGUMENTS, dict),
+            options=decode_attribute(said, c.TASK_OPTIONS, dict),
+            upstream=[Edge.model_validate(edge) for edge in decode_attribute(said, c.TASK_EDGES, list)],
             attempts=attempts,
             submitted=rfc3339(time),
             ended=rfc3339(ended.end) if ended else "",
@@ -347,8 +347,7 @@ def _time(unix_nano: int) -> str:
 
 
 def _environment(said: Named) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(said.get(c.RUN_ENVIRONMENT, "{}"))
-    return found
+    return decode_attribute(said, c.RUN_ENVIRONMENT, dict) if c.RUN_ENVIRONMENT in said else {}
 
 
 def _receipt(said: Named) -> ReceiptInfo:

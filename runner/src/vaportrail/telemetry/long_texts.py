@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.json_attributes import JSON_ATTRIBUTES
 
 __all__ = ["TEXT_LIMIT", "cut_long_texts"]
 
 TEXT_LIMIT: Final = 1 << 20
 """Characters."""
-# Half of such a text is none.
-_JSON: Final = frozenset(row.name for row in c.ATTRIBUTES if row.type == "string (JSON)")
 _TEXT_KEYS: Final = frozenset({"stringValue", "name", "message"})
 
 
@@ -30,7 +28,8 @@ def cut_long_texts(value: Any, key: str = "") -> Any:
             return value
         return f"{value[:TEXT_LIMIT]}… [cut: {len(value)} characters in all]"
     if isinstance(value, Mapping):
-        if value.get("key") in _JSON:
+        # Half of such a text is none.
+        if value.get("key") in JSON_ATTRIBUTES:
             return value
         return {name: cut_long_texts(item, name) for name, item in value.items()}
     return [cut_long_texts(item, key) for item in value] if isinstance(value, list) else value

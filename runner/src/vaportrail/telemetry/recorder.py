@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -17,6 +16,7 @@ from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSetting
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
+from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp import INFO, WARN, log_record
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import Header, Writer
@@ -195,8 +195,8 @@ def run_values(identity: RunIdentity, driver: int) -> dict[str, Any]:
         c.PIPELINE_NAME: identity.pipeline,
         c.RUN_NAME: identity.name,
         c.RUN_CREATED: identity.created_unix_nano,
-        c.RUN_PARAMETERS: json.dumps(identity.parameters),
-        c.RUN_TAGS: json.dumps(identity.tags),
+        c.RUN_PARAMETERS: encode_attribute(identity.parameters),
+        c.RUN_TAGS: encode_attribute(identity.tags),
         c.RUN_ENTRYPOINT: identity.entrypoint,
         c.DRIVER: driver,
     }
