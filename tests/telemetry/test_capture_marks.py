@@ -69,3 +69,29 @@ def test_what_nobody_recorded_is_the_users_only_while_an_attempt_ran() -> None:
     assert list(idle.rest("w", "stdout", raw)) == []
     assert [line.text for line, _ in busy.rest("w", "stdout", raw)] == [":task_name:x"]
     assert idle.read == busy.read == {"stdout": len(raw)}
+
+
+A_BAR = """
+import os, sys, time
+from pathlib import Path
+from vaportrail.contract import RunSettings
+from vaportrail.telemetry import capture
+from vaportrail.telemetry.recorder import Recorder
+
+capture._FRAME_PERIODS = 1
+watching = capture.Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
+os.write(1, b"\\r10%\\r20%\\r")
+os.write(1, b'{"__magic_token__": "__ray_tqdm_magic_token__", "x": 1}\\n')
+os.write(1, b"\\r30%\\r40%")
+spool = Path(RunSettings.from_json(sys.argv[1]).spool) / "w.spool"
+limit = time.monotonic() + 60
+while b"30%" not in spool.read_bytes():
+    assert time.monotonic() < limit, "the bar is not seen before its line ends"
+    time.sleep(0.02)
+os.write(1, b"\\r100%\\n")
+watching.close()
+"""
+
+
+def test_a_progress_bar_is_recorded_while_it_goes_on_and_then_its_end(tmp_path: Path) -> None:
+    assert run(A_BAR, tmp_path)[-2:] == ["30%", "100%"]

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaportrail.telemetry.output import Line, is_ray_mark, line_values, split_lines
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.output import Line, OutputWatch, is_ray_mark, line_values, split_lines
 
 LIMIT = 64 * 1024
 OUTPUT = st.lists(
-    st.sampled_from([b"a", b"line", "é".encode(), b"\n", b"\n\n", b"\r\n", b" ", b"\xff"]), max_size=30
+    st.sampled_from([b"a", b"line", "é".encode(), b"\n", b"\n\n", b"\r\n", b" ", b"\xff", b"\r"]), max_size=30
 ).map(b"".join)
 
 
@@ -18,11 +19,17 @@ def lines(raw: bytes, start: int = 0, *, final: bool = True) -> list[Line]:
     return list(split_lines(raw, start, final=final))
 
 
+def last_state(line: str) -> str:
+    shown = [frame for frame in line.rstrip("\r").split("\r") if frame.strip(" ")]
+    return shown[-1] if shown else "" if "\r" in line.rstrip("\r") else line.rstrip("\r")
+
+
 @given(OUTPUT, st.integers(0, 1000))
 def test_the_lines_of_an_output_are_the_lines_of_its_text(raw: bytes, start: int) -> None:
     text = raw.decode("utf-8", "backslashreplace")
-    expected = [line.rstrip("\r") for line in text.split("\n")]
-    assert [line.text for line in lines(raw, start)] == (expected if expected[-1] else expected[:-1])
+    printed = text.split("\n")
+    expected = [last_state(line) for line in (printed if printed[-1] else printed[:-1])]
+    assert [line.text for line in lines(raw, start)] == expected
 
 
 @given(OUTPUT, st.integers(0, 1000))
@@ -91,3 +98,48 @@ def test_a_line_says_its_stream_and_place() -> None:
 
 def test_a_cut_line_says_so() -> None:
     assert line_values("stdout", Line("x", 12, True))["vaportrail.stream.partial"] is True
+
+
+@pytest.mark.parametrize(
+    ("printed", "recorded"),
+    [
+        (b"\r 0%|  |\r50%|# |\r100%|##|\n", "100%|##|"),
+        (b"1/3\r2/3\r3/3\r\n", "3/3"),
+        (b"working\r       \rdone\n", "done"),
+        (b"99%\r   \r\n", "99%"),
+        (b"Windows\r\n", "Windows"),
+        (b"\r\n", ""),
+    ],
+)
+def test_a_line_that_overwrites_itself_is_its_last_state(printed: bytes, recorded: str) -> None:
+    assert [line.text for line in lines(printed)] == [recorded]
+
+
+def test_a_bar_of_many_frames_is_cut_between_them() -> None:
+    raw = b"".join(b"\r%6d of 30000" % step for step in range(30_000)) + b"\n"
+    found = lines(raw)
+
+    assert [len(line.text) for line in found] == [15] * len(found)
+    assert (found[-1].text, found[-1].end) == (" 29999 of 30000", len(raw))
+
+
+def test_the_state_of_a_bar_is_told_before_its_line_ends() -> None:
+    raw = b"\r10%\r20%\r3"
+    (line,) = split_lines(raw, 7, final=False, frames=True)
+
+    assert line == Line("20%", 7 + len(raw) - 1, True)
+
+
+def test_a_carriage_return_that_may_be_half_a_lines_end_is_waited_for() -> None:
+    assert list(split_lines(b"a line\r", 0, final=False, frames=True)) == []
+
+
+def test_a_line_without_its_end_that_does_not_overwrite_itself_is_waited_for() -> None:
+    assert list(split_lines(b"...", 0, final=False, frames=True)) == []
+
+
+def test_the_messages_of_rays_progress_bars_are_no_lines_of_an_attempt() -> None:
+    busy = OutputWatch(attempt={c.TASK_RUN_ID: "t-1", c.ATTEMPT: 1})
+    raw = b'{"__magic_token__": "__ray_tqdm_magic_token__", "x": 1, "total": 2}\nof the user\n'
+
+    assert [line.text for line, _ in busy.rest("w", "stdout", raw)] == ["of the user"]

@@ -29,6 +29,7 @@ from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
@@ -161,7 +162,7 @@ def execute(
         verdict = Verdict(Outcome.RUNNER_LOST, "")
         try:
             progress.milestone("starting Ray")
-            with cancellation.armed(), ray:
+            with cancellation.armed(), ray, recorded_output(recorder):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
                 verdict = _run_body(prepared, recorder, progress, complete=complete)

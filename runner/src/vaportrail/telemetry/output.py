@@ -13,12 +13,23 @@ from typing import Any, Final, Literal, NamedTuple
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.spool import Kind
 
-__all__ = ["SEVERITY", "SUFFIX", "Line", "OutputWatch", "Stream", "is_ray_mark", "line_values", "split_lines"]
+__all__ = [
+    "SEVERITY",
+    "SUFFIX",
+    "Line",
+    "OutputWatch",
+    "Stream",
+    "is_ray_mark",
+    "is_ray_progress",
+    "line_values",
+    "split_lines",
+]
 
 Stream = Literal["stdout", "stderr"]
 SUFFIX: Final[dict[Stream, str]] = {"stdout": "out", "stderr": "err"}
 SEVERITY: Final[dict[Stream, tuple[int, str]]] = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
 _LINE_LIMIT: Final = 64 * 1024
+_RAY_PROGRESS: Final = '{"__magic_token__": "__ray_tqdm_magic_token__"'
 _RAY_MARKS: Final = (":task_name:", ":actor_name:", ":job_id:")
 
 
@@ -30,22 +41,42 @@ class Line(NamedTuple):
     partial: bool
 
 
-def split_lines(raw: bytes, start: int, *, final: bool) -> Iterator[Line]:
+def split_lines(raw: bytes, start: int, *, final: bool, frames: bool = False) -> Iterator[Line]:
     """Yield the lines of `raw`, which begins at byte `start` of its file.
 
     A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
-    partial ones.
+    partial ones. Of what overwrites itself, as progress bars do, a line keeps its last state;
+    `frames` yields that of a last line without its end, too, as far as its frames are whole.
     """
     offset = start
     for piece in _split_newlines(raw):
         ended = piece.endswith(b"\n")
         if not ended and not final and len(piece) < _LINE_LIMIT:
-            return
-        for at in range(0, len(piece), _LINE_LIMIT):
-            part = piece[at : at + _LINE_LIMIT]
+            # What follows the last carriage return may be half a frame, and nothing half a line's end.
+            piece = piece[: piece.rfind(b"\r", 0, -1) + 1] if frames else b""
+        for part in _parts(piece):
             offset += len(part)
-            whole = ended and at + _LINE_LIMIT >= len(piece)
-            yield Line(part.rstrip(b"\r\n").decode("utf-8", "backslashreplace"), offset, not whole)
+            whole = part.endswith(b"\n")
+            yield Line(_last_state(part).decode("utf-8", "backslashreplace"), offset, not whole)
+
+
+def _parts(piece: bytes) -> Iterator[bytes]:
+    """Yield a line in parts that are short enough, cut between frames where it has some."""
+    while len(piece) > _LINE_LIMIT:
+        cut = piece.rfind(b"\r", 0, _LINE_LIMIT - 1) + 1 or _LINE_LIMIT
+        yield piece[:cut]
+        piece = piece[cut:]
+    if piece:
+        yield piece
+
+
+def _last_state(part: bytes) -> bytes:
+    """Return what a terminal shows last of a line; blanks only wipe a frame away and say nothing."""
+    line = part.rstrip(b"\r\n")
+    if b"\r" not in line:
+        return line
+    frames = line.split(b"\r")
+    return next((frame for frame in reversed(frames) if frame.strip()), b"")
 
 
 def _split_newlines(raw: bytes) -> list[bytes]:
@@ -59,6 +90,11 @@ def is_ray_mark(line: Line) -> bool:
     Ray prints them before it calls a task: while an attempt runs, such a line is the user's.
     """
     return line.text.startswith(_RAY_MARKS)
+
+
+def is_ray_progress(line: Line) -> bool:
+    """Return whether a line is a message between Ray's own progress bars, which Ray never shows as it is."""
+    return line.text.startswith(_RAY_PROGRESS)
 
 
 def line_values(stream: Stream, line: Line) -> dict[str, object]:
@@ -111,5 +147,5 @@ class OutputWatch:
         owner = {key: self.attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if self.attempt}
         for line in split_lines(raw, self.read.get(stream, 0), final=final):
             self._note(stream, line.end)
-            if self.attempt or not is_ray_mark(line):
+            if not is_ray_progress(line) and (self.attempt or not is_ray_mark(line)):
                 yield line, {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}
