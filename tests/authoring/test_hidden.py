@@ -58,7 +58,7 @@ def test_an_ill_typed_hidden_value_leaves_no_trace_in_the_message() -> None:
 
 
 def test_an_annotation_that_cannot_be_resolved_is_told() -> None:
-    with pytest.raises(ParameterError, match="an annotation cannot be resolved"):
+    with pytest.raises(ParameterError, match=r"parameter '.*': its annotation cannot be resolved"):
         Parameters("p", unresolvable)
 
 

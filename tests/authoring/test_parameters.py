@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -38,6 +40,8 @@ def takes(  # type: ignore[no-untyped-def]
     li: list[int] = [],
     d: dict[str, float] = {},
     o: int | None = None,
+    os: str | None = "set",
+    op: Path | None = Path("set"),
     lit: Literal["a", "b", 3] = "a",
     m: Model = MODEL,
     day: date = date(2020, 1, 1),
@@ -72,6 +76,12 @@ def from_text(fn: Callable[..., Any], *assignments: str) -> dict[str, Any]:
         ("d={x: 1.5}", {"x": 1.5}),
         ("o=4", 4),
         ("o=null", None),
+        ("os=null", None),
+        ('os="null"', "null"),
+        ("os=None", "None"),
+        ("os=~", "~"),
+        ("op=null", None),
+        ("op=a", Path("a")),
         ("lit=b", "b"),
         ("lit=3", 3),
         ("m={depth: 4}", Model(depth=4)),
@@ -102,6 +112,94 @@ def test_defaults_are_filled_in() -> None:
     def fn(a: int, b: str = "x") -> None: ...
 
     assert from_text(fn, "a=1") == {"a": 1, "b": "x"}
+
+
+def text_of_a_path(p: Path = "data") -> None: ...  # type: ignore[assignment]
+def text_of_a_date(p: date = "2026-01-01") -> None: ...  # type: ignore[assignment]
+def text_of_a_number(p: int = "7") -> None: ...  # type: ignore[assignment]
+def none_for_a_number(p: int = None) -> None: ...  # type: ignore[assignment]  # noqa: RUF013
+def mapping_of_a_model(p: Model = {"depth": "3"}) -> None: ...  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("fn", "value"),
+    [
+        (text_of_a_path, Path("data")),
+        (text_of_a_date, date(2026, 1, 1)),
+        (text_of_a_number, 7),
+        (none_for_a_number, None),
+        (mapping_of_a_model, Model(depth=3)),
+    ],
+)
+def test_a_default_is_converted_like_a_given_value_and_described_without_a_warning(
+    fn: Callable[..., Any], value: object
+) -> None:
+    parameters = Parameters("p", fn)
+    values = parameters.validate({})
+    assert values == {"p": value}
+    assert type(values["p"]) is type(value)
+    json.dumps(parameters.describe(values))
+
+
+def wrong_default(n: int = "many", pin: Annotated[int, Hidden] = "hunter2") -> None: ...  # type: ignore[assignment]
+
+
+def test_a_default_that_does_not_fit_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ParameterError) as caught:
+        Parameters("p", wrong_default).validate({})
+    assert "the default of parameter 'n' does not take 'many'" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    given = Parameters("p", wrong_default).validate({"n": 3, "pin": 4})
+    assert given == {"n": 3, "pin": 4}
+
+
+def test_a_default_is_a_copy_that_a_run_may_change() -> None:
+    def fn(sizes: list[int] = [1]) -> None: ...
+
+    parameters = Parameters("p", fn)
+    parameters.validate({})["sizes"].append(2)
+    assert parameters.validate({}) == {"sizes": [1]}
+
+
+class Typed(TypedDict):
+    x: int
+
+
+def note(v: "the number of things") -> None: ...  # type: ignore[valid-type]  # noqa: F722
+def unknown(v: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def half_known(v: list[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def attribute(v: date.nothing) -> None: ...  # type: ignore[name-defined]
+def typed_dictionary(v: Typed) -> None: ...
+
+
+@dataclass
+class Unready:
+    other: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
+def unready(v: Unready) -> None: ...
+
+
+UNREADABLE = [note, unknown, half_known, attribute, unready]
+if sys.version_info < (3, 12):
+    UNREADABLE.append(typed_dictionary)
+
+
+@pytest.mark.parametrize("fn", UNREADABLE)
+def test_an_annotation_that_cannot_be_used_is_told_with_its_pipeline_and_parameter(
+    fn: Callable[..., Any],
+) -> None:
+    with pytest.raises(ParameterError, match=r"^pipeline 'p': parameter 'v': its annotation .*") as caught:
+        Parameters("p", fn).validate({"v": 1})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("annotation", [any, callable, 5, (int, str), [int]], ids=repr)
+def test_an_annotation_that_is_no_type_takes_anything(annotation: Any) -> None:
+    def fn(v) -> None: ...  # type: ignore[no-untyped-def]
+
+    fn.__annotations__["v"] = annotation
+    assert Parameters("p", fn).validate({"v": 1}) == {"v": 1}
 
 
 def test_every_problem_is_named_at_once() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final, get_args, get_type_hints
+
+from vaportrail.authoring.callables import function_of
 
 __all__ = ["HIDDEN_TEXT", "Hidden", "hidden_names", "is_hidden"]
 
@@ -45,13 +46,14 @@ def _is_secret_type(annotation: Any) -> bool:
     return getattr(annotation, "__name__", "") in _SECRET_TYPES and module.startswith("pydantic")
 
 
-@lru_cache(maxsize=4096)
 def hidden_names(fn: Callable[..., Any]) -> frozenset[str]:
     """Return the names of a function's parameters whose values must not be recorded."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    target: Any = fn if inspect.isroutine(fn) or inspect.isclass(fn) else type(fn).__call__
-    target = inspect.unwrap(target)
+    # Remembered by the function: an object that is called may have no hash.
+    return _hidden_names(function_of(fn))
+
+
+@lru_cache(maxsize=4096)
+def _hidden_names(target: Callable[..., Any]) -> frozenset[str]:
     try:
         hints = get_type_hints(target, include_extras=True)
     except Exception:

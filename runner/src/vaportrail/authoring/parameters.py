@@ -6,10 +6,11 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pydantic
 
+from vaportrail.authoring.annotations import AnnotationError, adapter_of, resolved_annotation, takes_none
 from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
 from vaportrail.errors import ParameterError, UsageError
 from vaportrail.telemetry.values import describe
@@ -23,13 +24,6 @@ class Parameters:
     def __init__(self, pipeline: str, fn: Callable[..., Any]) -> None:
         self._pipeline = pipeline
         self._hidden = hidden_names(fn)
-        try:
-            hints = get_type_hints(fn, include_extras=True)
-        except NameError as error:
-            raise ParameterError(
-                f"pipeline {pipeline!r}: an annotation cannot be resolved: {error}; import what it names "
-                "at run time, not only under TYPE_CHECKING"
-            ) from None
         self._adapters: dict[str, pydantic.TypeAdapter[Any]] = {}
         self._defaults: dict[str, Any] = {}
         self._open: set[str] = set()
@@ -39,14 +33,15 @@ class Parameters:
                     f"pipeline {pipeline!r}: parameter {parameter.name!r} cannot be given by name; "
                     "pipelines take plain named parameters"
                 )
-            annotation = hints.get(parameter.name, Any)
+            try:
+                annotation = resolved_annotation(fn, parameter.name)
+                adapter = adapter_of(annotation)
+            except AnnotationError as error:
+                raise ParameterError(
+                    f"pipeline {pipeline!r}: parameter {parameter.name!r}: {error}"
+                ) from None
             if annotation is Any:
                 self._open.add(parameter.name)
-            config = pydantic.ConfigDict(arbitrary_types_allowed=True)
-            try:
-                adapter = pydantic.TypeAdapter(annotation, config=config)
-            except pydantic.PydanticUserError:  # the type brings a configuration of its own
-                adapter = pydantic.TypeAdapter(annotation)
             self._adapters[parameter.name] = adapter
             if parameter.default is not parameter.empty:
                 self._defaults[parameter.name] = parameter.default
@@ -72,7 +67,12 @@ class Parameters:
                     words = f"{HIDDEN_TEXT} cannot be read" if name in self._hidden else error
                     problems.append(f"parameter {name!r}: {words}")
             elif name in self._defaults:
-                values[name] = self._defaults[name]
+                default = self._defaults[name]
+                try:
+                    # None says "not given", whatever the annotation: Python's own habit.
+                    values[name] = None if default is None else adapter.validate_python(default)
+                except pydantic.ValidationError as error:
+                    problems.append(f"the default of {self._ill_typed(name, default, error)}")
             else:
                 problems.append(f"parameter {name!r} is missing: give it with -p {name}=VALUE")
         if problems:
@@ -87,7 +87,9 @@ class Parameters:
                 described[name] = HIDDEN_TEXT
                 continue
             try:
-                described[name] = describe(self._adapters[name].dump_python(value, mode="json"))
+                described[name] = describe(
+                    self._adapters[name].dump_python(value, mode="json", warnings=False)
+                )
             except Exception:
                 described[name] = describe(value)
         return described
@@ -100,6 +102,8 @@ class Parameters:
 
         if name in self._open or raw.lstrip().startswith(("'", '"')):
             return adapter.validate_python(load_value(raw))
+        if raw == "null" and takes_none(adapter):
+            return None
         try:
             return adapter.validate_python(str(raw))
         except pydantic.ValidationError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
+from vaportrail.authoring.callables import lazy_kind, name_of
+from vaportrail.errors import UsageError
 from vaportrail.storage.layout import check_pipeline_name
 
 if TYPE_CHECKING:
@@ -24,13 +26,13 @@ class Pipeline(Generic[P, R]):
 
     Attributes:
         fn: the plain function.
-        name: the pipeline's name, a segment of its records' paths.
+        name: the pipeline's name, a segment of its records' paths; the function's unless given.
     """
 
-    def __init__(self, fn: Callable[P, R]) -> None:
+    def __init__(self, fn: Callable[P, R], name: str | None = None) -> None:
         functools.update_wrapper(self, fn)
         self.fn = fn
-        self.name = check_pipeline_name(fn.__name__)
+        self.name = _checked_name(fn, name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.fn(*args, **kwargs)
@@ -73,11 +75,38 @@ class Pipeline(Generic[P, R]):
         return f"<Pipeline {self.name!r}>"
 
 
-def pipeline(fn: Callable[P, R], /) -> Pipeline[P, R]:
-    """Make a function a pipeline.
+def _checked_name(fn: Callable[..., Any], name: str | None) -> str:
+    if not callable(fn):
+        raise UsageError(f"@pipeline decorates a function, not {type(fn).__name__}: {fn!r}")
+    own = name_of(fn)
+    kind = lazy_kind(fn)
+    if kind:
+        raise UsageError(
+            f"pipeline {own!r} is {kind}, and a call of it runs nothing: use a plain function; tasks run "
+            "side by side without async, and what a pipeline gives back it returns"
+        )
+    if name is not None:
+        return check_pipeline_name(name)
+    try:
+        return check_pipeline_name(own)
+    except UsageError as error:
+        raise UsageError(f'{error}; or give the pipeline another name: @pipeline(name="...")') from None
+
+
+@overload
+def pipeline(fn: Callable[P, R], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(*, name: str | None = None) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(fn: Callable[P, R] | None = None, /, *, name: str | None = None) -> Any:
+    """Make a function a pipeline, as ``@pipeline`` or ``@pipeline(name="nightly-report")``.
+
+    Args:
+        fn: a plain function.
+        name: what its records are found by; the function's name unless given.
 
     Raises:
-        UsageError: the function's name cannot be a folder of records.
+        UsageError: the name cannot be a folder of records, or the function is a coroutine or
+            generator function, of which a call runs nothing.
 
     Example:
         >>> from vaportrail import pipeline, task
@@ -90,4 +119,6 @@ def pipeline(fn: Callable[P, R], /) -> Pipeline[P, R]:
         >>> squares(4)
         [0, 1, 4, 9]
     """
-    return Pipeline(fn)
+    if fn is None:
+        return lambda decorated: Pipeline(decorated, name)
+    return Pipeline(fn, name)

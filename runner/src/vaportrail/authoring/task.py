@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from vaportrail.authoring import session
+from vaportrail.authoring.callables import lazy_kind, name_of
 from vaportrail.authoring.options import Options, TaskOptions, resolve_options
 from vaportrail.errors import OptionError
 
@@ -30,13 +30,16 @@ class Task(Generic[P, R]):
     kind = "python"
 
     def __init__(self, fn: Callable[P, R], options: TaskOptions | None = None) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
+        # A static or class method is one by what it is found in; what is called is inside it.
+        self._method: type | None = type(fn) if isinstance(fn, staticmethod | classmethod) else None
+        plain: Callable[P, R] = fn.__func__ if isinstance(fn, staticmethod | classmethod) else fn
+        functools.update_wrapper(self, plain)
+        self.fn = plain
         self.task_options = options or TaskOptions()
 
     @property
     def name(self) -> str:
-        return self.task_options.name or getattr(self.fn, "__name__", type(self.fn).__name__)
+        return self.task_options.name or name_of(self.fn)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Submit a task in a pipeline's run; call the plain function anywhere else."""
@@ -66,13 +69,16 @@ class Task(Generic[P, R]):
             >>> slow = train.options(timeout="1h", retries=2)(data)  # doctest: +SKIP
         """
         where = f"options of task {self.name!r}"
-        return type(self)(self.fn, resolve_options(self.task_options, options, where))
+        changed = type(self)(self.fn, resolve_options(self.task_options, options, where))
+        changed._method = self._method
+        return changed
 
     def __get__(self, instance: object, owner: type | None = None) -> Task[..., R]:
-        """Bind a method's task to its object, which then travels with each call."""
-        if instance is None:
+        """Bind a method's task to its object (or class), which then travels with each call."""
+        bound = owner if self._method is classmethod else instance
+        if bound is None or self._method is staticmethod:
             return self
-        return type(self)(types.MethodType(self.fn, instance), self.task_options)
+        return type(self)(types.MethodType(self.fn, bound), self.task_options)
 
     def __repr__(self) -> str:
         return f"<Task {self.name!r}>"
@@ -101,16 +107,14 @@ def task(fn: Callable[P, R] | None = None, /, **options: Unpack[Options]) -> Any
     """
 
     def decorate(fn: Callable[P, R]) -> Task[P, R]:
-        if not callable(fn):
+        plain = fn.__func__ if isinstance(fn, staticmethod | classmethod) else fn
+        if not callable(plain):
             raise OptionError(f"@task decorates a function, not {type(fn).__name__}: {fn!r}")
-        where = f"task {getattr(fn, '__name__', fn)!r}"
-        if (
-            inspect.iscoroutinefunction(fn)
-            or inspect.isgeneratorfunction(fn)
-            or inspect.isasyncgenfunction(fn)
-        ):
+        where = f"task {name_of(plain)!r}"
+        kind = lazy_kind(plain)
+        if kind:
             raise OptionError(
-                f"{where} is a coroutine or generator function, whose result cannot leave its worker: "
+                f"{where} is {kind}, whose result cannot leave its worker: "
                 "use a plain function (asyncio.run(...) or list(...) inside it)"
             )
         return Task(fn, resolve_options(TaskOptions(), options, where))

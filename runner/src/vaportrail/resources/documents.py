@@ -176,8 +176,11 @@ class _Loader(yaml.SafeLoader):
             said = value if isinstance(value, str) else json.dumps(value)
             if value is not None and said == node.value:
                 return said
-        said = repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or a mapping"
-        raise UsageError(f"{_place(node)}: {said} is no text as a key; put it in quotes")
+        why = "a list or a mapping is no text as a key"
+        if isinstance(node, yaml.ScalarNode):
+            read = json.dumps(self.construct_object(node), default=str)
+            why = f"{node.value!r} is no text as a key: YAML 1.1 reads it as {read}"
+        raise UsageError(f"{_place(node)}: {why}; put it in quotes")
 
 
 def _unlike(keys: list[tuple[yaml.Node, str]]) -> None:
