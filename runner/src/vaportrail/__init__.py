@@ -1,6 +1,6 @@
 """Vaportrail: run Python and notebook workflows on Ray, keep one sealed record of each run."""
 
-from typing import TYPE_CHECKING, Any, Final
+import typing as _typing
 
 from vaportrail.api import open as open
 from vaportrail.api import runs
@@ -17,7 +17,7 @@ from vaportrail.telemetry.context import Context, context
 from vaportrail.telemetry.logger import log
 from vaportrail.version import __version__
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from vaportrail.record.manifest import AttemptInfo as AttemptInfo
     from vaportrail.record.manifest import Facts as Facts
     from vaportrail.record.manifest import Manifest as Manifest
@@ -53,7 +53,7 @@ __all__ = [
     "task",
 ]
 
-_OF_RECORDS: Final = {
+_OF_RECORDS: _typing.Final = {
     "AttemptInfo": "vaportrail.record.manifest",
     "Facts": "vaportrail.record.manifest",
     "LogLine": "vaportrail.record.read",
@@ -65,7 +65,7 @@ _OF_RECORDS: Final = {
 """Types of records by name; their modules are imported when one is asked for."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     if name not in _OF_RECORDS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
