@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -18,12 +20,13 @@ from vaportrail.authoring import session
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
-from vaportrail.errors import HandleError, OptionError, TaskFailed, UsageError
+from vaportrail.errors import HandleError, InternalError, OptionError, SpoolError, TaskFailed, UsageError
 from vaportrail.execution import executor as executor_module
 from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.payload import load_call, load_function
+from vaportrail.execution.progress import Unfailing
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
 from vaportrail.telemetry.recorder import Recorder
@@ -71,7 +74,8 @@ class InThreads:
                 args, kwargs = load_call(payload, [each.result(PATIENCE) for each in inputs])
                 value.set_result(load_function(spec.function)(*args, **kwargs))
             except BaseException as error:
-                end_once(AttemptEnd(Outcome.FAILED, describe_failure(error), error))
+                worth = isinstance(error, spec.retry_on)
+                end_once(AttemptEnd(Outcome.FAILED, describe_failure(error), error, retryable=worth))
             else:
                 end_once(AttemptEnd(Outcome.SUCCEEDED))
 
@@ -151,7 +155,7 @@ def body(tmp_path: Path) -> Iterator[Body]:
     identity = RunIdentity(UID, "p", "n", 0)
     recorder = Recorder(RunSettings(identity, str(tmp_path / "spool"), str(tmp_path), "runs/p/n"), "runner")
     backend, progress = InThreads(), Watching()
-    executor = Executor(recorder, backend, progress)
+    executor = Executor(recorder, backend, Unfailing(progress))
     with session.entered(executor):
         yield Body(executor, backend, progress, recorder)
     for gate in gates.values():
@@ -541,14 +545,187 @@ def test_a_backend_that_refuses_an_attempt_fails_it_without_a_retry(body: Body) 
     assert body.progress.order("started") == ["add-1"]
 
 
-def test_a_fault_in_the_loop_is_said_and_not_waited_for(body: Body) -> None:
-    class Faulty(Watching):
-        def task_submitted(self, task_id: str, label: str) -> None:
-            raise MemoryError("the loop broke")
+# What was not to happen.
 
-    executor = Executor(body.recorder, body.backend, Faulty())
-    handle = executor.submit(add, (1,), {})
-    with pytest.raises(RuntimeError, match="the executor broke") as caught:
-        executor.result(handle, None)
-    assert isinstance(caught.value.__cause__, MemoryError)
+
+class Broken(Recorder):
+    """A recorder that cannot write any more from a certain record on."""
+
+    raises: BaseException | None = None
+
+    def log(self, *args: Any, **named: Any) -> None:
+        if self.raises is not None:
+            raise self.raises
+        super().log(*args, **named)
+
+
+@pytest.fixture
+def breakable(tmp_path: Path) -> Iterator[tuple[Executor, Broken, InThreads]]:
+    identity = RunIdentity(UID, "p", "n", 0)
+    settings = RunSettings(identity, str(tmp_path / "other"), str(tmp_path), "runs/p/n")
+    recorder, backend = Broken(settings, "runner"), InThreads()
+    executor = Executor(recorder, backend, Unfailing(Watching()))
+    yield executor, recorder, backend
     executor.close()
+    recorder.writer.close()
+
+
+def test_a_fault_ends_the_run_and_whoever_waits_is_told_its_cause(
+    breakable: tuple[Executor, Broken, InThreads],
+) -> None:
+    executor, recorder, backend = breakable
+    gates.clear()
+    waiting = executor.submit(at_gate, ("never",), {})
+    until(lambda: len(backend.specs) == 1)
+    recorder.raises = MemoryError("no room for a record")
+    executor.submit(add, (1,), {})
+    with pytest.raises(InternalError, match="MemoryError: no room for a record") as caught:
+        executor.result(waiting, None)
+    executor.drain()
+
+    assert isinstance(caught.value.__cause__, MemoryError)
+    assert executor.fault is caught.value
+    assert {call.outcome for call in executor.calls} == {Outcome.CANCELLED}
+    assert ("at_gate-1", False) in backend.stops
+
+
+def test_nobody_waits_for_the_next_task_of_a_run_that_a_fault_has_ended(
+    breakable: tuple[Executor, Broken, InThreads],
+) -> None:
+    executor, _, _ = breakable
+    gates.clear()
+    handles = [executor.submit(at_gate, (name,), {}) for name in ("never", "ever")]
+    comes = executor.as_completed(handles)
+    executor.land(RuntimeError("broke"))
+    with pytest.raises(InternalError, match="RuntimeError: broke"):
+        list(comes)
+
+
+def test_a_spool_that_cannot_be_written_ends_the_run_under_its_own_name(
+    breakable: tuple[Executor, Broken, InThreads],
+) -> None:
+    executor, recorder, _ = breakable
+    recorder.raises = SpoolError("/the/spool", "No space left on device")
+    handle = executor.submit(add, (1,), {})
+    with pytest.raises(SpoolError, match="the spool /the/spool cannot be written: No space left on device"):
+        executor.result(handle, None)
+
+
+METHODS = ["milestone", "task_submitted", "attempt_started", "attempt_retried", "task_ended"]
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), BrokenPipeError(), SystemExit(1)])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_progress_that_raises_hears_no_more_and_decides_nothing(
+    body: Body, method: str, error: BaseException
+) -> None:
+    def fails(*args: Any) -> None:
+        raise error
+
+    watching, said = Watching(), list[str]()
+    setattr(watching, method, fails)
+    progress = Unfailing(watching, said.append)
+    executor = Executor(body.recorder, body.backend, progress)
+    assert executor.result(executor.submit(third_time, (method,), {}), None) == 3
+    progress.milestone("sealing")
+    executor.close()
+
+    assert said == [f"progress is not shown any more: {type(error).__name__}: {error}"]
+
+
+def test_an_attempt_ends_once_however_often_its_backend_says_so(body: Body) -> None:
+    ends: list[Callable[[AttemptEnd], None]] = []
+
+    def start(*args: Any) -> Running:
+        ends.append(args[-1])
+        return Running(args[0], None, Future())
+
+    body.backend.start = start  # type: ignore[method-assign]
+    handle = add.options(retries=1, backoff="1ms")(1)
+    until(lambda: len(ends) == 1)
+    ends[0](AttemptEnd(Outcome.FAILED))
+    until(lambda: len(ends) == 2)
+    ends[0](AttemptEnd(Outcome.FAILED))
+    ends[1](AttemptEnd(Outcome.WORKER_LOST))
+
+    assert outcome(handle) is Outcome.WORKER_LOST
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    tick, deadline = threading.Event(), time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        tick.wait(0.01)
+
+
+def test_a_task_whose_attempt_can_neither_be_stopped_nor_ended_is_given_up_and_says_why(
+    body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(executor_module, "FORCED_GRACE_SECONDS", 0.01)
+
+    def refuse(running: Running, *, force: bool) -> None:
+        raise ConnectionError("the raylet is gone")
+
+    body.backend.stop = refuse  # type: ignore[method-assign]
+    stuck = at_gate("never")
+    cancel(stuck)
+
+    with pytest.raises(TaskFailed, match=r"ended CANCELLED: .*ConnectionError: the raylet is gone"):
+        result(stuck)
+
+
+def test_a_value_that_cannot_be_loaded_is_told_with_its_task_and_a_cure(body: Body) -> None:
+    def fetch(running: Running) -> Any:
+        raise ModuleNotFoundError("No module named 'plug'")
+
+    body.backend.fetch = fetch  # type: ignore[method-assign]
+    with pytest.raises(UsageError) as caught:
+        result(add(1))
+    assert str(caught.value).startswith(
+        "the value of task 'add-1' cannot be loaded here: No module named 'plug'; hand it on to a task, or"
+    )
+
+
+def test_a_value_that_is_lost_is_a_failed_task(body: Body) -> None:
+    def fetch(running: Running) -> Any:
+        raise TaskFailed(running.spec.task_id, Outcome.VALUE_LOST, Failure("x.Lost", "its node is gone"))
+
+    body.backend.fetch = fetch  # type: ignore[method-assign]
+    with pytest.raises(TaskFailed, match=r"task 'add-1' ended VALUE_LOST: x\.Lost: its node is gone"):
+        result(add(1))
+
+
+def test_tasks_that_are_called_from_several_threads_have_names_of_their_own(body: Body) -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    handles: list[Any] = []
+
+    def many() -> None:
+        handles.extend(body.executor.submit(add, (1,), {}) for _ in range(40))
+
+    threads = [threading.Thread(target=many) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    body.executor.drain()
+
+    assert sorted(handle.task_id for handle in handles) == sorted(f"add-{n}" for n in range(1, 161))
+    assert len(body.executor.calls) == 160
+
+
+def test_a_task_that_is_called_when_the_run_is_over_is_refused(
+    breakable: tuple[Executor, Broken, InThreads],
+) -> None:
+    executor, _, _ = breakable
+    handle = executor.submit(add, (1,), {})
+    executor.close()
+    with pytest.raises(HandleError, match="the run of this task is over"):
+        executor.submit(add, (1,), {})
+    with pytest.raises(HandleError, match="the run of this task is over"):
+        executor.result(handle, None)

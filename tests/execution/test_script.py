@@ -33,6 +33,10 @@ def test_a_run_inside_a_run_is_refused_at_once(printed: list[str]) -> None:
     assert "pipeline 'one' cannot be run from within another run; call it as a function" in printed[2]
 
 
+def test_an_exception_of_the_scripts_own_is_retried_and_known_to_the_body(printed: list[str]) -> None:
+    assert printed[3] == "2 True"
+
+
 def test_a_metric_that_is_not_a_number_is_rebuilt_from_the_record(printed: list[str], root: Path) -> None:
     listed = run_vaportrail("ls", "--record", root, "--pipeline", "one", "--json", cwd=root)
     name = listed.out.splitlines()[0].split('"uri": "')[1].split('"')[0]

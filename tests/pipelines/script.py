@@ -3,7 +3,11 @@
 import math
 import sys
 
-from vaportrail import log, pipeline, task
+from vaportrail import TaskFailed, log, pipeline, result, task
+
+
+class OfMain(Exception):
+    """An exception of a script's own."""
 
 
 @task
@@ -17,6 +21,19 @@ def one(value: float = math.nan) -> None:
     measure(value)
 
 
+@task(retries=1, backoff="1ms", retry_on=(OfMain,))
+def raises() -> None:
+    raise OfMain("again")
+
+
+@pipeline
+def retried() -> None:
+    try:
+        result(raises())
+    except TaskFailed as error:
+        log.param("cause", isinstance(error.__cause__, OfMain))
+
+
 @pipeline
 def outer() -> None:
     one.run(record=sys.argv[1])
@@ -26,3 +43,5 @@ if __name__ == "__main__":
     for _ in range(2):
         print(one.run(record=sys.argv[1]).outcome.value)
     print(outer.run(record=sys.argv[1]).facts.verdict.message)
+    run = retried.run(record=sys.argv[1])
+    print(len(run.task("raises-1").attempts), run.facts.params[0].value)

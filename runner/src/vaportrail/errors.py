@@ -12,8 +12,10 @@ VaportrailError
 │   ├── RecordNotFound
 │   ├── UnsupportedVersion the record was written by a newer major version
 │   ├── StoreUnsafe        the object store ignores conditional creates
-│   └── SealConflict       something different already stands under a sealed name
-└── RunActive              the run is still alive, so it cannot be sealed from outside
+│   ├── SealConflict       something different already stands under a sealed name
+│   └── SpoolError         the spool of a run that goes on cannot be written
+├── RunActive              the run is still alive, so it cannot be sealed from outside
+└── InternalError          a fault of Vaportrail itself: the run ends with it
 ```
 """
 
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 __all__ = [
     "EntrypointError",
     "HandleError",
+    "InternalError",
     "OptionError",
     "ParameterError",
     "RecordError",
     "RecordNotFound",
     "RunActive",
     "SealConflict",
+    "SpoolError",
     "StoreUnsafe",
     "TaskFailed",
     "UnsupportedVersion",
@@ -105,5 +109,41 @@ class SealConflict(RecordError):
     """Something different already stands under a name that the seal must create."""
 
 
+class SpoolError(RecordError):
+    """The spool of a run cannot be written: the disk is full or gone. The run ends with it.
+
+    Attributes:
+        spool: the spool's folder.
+        reason: what the system says.
+    """
+
+    def __init__(self, spool: str, reason: str) -> None:
+        self.spool = spool
+        self.reason = reason
+        super().__init__(f"the spool {spool} cannot be written: {reason}")
+
+    def __reduce__(self) -> tuple[type[SpoolError], tuple[str, str]]:
+        return (type(self), (self.spool, self.reason))
+
+
 class RunActive(VaportrailError):
     """The run is still alive, so it cannot be sealed from outside."""
+
+
+class InternalError(VaportrailError):
+    """A fault of Vaportrail itself, or of what it calls; its `__cause__` is what was raised.
+
+    The run ends with it: its tasks are cancelled, its record says so. Nothing in the pipeline can mend
+    it; please report it with the traceback that the record holds.
+    """
+
+    @classmethod
+    def of(cls, fault: BaseException) -> VaportrailError:
+        """Return a fault as one of this package's errors: itself, where it is one already."""
+        if isinstance(fault, VaportrailError):
+            return fault
+        error = cls(
+            f"a fault of Vaportrail: {type(fault).__name__}: {fault}; please report it with its traceback"
+        )
+        error.__cause__ = fault
+        return error

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import shutil
 import signal
+import sys
 import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
-from vaportrail.errors import UsageError
+from vaportrail.errors import SpoolError, UsageError
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
 from vaportrail.execution.payload import check_picklable, load_call, load_function
@@ -73,6 +76,7 @@ SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
 """Where attempts make their scratch folders; the system's temporary folder unless set."""
 
 _OWN_FOLDER = os.path.dirname(__file__) + os.sep
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _captures: dict[str, Capture] = {}
 
@@ -152,14 +156,28 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[R
         stacks = stack_file(spool, spec.task_id, spec.attempt)
         marker = cancel_marker(spool, spec.task_id, spec.attempt)
         with cancellable(marker), time_limit(spec.timeout, stacks), variables(spec.env or {}):
-            args, kwargs = load_call(payload, values)
-            value = load_function(spec.function)(*args, **kwargs)
+            args, kwargs = _loaded("an argument", lambda: load_call(payload, values))
+            function = _loaded("the task's function", lambda: load_function(spec.function))
+            try:
+                value = function(*args, **kwargs)
+            except SystemExit as leaving:  # in peace, as a program's `main` does
+                if leaving.code not in (None, 0):
+                    raise
+                value = None
         check_picklable(value)
         return Report(Outcome.SUCCEEDED), value
     except BaseException as error:
         return _report(error, spec.retry_on), None
     finally:
         otel_context.detach(token)
+
+
+def _loaded(what: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        told = replace(describe_failure(error), message=f"{what} cannot be loaded in the worker: {error}")
+        raise FailureCarrier(told, error) from error
 
 
 def _end(attempt: _Attempt, report: Report) -> None:
@@ -216,8 +234,8 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
 
 def pickled(error: BaseException) -> bytes:
     """Return an exception as bytes, empty where it cannot be rebuilt from them."""
-    import cloudpickle
-
+    # Ray's own where Ray is, which functions and options travel by: it knows the classes of `__main__`.
+    cloudpickle = importlib.import_module("ray.cloudpickle" if "ray" in sys.modules else "cloudpickle")
     try:
         raw = bytes(cloudpickle.dumps(error.with_traceback(None)))
         cloudpickle.loads(raw)  # many exceptions pickle and do not unpickle
@@ -230,15 +248,18 @@ def describe_failure(error: BaseException) -> Failure:
     """Return an exception's type, message and whole traceback, from the user's first frame on."""
     if isinstance(error, FailureCarrier | AttemptInterrupted) and error.failure is not None:
         return error.failure
+    # What Ray raises for nested work says in one coloured text what its cause says better.
+    cause = getattr(error, "cause", None) if type(error).__module__ == "ray.exceptions" else None
+    told = cause if isinstance(cause, BaseException) else error
     printed = traceback.TracebackException.from_exception(error)
-    refused = isinstance(error, UsageError)  # by us: its message says why, the user's line says where
+    refused = isinstance(error, UsageError | SpoolError)  # by us: the message says why
     users = _own_frames_off(printed, _PACKAGE if refused else _OWN_FOLDER)
     try:
-        message = str(error)
+        message = _COLOUR.sub("", str(told))
     except Exception as broken:
         message = f"<str() of the exception raised {type(broken).__name__}>"
     text = "" if refused and not users else "".join(printed.format(chain=not refused))
-    return Failure(type=exception_type(error), message=message, traceback=text)
+    return Failure(type=exception_type(told), message=message, traceback=_COLOUR.sub("", text))
 
 
 def _own_frames_off(printed: traceback.TracebackException, own: str) -> bool:

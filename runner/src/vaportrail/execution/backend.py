@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
-from vaportrail.errors import OptionError
-from vaportrail.execution.attempt import AttemptSpec, Report, run_attempt, stack_file
+from vaportrail.errors import InternalError, OptionError, TaskFailed, VaportrailError
+from vaportrail.execution.attempt import AttemptSpec, Report, describe_failure, run_attempt, stack_file
 from vaportrail.execution.cancellation import cancel_marker
 from vaportrail.execution.deadline import AttemptTimedOut
 from vaportrail.execution.stacks import find_stacks, read_stacks
@@ -47,7 +48,10 @@ class Running:
 
 
 class Backend(Protocol):
-    """Runs attempts somewhere."""
+    """Runs attempts somewhere.
+
+    What one of its methods raises is the end of the task that it was called for, and of nothing else.
+    """
 
     def start(
         self,
@@ -65,7 +69,12 @@ class Backend(Protocol):
         ...
 
     def fetch(self, running: Running) -> Any:
-        """Return the value of an attempt that succeeded."""
+        """Return the value of an attempt that succeeded.
+
+        Raises:
+            TaskFailed: the value is lost.
+            Exception: it cannot be loaded here; the message says why.
+        """
         ...
 
 
@@ -84,7 +93,10 @@ class RayBackend:
         self._ray = ray
         self._settings = settings
         self._settings_json = settings.to_json()
-        self._remote = ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(run_attempt)
+        once = {"num_returns": 2, "max_retries": 0, "retry_exceptions": False}
+        self._remote = ray.remote(**once)(run_attempt)
+        # Ray takes this only where the function is made remote, not among a call's options.
+        self._isolated = ray.remote(**once, max_calls=1)(run_attempt)
         self._configured: dict[Any, Any] = {}
         self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
 
@@ -99,17 +111,29 @@ class RayBackend:
         self._check_fits(options)
         remote = self._with_options(options)
         report, value = remote.remote(self._settings_json, spec, payload, *inputs)
-        running = Running(spec, report, value)
-        report.future().add_done_callback(lambda future: self._ended(spec, future, on_end))
-        return running
+        try:
+            report.future().add_done_callback(lambda future: self._landed(spec, future, on_end))
+        except BaseException:
+            self._ray.cancel(report, force=True)  # nobody would hear of it
+            raise
+        return Running(spec, report, value)
 
     def stop(self, running: Running, *, force: bool) -> None:
         spec = running.spec
-        cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
-        self._ray.cancel(running.report, force=force, recursive=True)
+        try:
+            cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
+        finally:  # on a full disk Ray's own way is left
+            self._ray.cancel(running.report, force=force, recursive=True)
 
     def fetch(self, running: Running) -> Any:
-        return self._ray.get(running.value)
+        exceptions = self._ray.exceptions
+        try:
+            return self._ray.get(running.value)
+        except (exceptions.ObjectLostError, exceptions.NodeDiedError) as error:
+            failure = _failure(error, _plain(error), "")
+            raise TaskFailed(running.spec.task_id, Outcome.VALUE_LOST, failure) from None
+        except exceptions.RayError as error:
+            raise _original(error) from None
 
     def _check_fits(self, options: TaskOptions) -> None:
         """Refuse what this Ray can never offer: it would let the task wait for ever, in silence."""
@@ -134,53 +158,69 @@ class RayBackend:
             chosen["resources"] = dict(options.resources)
         if options.runtime_env:
             chosen["runtime_env"] = dict(options.runtime_env)
-        if options.isolate:
-            chosen["max_calls"] = 1
-        key = repr(sorted(chosen.items()))
+        key = repr((options.isolate, sorted(chosen.items())))
         if key not in self._configured:
-            self._configured[key] = self._remote.options(**chosen)
+            remote = self._isolated if options.isolate else self._remote
+            self._configured[key] = remote.options(**chosen)
         return self._configured[key]
 
-    def _ended(self, spec: AttemptSpec, future: Any, on_end: Callable[[AttemptEnd], None]) -> None:
-        error = future.exception()
-        if error is None:
-            report: Report = future.result()
-            cause = self._ray.cloudpickle.loads(report.error) if report.error else None
-            on_end(
-                AttemptEnd(
-                    report.outcome,
-                    report.failure,
-                    cause,
-                    spoken=report.recorded,
-                    retryable=report.retryable,
-                )
-            )
-        elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
-            on_end(self._unspoken_end(error))
-        else:
-            # Nodes are asked, which this thread of Ray's must not wait for.
-            threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True).start()
+    def _landed(self, spec: AttemptSpec, future: Any, on_end: Callable[[AttemptEnd], None]) -> None:
+        """Take an attempt's end from Ray, in a thread of Ray's, which forgets what is raised in it."""
+        try:
+            error = future.exception()
+            if error is None:
+                end = self._spoken_end(future.result())
+            elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
+                end = self._unspoken_end(error)
+            else:
+                # Nodes are asked, which this thread of Ray's must not wait for.
+                look = threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True)
+                look.start()
+                return
+        except BaseException as fault:
+            end = _fault_end(fault)
+        on_end(end)
+
+    def _spoken_end(self, report: Report) -> AttemptEnd:
+        error: BaseException | None = None
+        if report.error:
+            try:
+                error = self._ray.cloudpickle.loads(report.error)
+            except Exception:
+                # Its class is known to the worker only, such as by a path or a package of the task's own:
+                # the report tells of it all the same.
+                error = None
+        known = error if isinstance(error, BaseException) else None
+        return AttemptEnd(
+            report.outcome, report.failure, known, spoken=report.recorded, retryable=report.retryable
+        )
 
     def _look_for_limit(
         self, spec: AttemptSpec, error: BaseException, on_end: Callable[[AttemptEnd], None]
     ) -> None:
         """Tell of an attempt with a time limit whose process ended without a word: was it that?"""
+        try:
+            end = self._limit_end(spec) or self._unspoken_end(error)
+        except BaseException as fault:
+            end = _fault_end(fault)
+        on_end(end)
+
+    def _limit_end(self, spec: AttemptSpec) -> AttemptEnd | None:
         path = stack_file(self._settings.spool, spec.task_id, spec.attempt)
         try:
             stacks = read_stacks(path) if self._offered is not None else find_stacks(path)
         except Exception:  # Ray itself is going
-            stacks = ""
+            return None
         if not stacks:
-            on_end(self._unspoken_end(error))
-            return
+            return None
         message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
         failure = _failure(AttemptTimedOut(), message, stacks)
-        on_end(AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False))
+        return AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False)
 
     def _unspoken_end(self, error: BaseException) -> AttemptEnd:
         """Return the typed end of an attempt that could not speak for itself."""
         exceptions = self._ray.exceptions
-        text = str(error).strip()
+        text, traceback = _plain(error), ""
         outcome = Outcome.FAILED
         if isinstance(error, exceptions.TaskCancelledError):
             outcome = Outcome.CANCELLED
@@ -195,10 +235,45 @@ class RayBackend:
             outcome = Outcome.WORKER_LOST
             text = "the attempt's process ended without a word: a signal, os._exit() or a crash"
         elif isinstance(error, exceptions.RayTaskError):
-            cause = error.cause if getattr(error, "cause", None) is not None else error
-            text = f"its result could not leave the worker: {cause}"
-            return AttemptEnd(outcome, _failure(cause, text, str(error)), spoken=False)
-        return AttemptEnd(outcome, _failure(error, text, ""), spoken=False)
+            return self._around_the_code(error)
+        elif isinstance(error, exceptions.RuntimeEnvSetupError):
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            text, traceback = f"{lines[0].rstrip('.')}: {lines[-1]}", text
+        return AttemptEnd(outcome, _failure(error, text, traceback), spoken=False)
+
+    def _around_the_code(self, error: Any) -> AttemptEnd:
+        """Return the end of an attempt that broke before or after the user's code."""
+        cause = getattr(error, "cause", None) or error
+        original = _original(cause)
+        if isinstance(cause, VaportrailError):
+            text = str(cause)
+        elif isinstance(cause, self._ray.exceptions.RaySystemError):
+            text = f"an argument cannot be loaded in the worker: {_plain(original)}"
+        elif isinstance(cause, self._ray.exceptions.RayError):
+            text = f"its result could not leave the worker: {_plain(original)}"
+        else:
+            text = f"the worker could not begin or end the attempt: {_plain(original)}"
+        return AttemptEnd(Outcome.FAILED, _failure(original, text, _plain(error)), spoken=False)
+
+
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _plain(error: BaseException) -> str:
+    """Return an error's words without the colours that Ray puts into them."""
+    return _COLOUR.sub("", str(error)).strip()
+
+
+def _original(error: Any) -> BaseException:
+    """Return what Ray wraps: a `RaySystemError`'s words hold a traceback of Ray's own."""
+    inner = getattr(error, "client_exc", None) or getattr(error, "cause", None)
+    return inner if isinstance(inner, BaseException) else error
+
+
+def _fault_end(fault: BaseException) -> AttemptEnd:
+    """Return the end of an attempt of which cannot be told how it ended."""
+    error = InternalError.of(fault)
+    return AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False)
 
 
 def _failure(error: BaseException, message: str, traceback: str) -> Failure:

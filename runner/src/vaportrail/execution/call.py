@@ -37,6 +37,7 @@ class TaskCall:
     last_end: AttemptEnd | None = None
     outcome: Outcome = Outcome.UNFINISHED
     attempts: int = 0
+    attempts_ended: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
     watchers: list[Callable[[], None]] = field(default_factory=list)
 

@@ -2,6 +2,9 @@
 
 The pipeline's body runs in the caller's thread and only puts messages into a queue; one thread of
 the executor owns the graph and reads the queue, so that no decision needs a lock.
+
+Whatever raises in that thread lands in one place, `_land`: the run's tasks are cancelled, and who
+asks for one of them is told why. What a backend raises is the end of the task that it was asked for.
 """
 
 from __future__ import annotations
@@ -18,15 +21,16 @@ from typing import Any, Final
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
-from vaportrail.contract import Outcome
-from vaportrail.errors import HandleError, TaskFailed
+from vaportrail.contract import Failure, Outcome, exception_type
+from vaportrail.errors import HandleError, InternalError, TaskFailed, UsageError, VaportrailError
 from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
+from vaportrail.execution.cancellation import AttemptCancelled
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.payload import dump_call, dump_function
-from vaportrail.execution.progress import Progress
+from vaportrail.execution.progress import Unfailing
 from vaportrail.record.label import call_label
 from vaportrail.telemetry.identity import task_span_id
 from vaportrail.telemetry.recorder import Recorder
@@ -35,6 +39,9 @@ __all__ = ["Executor"]
 
 CANCEL_GRACE_SECONDS: Final = 5.0
 """How long an interrupted attempt may take before its process is ended."""
+FORCED_GRACE_SECONDS: Final = 10.0
+"""How long that may take before nobody waits for it any more."""
+_LOOK_SECONDS: Final = 0.5
 
 Message = Callable[[], list[Step]]
 
@@ -46,22 +53,33 @@ class Executor:
         recorder: the driver's hand on the record.
         backend: where attempts run.
         progress: who hears of it.
+        on_fault: is called once where a fault ends the run, before its tasks' ends are written.
     """
 
-    def __init__(self, recorder: Recorder, backend: Backend, progress: Progress) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        backend: Backend,
+        progress: Unfailing,
+        on_fault: Callable[[], None] = lambda: None,
+    ) -> None:
         self._recorder = recorder
         self._narrator = Narrator(recorder)
         self._backend = backend
         self._progress = progress
+        self._on_fault = on_fault
         self._graph = Graph()
         self._calls: dict[str, TaskCall] = {}
+        self._added: list[TaskCall] = []
         self._names: Counter[str] = Counter()
+        self._naming = threading.Lock()
+        self._closed = False
         self._functions: dict[int, bytes] = {}
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Message]] = []
         self._order = itertools.count()
         self._draining: list[threading.Event] = []
-        self._broken: BaseException | None = None
+        self._fault: VaportrailError | None = None
         self._thread = threading.Thread(target=self._loop, name="vaportrail-executor", daemon=True)
         self._thread.start()
 
@@ -76,24 +94,28 @@ class Executor:
         function = self._functions.get(id(task.fn))
         if function is None:
             function = self._functions[id(task.fn)] = dump_function(task)
-        self._names[task.name] += 1
-        task_id = f"{task.name}-{self._names[task.name]}"
         arguments = describe_call(task, args, kwargs)
+        edges = find_edges(arguments, inputs, after)
         settings = self._recorder.settings
-        call = TaskCall(
-            task_id=task_id,
-            task=task,
-            function=function,
-            payload=payload,
-            inputs=inputs,
-            upstream=sorted({*inputs, *after}),
-            label=call_label(task.name, arguments),
-            span_id=task_span_id(settings.identity.uid, task_id, settings.driver),
-            submitted_unix_nano=self._recorder.clock(),
-        )
-        self._narrator.submitted(call, arguments, find_edges(arguments, inputs, after))
-        self._calls[task_id] = call
-        self._inbox.put(lambda: self._add(call))
+        # A body may call tasks from several threads.
+        with self._naming:
+            self._check()
+            self._names[task.name] += 1
+            task_id = f"{task.name}-{self._names[task.name]}"
+            call = TaskCall(
+                task_id=task_id,
+                task=task,
+                function=function,
+                payload=payload,
+                inputs=inputs,
+                upstream=sorted({*inputs, *after}),
+                label=call_label(task.name, arguments),
+                span_id=task_span_id(settings.identity.uid, task_id, settings.driver),
+                submitted_unix_nano=self._recorder.clock(),
+            )
+            self._calls[task_id] = call
+            # Nothing of a call counts before this: a signal may end the body at any of these lines.
+            self._inbox.put(lambda: self._add(call, arguments, edges))
         return Handle(task_id, self)
 
     def result(self, handle: Handle, timeout: float | None) -> Any:
@@ -101,7 +123,15 @@ class Executor:
         if not call.outcome.ok or call.running is None:
             cause = call.last_end.error if call.last_end is not None else None
             raise TaskFailed(call.task_id, call.outcome, call.failure) from cause
-        return self._backend.fetch(call.running)
+        try:
+            return self._backend.fetch(call.running)
+        except VaportrailError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"the value of task {call.task_id!r} cannot be loaded here: {error}; "
+                "hand it on to a task, or make what it needs importable where the pipeline's body runs"
+            ) from error
 
     def outcome(self, handle: Handle) -> Outcome:
         return self._wait(handle, None).outcome
@@ -113,8 +143,13 @@ class Executor:
             call = self._call(handle)
             self._inbox.put(partial(self._watch, call, handle, ended))
         for _ in handles:
-            yield ended.get()
-            self._check()
+            while True:
+                self._check()
+                try:
+                    yield ended.get(timeout=_LOOK_SECONDS)
+                    break
+                except queue.Empty:
+                    continue
 
     def cancel(self, handle: Handle) -> None:
         task_id = self._call(handle).task_id
@@ -126,43 +161,79 @@ class Executor:
         """Cancel every task, also those that are still to be submitted."""
         self._inbox.put(self._graph.cancel_all)
 
+    def guard(self, write: Callable[[], None]) -> None:
+        """Do what the run cannot do without, such as writing its record; a fault of it ends the run."""
+        try:
+            write()
+        except Exception as fault:
+            self.land(fault)
+
+    def land(self, fault: BaseException) -> None:
+        """End the run with a fault, from any thread: its tasks are cancelled."""
+        self._inbox.put(partial(self._take_fault, fault))
+
     def drain(self) -> None:
         """Wait until every task has ended."""
         idle = threading.Event()
         # Through the inbox: what was submitted before is taken before.
         self._inbox.put(partial(self._tell_when_idle, idle))
-        while not idle.wait(0.5):
-            self._check()
-        self._check()
+        while not idle.wait(_LOOK_SECONDS) and self._thread.is_alive():
+            pass
 
     def close(self) -> None:
-        """Stop the executor's thread."""
+        """Stop the executor's thread; what was submitted since the last `drain` is cancelled."""
+        if not self._thread.is_alive():
+            return
+        with self._naming:
+            self._closed = True
+        self.cancel_all()
+        self.drain()
         self._inbox.put(None)
         self._thread.join()
 
     @property
     def calls(self) -> list[TaskCall]:
         """Every task of the run, in the order of its call."""
-        return list(self._calls.values())
+        return list(self._added)
+
+    @property
+    def fault(self) -> VaportrailError | None:
+        """What ended the run, where that was neither a task nor the pipeline's body."""
+        return self._fault
 
     # The executor's own thread.
 
     def _loop(self) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 message = self._next()
                 if message is None:
                     return
                 self._carry_out(message())
-                if not self._graph.unfinished:
-                    while self._draining:
-                        self._draining.pop().set()
-        except BaseException as error:  # a fault of ours: say it instead of hanging
-            self._broken = error
-            for call in list(self._calls.values()):
-                call.ended.set()
-                for tell in call.watchers:
-                    tell()
+            except BaseException as fault:
+                self._land(fault)
+            if not self._graph.unfinished:
+                while self._draining:
+                    self._draining.pop().set()
+
+    def _land(self, fault: BaseException) -> None:
+        """End the run with what nothing was to raise; the first one counts."""
+        if self._fault is not None:
+            return
+        self._fault = InternalError.of(fault)
+        self._guarded(self._on_fault)
+        self._carry_out(self._graph.cancel_all())
+
+    def _take_fault(self, fault: BaseException) -> list[Step]:
+        self._land(fault)
+        return []
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something whose fault is not to keep back what comes after it."""
+        try:
+            act()
+        except BaseException as fault:
+            self._land(fault)
 
     def _next(self) -> Message | None:
         while True:
@@ -177,16 +248,21 @@ class Executor:
 
     def _carry_out(self, steps: list[Step]) -> None:
         for step in steps:
-            match step:
-                case Start():
-                    self._start(step)
-                case Stop():
-                    self._stop(step)
-                case Finish():
-                    self._finish(step)
+            self._guarded(partial(self._carry_out_one, step))
 
-    def _add(self, call: TaskCall) -> list[Step]:
+    def _carry_out_one(self, step: Step) -> None:
+        match step:
+            case Start():
+                self._start(step)
+            case Stop():
+                self._stop(step)
+            case Finish():
+                self._finish(step)
+
+    def _add(self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]) -> list[Step]:
         options = call.task.task_options
+        self._added.append(call)
+        self._guarded(lambda: self._narrator.submitted(call, arguments, edges))
         self._progress.task_submitted(call.task_id, call.label)
         return self._graph.add(call.task_id, call.upstream, RetryPolicy(options.retries, options.backoff))
 
@@ -224,12 +300,12 @@ class Executor:
         def on_end(end: AttemptEnd) -> None:
             self._inbox.put(lambda: self._attempt_ended(call, step.attempt, end))
 
-        call.attempts = step.attempt
+        call.attempts, call.running = step.attempt, None
         call.handed_over_unix_nano = self._recorder.clock()
         self._progress.attempt_started(call.task_id, step.attempt)
         try:
             call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
-        except Exception as error:  # Ray refuses what was asked of it
+        except BaseException as error:  # Ray refuses what was asked of it
             on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
 
     def _running(self, task_id: str) -> Any:
@@ -238,31 +314,54 @@ class Executor:
         return running
 
     def _attempt_ended(self, call: TaskCall, attempt: int, end: AttemptEnd) -> list[Step]:
+        if attempt <= call.attempts_ended:
+            return []  # an attempt ends once, however often its backend says so
+        call.attempts_ended = attempt
         call.last_end = end
         if not end.spoken:
-            self._narrator.resolved(call, attempt, end)
-        wanted = call.task.task_options.retry_on
-        known = end.retryable and (end.error is None or isinstance(end.error, wanted))
-        return self._graph.attempt_ended(call.task_id, end.outcome, retryable=known)
+            self._guarded(lambda: self._narrator.resolved(call, attempt, end))
+        return self._graph.attempt_ended(call.task_id, end.outcome, retryable=end.retryable)
 
     def _stop(self, step: Stop) -> None:
-        running = self._calls[step.task_id].running
-        if running is None:
-            return
-        self._backend.stop(running, force=False)
+        call = self._calls[step.task_id]
+        running = call.running
+        hindrances: list[str] = []
+
+        def ask(*, force: bool) -> None:
+            if running is not None:
+                try:
+                    self._backend.stop(running, force=force)
+                except Exception as error:
+                    hindrances.append(f"{type(error).__name__}: {error}")
+
+        def still_runs() -> bool:
+            return call.attempts_ended < step.attempt
 
         def force() -> list[Step]:
-            if not self._graph.outcome(step.task_id).ended:
-                self._backend.stop(running, force=True)
+            if still_runs():
+                ask(force=True)
+                self._later(FORCED_GRACE_SECONDS, give_up)
             return []
 
+        def give_up() -> list[Step]:
+            if not still_runs():
+                return []
+            waited = CANCEL_GRACE_SECONDS + FORCED_GRACE_SECONDS
+            message = f"was cancelled, and gave no sign of its end within {waited:g} s"
+            if hindrances:
+                message += f"; stopping it raised {hindrances[-1]}"
+            failure = Failure(exception_type(AttemptCancelled()), message)
+            end = AttemptEnd(Outcome.CANCELLED, failure, spoken=False)
+            return self._attempt_ended(call, step.attempt, end)
+
+        ask(force=False)
         self._later(CANCEL_GRACE_SECONDS, force)
 
     def _finish(self, step: Finish) -> None:
         call = self._calls[step.task_id]
         call.outcome = step.outcome
         end = self._recorder.clock()
-        self._narrator.ended(call, end, step.cause)
+        self._guarded(lambda: self._narrator.ended(call, end, step.cause))
         seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)
@@ -282,12 +381,18 @@ class Executor:
 
     def _wait(self, handle: Handle, timeout: float | None) -> TaskCall:
         call = self._call(handle)
-        self._check()
-        if not call.ended.wait(timeout):
-            raise TimeoutError(f"task {call.task_id!r} has not ended within {timeout:g} s")
-        self._check()
-        return call
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._check()
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if call.ended.wait(max(0.0, left)):
+                self._check()
+                return call
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"task {call.task_id!r} has not ended within {timeout:g} s")
 
     def _check(self) -> None:
-        if self._broken is not None:
-            raise RuntimeError("the executor broke; this is a fault of Vaportrail") from self._broken
+        if self._fault is not None:
+            raise self._fault
+        if self._closed:
+            raise HandleError("the run of this task is over; its record has what became of it")

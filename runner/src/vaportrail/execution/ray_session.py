@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import shutil
 import signal
 import tempfile
@@ -80,7 +81,11 @@ def quiet() -> Iterator[None]:
 
     before = worker.print_to_stdstream
     worker.print_to_stdstream = lambda *args, **kwargs: None
+    # It says of each value that cannot be loaded what it also raises, which we tell.
+    loading = logging.getLogger("ray._private.serialization")
+    loading.disabled, told = True, loading.disabled
     try:
         yield
     finally:
         worker.print_to_stdstream = before
+        loading.disabled = told

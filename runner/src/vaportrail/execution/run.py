@@ -8,8 +8,9 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ from vaportrail.authoring import session
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
-from vaportrail.errors import TaskFailed, UsageError
+from vaportrail.errors import InternalError, SpoolError, TaskFailed, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
-from vaportrail.execution.backend import RayBackend
+from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.environment import capture_environment
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.local import embedded_ray
-from vaportrail.execution.progress import Progress, Silent
+from vaportrail.execution.progress import Progress, Silent, Unfailing
+from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
@@ -154,26 +156,75 @@ def execute(
         cancellation: lets a signal's handler end the run.
         complete: whether all of Ray's nodes are there from the start.
         git: the revision of the code, where its folder does not say it.
+
+    Raises:
+        SpoolError: the spool cannot be written, not even for the verdict.
     """
     cancellation = cancellation or Cancellation()
     code = inspect.unwrap(prepared.pipeline.fn).__code__.co_filename
     folder = Path(code).parent if os.path.exists(code) else Path.cwd()
     with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
-        verdict = Verdict(Outcome.RUNNER_LOST, "")
+        reserve = Reserve(Path(prepared.settings.spool))
         try:
-            progress.milestone("starting Ray")
-            with cancellation.armed(), ray, recorded_output(recorder):
-                recorder.milestone("ray started")
-                progress.milestone("Ray started")
-                verdict = _run_body(prepared, recorder, progress, complete=complete)
-            recorder.milestone("ray stopped")
-        except (RunCancelled, KeyboardInterrupt) as error:
-            verdict = _stopped(error)
-            verdict = replace(verdict, message=f"{verdict.message} while Ray was starting or stopping")
-        except (Exception, SystemExit) as error:
-            verdict = Verdict(Outcome.FAILED, f"Ray could not run: {error}", describe_failure(error))
+            told = Unfailing(progress, partial(_warn, recorder))
+            verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
+        finally:
+            reserve.close()
         _write_ended(recorder, verdict)
     return verdict
+
+
+def _drive(
+    prepared: Prepared,
+    recorder: Recorder,
+    progress: Unfailing,
+    ray: AbstractContextManager[None],
+    cancellation: Cancellation,
+    reserve: Reserve,
+    *,
+    complete: bool,
+) -> Verdict:
+    """Start Ray, run the body, stop Ray. Whatever is raised ends as a verdict that names it."""
+    verdict: Verdict | None = None
+    moment = "while Ray was starting"
+    try:
+        progress.milestone("starting Ray")
+        with cancellation.armed(), ray, recorded_output(recorder):
+            backend = RayBackend(prepared.settings, complete=complete)
+            recorder.milestone("ray started")
+            progress.milestone("Ray started")
+            moment = "as the run ended"
+            verdict = _run_body(prepared, recorder, backend, progress, reserve)
+            moment = "while Ray was stopping"
+        recorder.milestone("ray stopped")
+    except (RunCancelled, KeyboardInterrupt) as error:
+        stopped = _stopped(error)
+        done = f"; {verdict.message}" if verdict is not None else ""
+        return replace(stopped, message=f"{stopped.message} {moment}{done}")
+    except BaseException as error:
+        if verdict is not None:  # how the run went is known: its clean-up does not decide that
+            _warn(recorder, f"{moment}: {type(error).__name__}: {error}")
+            return verdict
+        return _not_run(error, moment)
+    return verdict
+
+
+def _not_run(error: BaseException, moment: str) -> Verdict:
+    """Return the verdict on a run whose body could not be run at all."""
+    if isinstance(error, VaportrailError):
+        message = str(error)
+    elif moment == "while Ray was starting":
+        message = f"Ray could not start: {error}"
+    else:
+        error = InternalError.of(error)
+        message = str(error)
+    return Verdict(Outcome.FAILED, message, describe_failure(error))
+
+
+def _warn(recorder: Recorder, text: str) -> None:
+    """Write a warning of the run itself, if the spool can still take one."""
+    with suppress(SpoolError):
+        recorder.log(text, severity=(13, "WARN"), span_id=recorder.run_span_id)
 
 
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:
@@ -218,36 +269,57 @@ def run_pipeline(
 @contextmanager
 def _alive(settings: RunSettings) -> Iterator[None]:
     """Hold the lock that says the runner lives, beside the file that says what it runs."""
-    spool = Path(settings.spool)
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (spool / layout.RUN_FILE).write_text(settings.to_json())
-    with (spool / layout.LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+    with ExitStack() as held:
+        try:
+            _hold(settings, held)
+        except OSError as error:
+            raise SpoolError(settings.spool, error.strerror or str(error)) from error
         yield
 
 
-def _run_body(prepared: Prepared, recorder: Recorder, progress: Progress, *, complete: bool) -> Verdict:
-    executor = Executor(recorder, RayBackend(prepared.settings, complete=complete), progress)
+def _hold(settings: RunSettings, held: ExitStack) -> None:
+    spool = Path(settings.spool)
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = held.enter_context((spool / layout.LOCK).open("w"))
+    # Others hold it no longer than a look takes.
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    # Last, and whole at once: who finds it finds a run that is alive.
+    aside = spool / f"{layout.RUN_FILE}.new"
+    aside.write_text(settings.to_json())
+    aside.rename(spool / layout.RUN_FILE)
+
+
+def _run_body(
+    prepared: Prepared, recorder: Recorder, backend: Backend, progress: Unfailing, reserve: Reserve
+) -> Verdict:
+    executor = Executor(recorder, backend, progress, reserve.release)
     body_failure: Failure | None = None
     stopped: Verdict | None = None
     try:
-        recorder.milestone("pipeline started")
+        executor.guard(lambda: recorder.milestone("pipeline started"))
         try:
             with session.entered(executor):
                 _call_body(prepared)
-        except (Exception, SystemExit) as error:
-            body_failure = describe_failure(error)
-            if not isinstance(error, TaskFailed):
-                _write_body_failure(recorder, body_failure)
+        except (RunCancelled, KeyboardInterrupt):
+            raise
+        except SpoolError as error:
+            executor.land(error)
+        except BaseException as error:
+            if error is not executor.fault:
+                failure = body_failure = describe_failure(error)
+                if not isinstance(error, TaskFailed):
+                    executor.guard(lambda: _write_body_failure(recorder, failure))
         executor.drain()
     except (RunCancelled, KeyboardInterrupt) as error:
         stopped = _stopped(error)
         executor.cancel_all()
         executor.drain()
-    recorder.milestone("pipeline ended")
+    executor.guard(lambda: recorder.milestone("pipeline ended"))
     executor.close()
+    if executor.fault is not None:
+        stopped = Verdict(Outcome.FAILED, str(executor.fault), describe_failure(executor.fault))
     return judge(executor.calls, body_failure, stopped=stopped)
 
 

@@ -25,19 +25,19 @@ CANCELLED: Final = Verdict(Outcome.CANCELLED, "cancelled")
 
 
 def judge(calls: list[TaskCall], body_failure: Failure | None, *, stopped: Verdict | None = None) -> Verdict:
-    """Return the run's verdict from its tasks' ends. Pure.
+    """Return the run's verdict from its tasks' ends. Pure, one pass.
 
     Args:
-        calls: every task of the run.
+        calls: every task of the run, in the order of its call.
         body_failure: what the pipeline's body raised.
-        stopped: how and why the run was ended from outside; None where it ended by itself.
+        stopped: how and why the run was ended from outside, or by a fault; None where it ended by itself.
     """
     counts = Counter(call.outcome for call in calls)
     summary = f"{counts[Outcome.SUCCEEDED]} of {len(calls)} tasks succeeded"
     if stopped is not None:
-        return Verdict(stopped.outcome, f"{stopped.message}; {summary}", body_failure)
-    bad = [call for call in calls if not call.outcome.ok and not _excused(call, calls)]
-    roots = [call for call in bad if call.outcome is not Outcome.SKIPPED]
+        return Verdict(stopped.outcome, f"{stopped.message}; {summary}", stopped.failure or body_failure)
+    # What was skipped counts by what skipped it, which is among these or was allowed to fail.
+    roots = [call for call in calls if _counts(call)]
     if roots:
         named = ", ".join(f"{call.task_id} {call.outcome.value}" for call in roots[:3])
         more = f" and {len(roots) - 3} more" if len(roots) > 3 else ""
@@ -48,12 +48,8 @@ def judge(calls: list[TaskCall], body_failure: Failure | None, *, stopped: Verdi
     return Verdict(Outcome.SUCCEEDED, summary)
 
 
-def _excused(call: TaskCall, calls: list[TaskCall]) -> bool:
-    """Return whether a task's bad end leaves the verdict alone: it, or what skipped it, was allowed to."""
-    if call.task.task_options.allow_failure:
-        return True
-    if call.outcome is not Outcome.SKIPPED:
+def _counts(call: TaskCall) -> bool:
+    """Return whether a task's own end fails the run."""
+    if call.outcome.ok or call.outcome is Outcome.SKIPPED:
         return False
-    by_id = {other.task_id: other for other in calls}
-    causes = [by_id[task_id] for task_id in call.upstream if not by_id[task_id].outcome.ok]
-    return all(_excused(cause, calls) for cause in causes)
+    return not call.task.task_options.allow_failure

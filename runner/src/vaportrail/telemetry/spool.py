@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry.long_texts import TEXT_LIMIT, cut_long_texts
 from vaportrail.telemetry.redact import Redactor
 
@@ -119,7 +120,7 @@ class Writer:
         """Write one record and return its number; `make` is given that number.
 
         Raises:
-            OSError: the disk is full or gone; the ledger has counted the record already, so the
+            SpoolError: the disk is full or gone; the ledger has counted the record already, so the
                 loss is known at the seal.
         """
         with self._lock:
@@ -137,7 +138,10 @@ class Writer:
                 body = compact(cut_long_texts(record))
             line = spool_line(seq, kind, scope, body)
             # What a write that failed left behind must not take the next line with it.
-            self._write(b"\n" + line if self._torn else line)
+            try:
+                self._write(b"\n" + line if self._torn else line)
+            except OSError as error:
+                raise SpoolError(str(self.directory), error.strerror or str(error)) from error
             return seq
 
     def _write(self, line: bytes) -> None:
