@@ -66,23 +66,29 @@ BAD_FILES = {
     "binary": (b"\xff\xfe\x00\x80", "it is not a text in UTF-8"),
     "no base64": (
         config(**{"certificate-authority-data": "abc"}).encode(),
-        "one of its fields …-data is not base64",
+        "clusters[it].cluster.certificate-authority-data is not base64",
     ),
     "no such token": (config(user={"tokenFile": "/nope"}).encode(), "'/nope'"),
     "no such certificate": (config(**{"certificate-authority": "/nope"}).encode(), "/nope"),
     "an auth-provider": (
         config(user={"auth-provider": {"name": "gcp"}}).encode(),
-        "the auth-provider 'gcp' of its user gives no credentials",
+        "the auth-provider 'gcp' is not known here",
     ),
-    "a user without credentials": (config().replace("  user:\n", "  usr:\n").encode(), "Expected key user"),
-    "a server that is no text": (config(server=5).encode(), "it is wrong: AttributeError"),
+    "a user without credentials": (
+        config().replace("  user:\n", "  usr:\n").encode(),
+        "users[it]: 'user' is missing",
+    ),
+    "a server that is no text": (
+        config(server=5).encode(),
+        "clusters[it].cluster.server: a text is needed, this is int",
+    ),
     "a plugin that is not installed": (
         config(user=exec_plugin("no-such-plugin")).encode(),
         "the exec plugin 'no-such-plugin' gives no credentials",
     ),
     "a plugin that fails": (
         config(user=exec_plugin("sh", "-c", "echo sign in first >&2; exit 3")).encode(),
-        "the exec plugin 'sh' gives no credentials: exec: process returned 3. sign in first; install it",
+        "the exec plugin 'sh' gives no credentials: it ended with 3: sign in first; install it",
     ),
     "a plugin that says nothing": (
         config(user=exec_plugin("true")).encode(),
@@ -112,7 +118,7 @@ def test_a_folder_is_no_kubeconfig(command: Command, kubeconfig: Path) -> None:
     said = command("cancel", "mnist")
 
     assert said.code == 2
-    assert f"error: kubeconfig '{kubeconfig}': [Errno 21] Is a directory" in said.err
+    assert f"error: kubeconfig '{kubeconfig}': it cannot be read: Is a directory" in said.err
 
 
 @pytest.mark.parametrize("content", ["", config().replace("current-context: it", "current-context: ''")])

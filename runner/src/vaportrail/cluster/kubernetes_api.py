@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from vaportrail.cluster.kubeconfig import load_kubeconfig
+from vaportrail.cluster.connection import Connection
+from vaportrail.cluster.credentials import credentials_of
+from vaportrail.cluster.kubeconfig import read_kubeconfig
 from vaportrail.errors import UsageError, VaportrailError
 from vaportrail.resources.fields import DNS_LABEL, GROUP, VERSION
 from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH
@@ -44,8 +46,13 @@ class PipelineRuns:
             ) from None
         settings = client.Configuration()
         file = os.environ.get("KUBECONFIG") or "~/.kube/config"
-        found = load_kubeconfig(settings, file, context)
-        if found is None:
+        kubeconfig = read_kubeconfig(file)
+        chosen, connection = context or kubeconfig.current_context, None
+        if chosen:
+            access = kubeconfig.access(chosen)
+            connection = Connection(access, credentials_of(access))
+            settings.host, found = access.server, access.namespace
+        else:
             found = _load_own(config, settings, file)
         self.namespace = namespace or found or "default"
         if len(self.namespace) > _LABEL_LENGTH or not re.fullmatch(DNS_LABEL.rstrip("$"), self.namespace):
@@ -55,6 +62,9 @@ class PipelineRuns:
             )
         self._server = settings.host
         self._client = client.ApiClient(settings)
+        if connection is not None:
+            # The client knows no impersonation, and less of TLS, proxies and plugins than kubectl does.
+            self._client.rest_client.pool_manager = connection
         self._api = client.CustomObjectsApi(self._client)
 
     def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,10 +121,6 @@ class PipelineRuns:
             raise VaportrailError(f"the cluster cannot be reached: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise self._no_api_server() from None
-        except ValueError:  # its words would hold the token
-            raise UsageError(
-                "the kubeconfig's token cannot be sent: it holds a line break, or what is not ASCII"
-            ) from None
 
     def _run(self, answer: Any) -> dict[str, Any]:
         is_run = isinstance(answer, dict) and answer.get("kind") == "PipelineRun"
