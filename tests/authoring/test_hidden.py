@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import SecretStr
 
-from vaportrail.authoring.hidden import Hidden, hidden_names
+from vaportrail.authoring.hidden import hidden_names
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.task import Task
 from vaportrail.errors import ParameterError
 from vaportrail.execution.call import describe_call
+from vaportrail.telemetry.hidden import Hidden
 
 if TYPE_CHECKING:
     from somewhere import Unknown

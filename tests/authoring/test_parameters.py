@@ -14,9 +14,10 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from vaportrail import Hidden
-from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names, is_hidden
+from vaportrail.authoring.hidden import hidden_names
 from vaportrail.authoring.parameters import Parameters, parse_assignments, read_parameter_file
 from vaportrail.errors import ParameterError
+from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_hidden
 
 
 class Model(BaseModel):
@@ -299,6 +300,25 @@ def test_a_secret_inside_a_model_is_not_described() -> None:
     parameters = Parameters("p", fn)
     values = parameters.validate({"account": {"user": "u", "password": SECRET}})
     assert SECRET not in json.dumps(parameters.describe(values))
+
+
+@dataclass
+class Login:
+    user: str
+    key: Annotated[str, Hidden]
+    when: date = date(2026, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda v: v, lambda v: [v], lambda v: {"a": [v]}], ids=["bare", "list", "dict"]
+)
+def test_a_field_that_is_marked_is_hidden_wherever_its_object_stands(wrap: Callable[[Any], Any]) -> None:
+    def fn(login: Any) -> None: ...
+
+    fn.__annotations__["login"] = type(wrap(Login("u", SECRET))) if wrap(1) != 1 else Login
+    parameters = Parameters("p", fn)
+    described = parameters.describe({"login": wrap(Login("u", SECRET))})["login"]
+    assert described == wrap({"user": "u", "key": HIDDEN_TEXT, "when": "2026-01-02"})
 
 
 def test_validated_values_are_described_as_json() -> None:

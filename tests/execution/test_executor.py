@@ -463,8 +463,29 @@ def test_a_call_is_written_with_its_arguments_and_edges(body: Body) -> None:
     assert (record["spanId"], named[c.SPAN_PARENT]) == (task_span_id(UID, "gather-1"), run_span_id(UID))
 
 
+@dataclass
+class Box:
+    content: Any
+
+
+class Plain:
+    """An object of which a record says no more than its type."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plain) and self.content == other.content
+
+
+def test_a_handle_in_a_dataclass_is_an_edge_by_its_argument(body: Body) -> None:
+    result(gather(Box([add(1)])))
+    [edge] = json.loads(body.submitted("gather-1")["named"][c.TASK_EDGES])
+    assert edge == {"task": "add-1", "kind": "value", "argument": "values"}
+
+
 def test_a_handle_deep_in_an_object_is_an_edge_without_an_argument(body: Body) -> None:
-    assert result(gather(frozenset([add(1)]))) == ((frozenset([1]),), {})
+    assert result(gather(Plain(add(1)))) == ((Plain(1),), {})
     [edge] = json.loads(body.submitted("gather-1")["named"][c.TASK_EDGES])
     assert edge == {"task": "add-1", "kind": "value", "argument": ""}
 

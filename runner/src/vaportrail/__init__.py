@@ -4,7 +4,6 @@ import typing as _typing
 
 from vaportrail.api import open as open
 from vaportrail.api import runs
-from vaportrail.authoring.hidden import Hidden
 from vaportrail.authoring.notebook import notebook, output
 from vaportrail.authoring.options import Options
 from vaportrail.authoring.pipeline import Pipeline, pipeline
@@ -14,6 +13,7 @@ from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import TaskFailed, VaportrailError
 from vaportrail.storage.artifacts import Artifact
 from vaportrail.telemetry.context import Context, context
+from vaportrail.telemetry.hidden import Hidden
 from vaportrail.telemetry.logger import log
 from vaportrail.version import __version__
 

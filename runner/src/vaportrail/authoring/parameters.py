@@ -11,9 +11,11 @@ from typing import Any
 import pydantic
 
 from vaportrail.authoring.annotations import AnnotationError, adapter_of, resolved_annotation, takes_none
-from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
+from vaportrail.authoring.hidden import hidden_names
 from vaportrail.errors import ParameterError, UsageError
-from vaportrail.telemetry.values import describe
+from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.fields import hides_a_field
+from vaportrail.telemetry.hidden import HIDDEN_TEXT
 
 __all__ = ["Parameters", "parse_assignments", "read_parameter_file"]
 
@@ -87,9 +89,11 @@ class Parameters:
                 described[name] = HIDDEN_TEXT
                 continue
             try:
-                described[name] = describe(
-                    self._adapters[name].dump_python(value, mode="json", warnings=False)
-                )
+                dumped = (
+                    value if hides_a_field(value)
+                    else self._adapters[name].dump_python(value, mode="json", warnings=False)
+                )  # fmt: skip
+                described[name] = describe(dumped)
             except Exception:
                 described[name] = describe(value)
         return described

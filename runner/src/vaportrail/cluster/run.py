@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
+from vaportrail.authoring.hidden import hidden_names
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.cluster.join import Join
 from vaportrail.cluster.readiness import listening
@@ -40,8 +40,9 @@ from vaportrail.record.times import rfc3339
 from vaportrail.storage import layout
 from vaportrail.storage.store import normalise_root, open_store, probe
 from vaportrail.storage.waiting import interruptibly
+from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.hidden import HIDDEN_TEXT
 from vaportrail.telemetry.recorder import active
-from vaportrail.telemetry.values import describe
 
 __all__ = ["Ended", "drive"]
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaportrail.authoring.handle import Handle
-from vaportrail.authoring.hidden import HIDDEN_TEXT, hidden_names
+from vaportrail.authoring.hidden import hidden_names
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import UsageError
 from vaportrail.execution.backend import AttemptEnd, Running
-from vaportrail.telemetry.values import describe
+from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.hidden import HIDDEN_TEXT
 
 __all__ = ["TaskCall", "check_fits", "describe_call", "find_edges"]
 

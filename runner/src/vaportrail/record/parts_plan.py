@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vaportrail.authoring.hidden import HIDDEN_TEXT
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.parts import fetch_all, part_paths, spool_prefix
@@ -21,8 +20,9 @@ from vaportrail.record.plan import ArtifactEntry, Part, stored_artifacts
 from vaportrail.record.word import OperatorWord
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store
+from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.hidden import HIDDEN_TEXT
 from vaportrail.telemetry.redact import redactor
-from vaportrail.telemetry.values import describe
 from vaportrail.version import __version__
 
 __all__ = ["PartsPlan", "fix_plan", "standing_plan"]

@@ -18,9 +18,9 @@ from vaportrail.errors import UsageError
 from vaportrail.storage.artifacts import Artifact, store_artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.metric_names import named_metrics, number
 from vaportrail.telemetry.recorder import Recorder, active
-from vaportrail.telemetry.values import describe
 
 __all__ = ["Log", "log"]
 

@@ -1,0 +1,136 @@
+"""What a record says of arguments and parameters: JSON by a table of known types that leaks nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from os import PathLike, fspath
+from pathlib import PurePath
+from typing import Any, Final
+from uuid import UUID
+
+from vaportrail.telemetry.fields import fields_of
+from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_secret_value
+from vaportrail.telemetry.values import clean, float_json, large_integer, scalar
+
+__all__ = ["describe"]
+
+_INT64: Final = 2**63
+_TEXT_LIMIT: Final = 1024
+_ITEM_LIMIT: Final = 100
+_DEPTH_LIMIT: Final = 6
+_EXACT: Final = (Decimal, Fraction, UUID, range)
+"""Types whose text is all there is to them."""
+
+
+def describe(value: Any, depth: int = 0, *, known: Callable[[Any], Any] = lambda _value: None) -> Any:
+    """Return what a record may say of a value: JSON by a table of known types.
+
+    Small plain values are themselves; long text and bytes are cut and named by their SHA-256;
+    arrays and tables are named by shape, type and SHA-256; dataclasses, models and namespaces are
+    their fields, hidden ones masked; whatever else there is, only its type, because a `repr` can
+    leak a secret for good.
+
+    Args:
+        value: what to describe.
+        depth: how deep within the argument it is.
+        known: says of types of its own what they are described as, of all others None.
+
+    >>> describe({"size": 3, "names": {"b", "a"}})
+    {'size': 3, 'names': ['a', 'b']}
+    """
+    told = known(value)
+    if told is not None:
+        return told
+    if is_secret_value(value):
+        return HIDDEN_TEXT
+    value = scalar(value)
+    plain = _describe_plain(value)
+    if plain is not _UNKNOWN:
+        return plain
+    if isinstance(value, Enum):
+        return describe(value.value, depth, known=known)
+    if depth < _DEPTH_LIMIT:
+        fields = fields_of(value)
+        if fields is not None or isinstance(value, Mapping):
+            return _describe_mapping(value if fields is None else fields, depth, known)
+        if isinstance(value, list | tuple | deque):
+            return _describe_items(list(value), depth, known)
+        if isinstance(value, Set):
+            items = _describe_items(list(value), depth, known)
+            return sorted(items, key=lambda item: (isinstance(item, dict), json.dumps(item, default=str)))
+    return _describe_type(value)
+
+
+_UNKNOWN: Final = object()
+
+
+def _describe_plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return _UNKNOWN
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -_INT64 <= value < _INT64 else large_integer(value)
+    if isinstance(value, float):
+        return float_json(value)
+    if isinstance(value, str):
+        return _describe_text(clean(str(value)))
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value)
+        return {"$type": "bytes", "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, complex):
+        return str(value).strip("()")
+    if isinstance(value, _EXACT):
+        return _describe_text(str(value))
+    if isinstance(value, PurePath | PathLike):
+        return _describe_text(clean(str(fspath(value))))
+    return _UNKNOWN
+
+
+def _describe_mapping(value: Mapping[Any, Any], depth: int, known: Callable[[Any], Any]) -> dict[str, Any]:
+    described = {
+        clean(str(k.value if isinstance(k, Enum) else k)): describe(v, depth + 1, known=known)
+        for k, v in list(value.items())[:_ITEM_LIMIT]
+    }
+    if len(value) > _ITEM_LIMIT:
+        described["$more"] = len(value) - _ITEM_LIMIT
+    return described
+
+
+def _describe_items(value: list[Any], depth: int, known: Callable[[Any], Any]) -> list[Any]:
+    items = [describe(item, depth + 1, known=known) for item in value[:_ITEM_LIMIT]]
+    if len(value) > _ITEM_LIMIT:
+        items.append({"$more": len(value) - _ITEM_LIMIT})
+    return items
+
+
+def _describe_text(text: str) -> Any:
+    if len(text) <= _TEXT_LIMIT:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"$type": "str", "size": len(text), "sha256": digest, "start": text[:80]}
+
+
+def _describe_type(value: Any) -> dict[str, Any]:
+    kind = type(value)
+    described: dict[str, Any] = {"$type": f"{kind.__module__}.{kind.__qualname__}"}
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and all(isinstance(side, int) for side in shape):
+        described["shape"] = list(shape)
+        dtype = getattr(value, "dtype", None)
+        if dtype is not None:
+            described["dtype"] = str(dtype)
+            if hasattr(value, "tobytes") and str(dtype) != "object":
+                described["sha256"] = hashlib.sha256(value.tobytes()).hexdigest()
+    return described
