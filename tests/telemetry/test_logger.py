@@ -9,16 +9,25 @@ import csv
 import io
 import json
 import pickle
+import sqlite3
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from pydantic import BaseModel
 
-from vaportrail import Artifact, log
+from vaportrail import Artifact, Hidden, log
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import UsageError
 from vaportrail.telemetry.recorder import install, uninstall
@@ -28,6 +37,12 @@ from vaportrail.telemetry.values import from_any_value, read_attributes
 
 class Digit(Enum):
     THREE = 3
+
+
+@dataclass
+class Config:
+    depth: int
+    key: Annotated[str, Hidden]
 
 
 LOOP: list[Any] = []
@@ -143,10 +158,30 @@ def test_json_in_itself_is_refused() -> None:
     ("rows", "words"),
     [
         (3, "int is not a DataFrame"),
-        ([1, 2], "every row is a mapping"),
-        ({"a": [1], "b": [1, 2]}, "different lengths"),
+        ("abc", "str is not a DataFrame"),
+        ([1, 2], r"every row is a mapping, .* not int; a single column is \{'name': values\}"),
+        ({"a": [1], "b": [1, 2]}, "different lengths: 'a' 1, 'b' 2"),
+        ({"name": "abc", "kind": "xyz"}, r"'name' is str; a single row is \[\{...\}\]"),
+        ({"a": 1}, "every column is a list of values, and 'a' is int"),
+        ({"a": {"x": 1}}, "every column is a list of values, and 'a' is dict"),
+        ({"a": {1, 2}}, "every column is a list of values, and 'a' is set"),
+        ({(1, 2)}, "a set has no order"),
+        (np.arange(3), r"an array of shape \(3,\) is no table"),
+        (np.zeros((2, 2, 2)), r"an array of shape \(2, 2, 2\) is no table"),
     ],
-    ids=["number", "list", "columns"],
+    ids=[
+        "number",
+        "text",
+        "list",
+        "columns",
+        "row",
+        "plain row",
+        "mappings",
+        "sets",
+        "set",
+        "vector",
+        "cube",
+    ],
 )
 def test_a_table_that_is_none_is_refused(rows: Any, words: str) -> None:
     with pytest.raises(UsageError, match=f"table 't': .*{words}"):
@@ -262,6 +297,25 @@ def test_a_parameter_of_an_unknown_type_is_described_by_its_type(run: Settings) 
     assert run.events()[0][1] == {"$type": "builtins.object"}
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"depth": 3, "key": "<hidden>"}, Config(3, "s3cret"), Namespace(depth=3, key="<hidden>")],
+    ids=["mapping", "dataclass", "namespace"],
+)
+def test_parameters_may_be_the_fields_of_an_object(run: Settings, given: Any) -> None:
+    log.params(given)
+    assert {named["vaportrail.value.name"]: body for _, body, named in run.events()} == {
+        "depth": 3,
+        "key": "<hidden>",
+    }
+
+
+@pytest.mark.parametrize("given", [3, "abc", [1], Config], ids=repr)
+def test_parameters_that_have_no_names_are_refused(given: Any) -> None:
+    with pytest.raises(UsageError, match=f"params: {type(given).__name__} is not a mapping, a dataclass"):
+        log.params(given)
+
+
 def stored(artifact: Artifact | None) -> bytes:
     assert artifact is not None
     return artifact.read()
@@ -295,27 +349,232 @@ def test_json_takes_arrays_and_scalars_of_numpy(run: Settings) -> None:
     }
 
 
+class RangeIndex:
+    """Like the index of a DataFrame that only counts the rows, unless it has a name."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+
+class Index(RangeIndex):
+    """Like any other index."""
+
+
 class Frame:
-    """Like a DataFrame."""
+    """Like a DataFrame of pandas."""
+
+    def __init__(self, index: object) -> None:
+        self.index = index
 
     def to_csv(self, *, index: bool) -> str:
-        assert not index
+        return "i,a\nx,1\n" if index else "a\n1\n"
+
+
+class PolarsFrame:
+    """Like a DataFrame of Polars."""
+
+    def write_csv(self) -> str:
         return "a\n1\n"
+
+
+class PolarsSeries:
+    """Like a Series of Polars."""
+
+    def to_list(self) -> list[int]:
+        return [1]
+
+    def to_frame(self) -> PolarsFrame:
+        return PolarsFrame()
+
+
+class Arrow:
+    """Like a table of Arrow."""
+
+    column_names = ("a", "b")
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        return [{"a": 1, "b": None}]
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Row(BaseModel):
+    x: int
+    key: Annotated[str, Hidden] = "s3cret"
+
+
+def rows_of_a_database() -> list[sqlite3.Row]:
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    try:
+        return connection.execute("select 1 as a, 'x' as b").fetchall()
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
         ([{"a": 1, "b": 2}, {"b": 3, "c": 4}], [["a", "b", "c"], ["1", "2", ""], ["", "3", "4"]]),
-        ({"a": [1, 2], "b": "xy"}, [["a", "b"], ["1", "x"], ["2", "y"]]),
+        ({"a": [1, 2], "b": ("x", "y")}, [["a", "b"], ["1", "x"], ["2", "y"]]),
+        ({"a": np.arange(2), "b": range(2)}, [["a", "b"], ["0", "0"], ["1", "1"]]),
         (({"a": i} for i in range(2)), [["a"], ["0"], ["1"]]),
         ([{"a": 'quoted "x", y\nz'}], [["a"], ['quoted "x", y\nz']]),
-        (Frame(), [["a"], ["1"]]),
+        (Frame(RangeIndex()), [["a"], ["1"]]),
+        (Frame(RangeIndex("day")), [["i", "a"], ["x", "1"]]),
+        (Frame(Index()), [["i", "a"], ["x", "1"]]),
+        (PolarsFrame(), [["a"], ["1"]]),
+        (PolarsSeries(), [["a"], ["1"]]),
+        (Arrow(), [["a", "b"], ["1", ""]]),
+        ([[1, 2], [3]], [["0", "1"], ["1", "2"], ["3", ""]]),
+        ([(1, 2)], [["0", "1"], ["1", "2"]]),
+        ([[1], [3, 4]], [["0", "1"], ["1", ""], ["3", "4"]]),
+        ([Point(1, 2)], [["x", "y"], ["1", "2"]]),
+        ([Config(3, "s3cret")], [["depth", "key"], ["3", "<hidden>"]]),
+        ([Row(x=1)], [["x", "key"], ["1", "<hidden>"]]),
+        (np.array([[1, 2], [3, 4]]), [["0", "1"], ["1", "2"], ["3", "4"]]),
+        (np.array([(1, 0.5)], dtype=[("n", int), ("f", float)]), [["n", "f"], ["1", "0.5"]]),
+        (rows_of_a_database(), [["a", "b"], ["1", "x"]]),
     ],
-    ids=["rows", "columns", "generator", "quoting", "frame"],
-)
+    ids=[
+        "rows", "columns", "arrays", "generator", "quoting", "frame", "named range", "index", "polars",
+        "polars series", "arrow", "lists", "tuples", "longer", "named tuples", "dataclasses", "models",
+        "matrix", "structured", "database",
+    ],
+)  # fmt: skip
 def test_a_table_is_stored_as_csv(run: Settings, rows: Any, expected: list[list[str]]) -> None:
     assert list(csv.reader(io.StringIO(stored(log.table("t", rows)).decode()))) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (
+            {"day": date(2026, 1, 2), "at": datetime(2026, 1, 2, 3)},
+            {"day": "2026-01-02", "at": "2026-01-02T03:00:00"},
+        ),
+        (
+            [Path("a/b"), Digit.THREE, Decimal("1.5"), UUID(int=1), timedelta(seconds=2)],
+            ["a/b", 3, "1.5", "00000000-0000-0000-0000-000000000001", 2.0],
+        ),
+        ({2, 1}, [1, 2]),
+        (Config(3, "s3cret"), {"depth": 3, "key": "<hidden>"}),
+        ([Row(x=1)], [{"x": 1, "key": "<hidden>"}]),
+        (
+            {np.int64(3): np.float32(0.5), Digit.THREE.name: np.datetime64("2026-01-02")},
+            {"3": 0.5, "THREE": "2026-01-02"},
+        ),
+        ({True: 1, None: 2, 1.5: 3}, {"true": 1, "null": 2, "1.5": 3}),
+        ({date(2026, 1, 2): range(2)}, {"2026-01-02": [0, 1]}),
+        (np.array([[1, None]], dtype=object), [[1, None]]),
+    ],
+    ids=["times", "exact", "set", "dataclass", "model", "numpy keys", "plain keys", "date key", "objects"],
+)
+def test_json_takes_what_a_parameter_takes(run: Settings, value: Any, expected: Any) -> None:
+    assert json.loads(stored(log.json("j", value))) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [({(1, 2): 3}, "a tuple has no JSON form as a key"), ({1: 2, "1": 3}, "two keys of a mapping are '1'")],
+    ids=["tuple", "twice"],
+)
+def test_json_whose_keys_are_none_is_refused(value: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=f"json 'j': {words}"):
+        log.json("j", value)
+
+
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "LAB",
+    "HSV",
+    "I",
+    "I;16",
+    "La",
+    "RGBa",
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_image_of_any_mode_becomes_a_png(run: Settings, mode: str) -> None:
+    raw = stored(log.image("i.png", Image.new(mode, (3, 2))))
+    assert Image.open(io.BytesIO(raw)).size == (3, 2)
+
+
+def test_a_converted_image_keeps_its_colours(run: Settings) -> None:
+    print_shop = Image.new("CMYK", (1, 1), (0, 255, 255, 0))
+    raw = stored(log.image("i.png", print_shop))
+    assert Image.open(io.BytesIO(raw)).convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("F", 0.5), ("I", -1), ("I", 70000)])
+def test_an_image_whose_numbers_a_png_cannot_hold_is_refused(mode: str, colour: float) -> None:
+    with pytest.raises(UsageError, match=f"image 'i.png': its mode is {mode}, .* scale it first"):
+        log.image("i.png", Image.new(mode, (1, 1), colour))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((2, 3, 1)),
+        np.zeros((2, 3)),
+        np.zeros((2, 3, 4)),
+        np.zeros((2, 3), int),
+        np.zeros((2, 3), bool),
+    ],
+    ids=["one channel", "grey", "alpha", "integers", "truths"],
+)
+def test_an_array_is_an_image(run: Settings, array: Any) -> None:
+    assert Image.open(io.BytesIO(stored(log.image("i.png", array)))).size == (3, 2)
+
+
+@pytest.mark.parametrize("pick", [
+    lambda figure, axes: figure, lambda figure, axes: axes[0], lambda figure, axes: axes,
+    lambda figure, axes: axes[0].plot([1, 2]), lambda figure, axes: figure.subfigures(),
+], ids=["figure", "axes", "several", "lines", "subfigure"])  # fmt: skip
+def test_a_figure_may_be_what_a_plot_returned(run: Settings, pick: Any) -> None:
+    figure = Figure()
+    artifact = log.figure("f.png", pick(figure, figure.subplots(2)))
+    assert (stored(artifact)[:4], artifact and artifact.media_type) == (b"\x89PNG", "image/png")
+
+
+@pytest.mark.parametrize("method", [log.artifact, log.image], ids=["artifact", "image"])
+def test_a_folder_says_how_to_make_one_file_of_it(method: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'model': .* is a folder; make one file of it: .*model.zip"):
+        method("model", tmp_path)
+
+
+def test_the_last_file_of_a_name_is_the_artifact_and_the_earlier_one_stays(run: Settings) -> None:
+    first, last = log.artifact("a.txt", b"one"), log.artifact("a.txt", b"two")
+    assert (first.read(), last.read()) == (b"one", b"two")
+    assert [named["vaportrail.artifact.sha256"] for _, _, named in run.events()] == [
+        first.sha256,
+        last.sha256,
+    ]
+
+
+@pytest.mark.parametrize("name", ["👩\u200d🔬", "می\u200cخواهم", "a\u00a0b", "a\u3000b", "naïve café"])
+def test_a_name_may_have_joined_letters_and_any_space(run: Settings, name: str) -> None:
+    log.metric(name, 1)
+    assert run.events()[0][2]["vaportrail.value.name"] == name
+
+
+@pytest.mark.parametrize("letter", list("\u202e\u2066\x1b\u2028\u200e\ufeff\x7f\n\t"), ids=ascii)
+def test_a_name_that_shows_as_another_is_refused(letter: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a logged value"):
+        log.metric(f"a{letter}b", 1)
 
 
 class Plotly:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Final
+from unicodedata import category
 
 from vaportrail.contract import RunIdentity
 from vaportrail.errors import UsageError
@@ -29,6 +30,8 @@ RECORD_FILE: Final = re.compile(
 
 _PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _VALUE_NAME_LIMIT = 250
+_JOINERS: Final = "\u200c\u200d"
+"""What joins letters or keeps them apart in Persian, in scripts of India and in emoji."""
 
 
 def check_pipeline_name(name: str) -> str:
@@ -49,13 +52,18 @@ def check_value_name(name: str) -> str:
     if not isinstance(name, str):
         raise UsageError(f"the name of a logged value is a str, not {type(name).__name__}: {name!r}")
     parts = name.split("/")
-    printable = name.isprintable() and "\\" not in name
+    printable = _visible(name) and "\\" not in name
     if not name or len(name) > _VALUE_NAME_LIMIT or not printable or any(p in ("", ".", "..") for p in parts):
         raise UsageError(
             f"{name[:80]!r} cannot name a logged value: use 1 to {_VALUE_NAME_LIMIT} printable "
             "characters without '\\', and no empty, '.' or '..' part between '/'"
         )
     return name
+
+
+def _visible(name: str) -> bool:
+    """Return whether a name can be shown as it is: its spaces and joined letters are, bidi marks are not."""
+    return all(letter.isprintable() or letter in _JOINERS or category(letter) == "Zs" for letter in name)
 
 
 def directory_name(uid: str, created_unix_nano: int) -> str:

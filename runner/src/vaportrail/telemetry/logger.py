@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import csv
-import io
-import json as json_module
 import operator
+import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from os import PathLike
+from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 from vaportrail.errors import UsageError
@@ -19,8 +18,12 @@ from vaportrail.storage.artifacts import Artifact, store_artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.fields import fields_of
+from vaportrail.telemetry.json_files import json_text
 from vaportrail.telemetry.metric_names import named_metrics, number
+from vaportrail.telemetry.pictures import figure_file, image_png
 from vaportrail.telemetry.recorder import Recorder, active
+from vaportrail.telemetry.tables import csv_text
 
 __all__ = ["Log", "log"]
 
@@ -37,13 +40,27 @@ class Log:
 
         Args:
             name: unique among the task's parameters; a later value replaces an earlier one.
-            value: anything JSON can hold; other types are described by their type.
+            value: plain values, dates, paths, sets and objects of fields are kept; arrays and other
+                types are described, as arguments are.
         """
         self._event(c.EVENT_PARAM, name, describe(value))
 
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Record many parameters; see `param`."""
-        for name, value in values.items():
+    def params(self, values: object) -> None:
+        """Record many parameters; see `param`.
+
+        Args:
+            values: a mapping, or an object of fields: a dataclass, a model, an `argparse.Namespace`.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        named = values if isinstance(values, Mapping) else fields_of(values)
+        if named is None:
+            raise UsageError(
+                f"params: {type(values).__name__} is not a mapping, a dataclass, a model or a namespace; "
+                "give a dict of names to values"
+            )
+        for name, value in named.items():
             self.param(name, value)
 
     def metric(self, name: str, value: float, *, step: int | None = None) -> None:
@@ -108,13 +125,16 @@ class Log:
         return self._store(name, text.encode("utf-8", "backslashreplace"), "text/plain", "text")
 
     def json(self, name: str, value: Any) -> Artifact | None:
-        """Store a value as JSON; NumPy scalars and arrays become numbers and lists.
+        """Store a value as JSON.
+
+        NumPy scalars and arrays become numbers and lists, sets sorted lists, dates, paths, enums,
+        `Decimal` and `UUID` their text or value, dataclasses and models mappings of their fields.
 
         Raises:
             UsageError: something in it has no JSON form.
         """
         try:
-            text = json_module.dumps(value, indent=2, default=_json_default, ensure_ascii=False)
+            text = json_text(value)
         except (TypeError, ValueError) as error:
             raise UsageError(f"json {name!r}: {error}; convert it to plain types first") from None
         return self._store(name, text.encode("utf-8", "backslashreplace"), "application/json", "json")
@@ -124,53 +144,46 @@ class Log:
 
         Args:
             name: the file's name.
-            rows: a DataFrame, a mapping of column name to values, or an iterable of mappings.
-        """
-        return self._store(name, _csv(name, rows).encode("utf-8", "backslashreplace"), "text/csv", "table")
-
-    def figure(self, name: str, figure: Any) -> Artifact | None:
-        """Store a Matplotlib figure as PNG, or a Plotly figure as its JSON.
+            rows: a DataFrame or Series of pandas, whose index is kept unless it only counts the rows,
+                one of Polars, an Arrow table, a mapping of column name to values, an array of two
+                dimensions, or rows: mappings, lists, dataclasses, models.
 
         Raises:
-            UsageError: `figure` is neither.
+            UsageError: `rows` is none of these.
         """
-        if hasattr(figure, "savefig"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", facecolor="white", transparent=False)
-            return self._store(name, buffer.getvalue(), "image/png", "figure")
-        if hasattr(figure, "to_plotly_json"):
-            raw = figure.to_json().encode()
-            return self._store(name, raw, "application/vnd.plotly.v1+json", "figure")
-        raise UsageError(
-            f"figure {name!r}: {type(figure).__name__} is neither a Matplotlib nor a Plotly figure; "
-            "use log.image or log.artifact"
-        )
+        try:
+            text = csv_text(rows)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"table {name!r}: {error}") from None
+        return self._store(name, text.encode("utf-8", "backslashreplace"), "text/csv", "table")
+
+    def figure(self, name: str, figure: Any) -> Artifact | None:
+        """Store a Matplotlib figure, or axes of one, as PNG, or a Plotly figure as its JSON.
+
+        Raises:
+            UsageError: `figure` is none of these.
+        """
+        try:
+            raw, media_type = figure_file(figure)
+        except TypeError as error:
+            raise UsageError(f"figure {name!r}: {error}; use log.image or log.artifact") from None
+        return self._store(name, raw, media_type, "figure")
 
     def image(self, name: str, image: Any) -> Artifact | None:
-        """Store an image: encoded bytes, a path, a Pillow image, or an array (H, W[, 3 or 4])."""
+        """Store an image: encoded bytes, a path, a Pillow image, or an array (H, W[, 1, 3 or 4]).
+
+        A Pillow image that PNG cannot hold, such as a CMYK one, is converted.
+
+        Raises:
+            UsageError: it is none of these, or cannot be converted.
+        """
         if isinstance(image, bytes | str | PathLike):
             return self._store(name, image, None, "image")
-        buffer = io.BytesIO()
-        if hasattr(image, "save"):
-            image.save(buffer, format="PNG")
-        elif hasattr(image, "__array__"):
-            try:
-                from PIL import Image
-            except ImportError:
-                raise UsageError(f"image {name!r}: an array needs Pillow: pip install pillow") from None
-            try:
-                Image.fromarray(_pixels(image)).save(buffer, format="PNG")
-            except (TypeError, ValueError) as error:
-                shape = getattr(image, "shape", "?")
-                raise UsageError(
-                    f"image {name!r}: an array of shape {shape} is no image: {error}; "
-                    "give (H, W), (H, W, 3) or (H, W, 4), as uint8 or as floats from 0 to 1"
-                ) from None
-        else:
-            raise UsageError(
-                f"image {name!r}: {type(image).__name__} is not bytes, a path, an image or an array"
-            )
-        return self._store(name, buffer.getvalue(), "image/png", "image")
+        try:
+            raw = image_png(image)
+        except (TypeError, ValueError, OSError) as error:
+            raise UsageError(f"image {name!r}: {error}") from None
+        return self._store(name, raw, "image/png", "image")
 
     def artifact(
         self,
@@ -190,6 +203,7 @@ class Log:
             The stored artifact, which can be returned to other tasks and read there.
 
         Raises:
+            UsageError: `source` is a folder, or nothing that can be read.
             RecordError: the store refused it.
         """
         if not isinstance(source, str | PathLike | bytes | bytearray | memoryview) and not hasattr(
@@ -212,6 +226,12 @@ class Log:
 
     def _store(self, name: str, source: Any, media_type: str | None, kind: str) -> Artifact | None:
         check_value_name(name)
+        if isinstance(source, str | PathLike) and Path(source).is_dir():
+            raise UsageError(
+                f"{kind} {name!r}: {os.fspath(source)!r} is a folder; make one file of it: "
+                f"log.artifact({name + '.zip'!r}, shutil.make_archive({name!r}, 'zip', folder)), "
+                "or log each of its files"
+            )
         recorder = _recorder()
         return None if recorder is None else record_artifact(recorder, name, source, media_type, kind)
 
@@ -240,50 +260,6 @@ def _recorder() -> Recorder | None:
     if recorder is None:
         warnings.warn("vaportrail.log was called outside a run: nothing is recorded", stacklevel=4)
     return recorder
-
-
-def _pixels(image: Any) -> Any:
-    """Return an array as 8-bit pixels; floats go from 0 to 1, as images of models mostly do."""
-    import numpy as np
-
-    array = np.asarray(image)
-    if array.dtype.kind == "f":
-        return (np.nan_to_num(array).clip(0.0, 1.0) * 255).round().astype(np.uint8)
-    return array
-
-
-def _json_default(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _csv(name: str, rows: Any) -> str:
-    if hasattr(rows, "to_csv"):
-        return str(rows.to_csv(index=False))
-    if isinstance(rows, Mapping):
-        if not all(isinstance(column, Iterable) for column in rows.values()):
-            raise UsageError(f"table {name!r}: every column is a list of values")
-        columns = {str(key): list(column) for key, column in rows.items()}
-        if len({len(column) for column in columns.values()}) > 1:
-            raise UsageError(f"table {name!r}: its columns have different lengths")
-        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    if not isinstance(rows, Iterable):
-        raise UsageError(
-            f"table {name!r}: {type(rows).__name__} is not a DataFrame, a mapping of columns or "
-            "an iterable of mappings"
-        )
-    listed = list(rows)
-    if not all(isinstance(row, Mapping) for row in listed):
-        raise UsageError(f"table {name!r}: every row is a mapping of column name to value")
-    header = list(dict.fromkeys(key for row in listed for key in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed)
-    return buffer.getvalue()
 
 
 def _unstored(name: str, source: Any, media_type: str | None) -> Artifact:
