@@ -39,9 +39,11 @@ def cancelling(
         nonlocal heard
         heard += 1
         if heard > 1:
-            _tell(at_once)
-            last_act()
-            os._exit(EXIT_CANCELLED)
+            try:
+                _tell(at_once)
+                last_act()
+            finally:  # whatever hinders the last act
+                os._exit(EXIT_CANCELLED)
         _tell("cancelling the run; once more stops at once")
         cancellation.request()
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 from vaportrail.cli import words
 from vaportrail.contract import Failure, Outcome
 
-__all__ = ["LiveProgress", "PlainProgress", "make_progress"]
+__all__ = ["LiveProgress", "PlainProgress", "let_go", "make_progress"]
+
+
+def let_go(stream: TextIO) -> None:
+    """Turn a stream that takes no more onto nothing: Python's own end would fail by what is left in it."""
+    with suppress(OSError, ValueError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 class PlainProgress:
@@ -33,7 +44,11 @@ class PlainProgress:
 
     def _say(self, text: str) -> None:
         stamp = time.strftime("%H:%M:%S", time.localtime(self._clock()))
-        print(f"{stamp} {text}", file=self._out, flush=True)
+        try:
+            print(f"{stamp} {text}", file=self._out, flush=True)
+        except OSError:
+            let_go(self._out)
+            raise
 
     def milestone(self, name: str) -> None:
         self._say(name)
@@ -57,6 +72,33 @@ class PlainProgress:
         self._say(f"{task_id} {outcome.value} {words.duration(seconds)}{why}{because}")
 
 
+class _Screen:
+    """A terminal for the thread that draws: once it fails it shows nothing, and keeps why."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self.trouble: OSError | None = None
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self._out.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self._out.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        if self.trouble is not None:
+            return
+        try:
+            act()
+        except OSError as error:
+            self.trouble = error
+            let_go(self._out)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
+
+
 class LiveProgress:
     """A table of the tasks, redrawn as they go; failures stay on the screen above it."""
 
@@ -66,7 +108,8 @@ class LiveProgress:
         from rich.console import Console
         from rich.live import Live
 
-        self._console = Console(file=out)
+        self._screen = _Screen(out)
+        self._console = Console(file=cast(TextIO, self._screen))
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[str, dict[str, Any]] = {}
@@ -82,6 +125,8 @@ class LiveProgress:
 
     def milestone(self, name: str) -> None:
         self._milestone = name
+        if self._screen.trouble is not None:
+            raise self._screen.trouble  # who asks may say so elsewhere
 
     def task_submitted(self, task_id: str, label: str) -> None:
         with self._lock:
@@ -136,6 +181,8 @@ def _style(ended: Outcome | None) -> str:
 
 def make_progress(*, plain: bool) -> PlainProgress | LiveProgress:
     """Return live progress where standard error is a terminal, plain lines elsewhere."""
+    if sys.stderr is None:  # it was closed before Python began
+        return PlainProgress(io.StringIO())
     if plain or not sys.stderr.isatty():
         return PlainProgress(sys.stderr)
     return LiveProgress(sys.stderr)

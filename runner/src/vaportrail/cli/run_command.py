@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vaportrail.cli.entrypoint import load_pipeline
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.run_file import RunFile, read_run_file
-from vaportrail.errors import UsageError, VaportrailError
+from vaportrail.errors import RecordError, SpoolError, UsageError, VaportrailError
+
+if TYPE_CHECKING:
+    from vaportrail.contract import RunSettings
+    from vaportrail.execution.verdict import Verdict
 
 __all__ = ["command"]
 
@@ -60,6 +66,7 @@ def command(
     _require_run_extra()
     from vaportrail.cli.cancelling import cancelling
     from vaportrail.execution.local import embedded_ray
+    from vaportrail.execution.progress import Unfailing
     from vaportrail.execution.run import execute, prepare
 
     prepared = prepare(
@@ -73,12 +80,14 @@ def command(
     prepared = asked.placed(prepared)
     from vaportrail.cli.progress import make_progress
 
-    with make_progress(plain=plain) as progress, cancelling() as cancellation:
-        execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
-        progress.milestone("sealing the record")
-    return _seal_and_report(
-        prepared.settings.spool, prepared.settings.record_uri, keep_spool=keep_spool, as_json=as_json
-    )
+    settings = prepared.settings
+    try:
+        with make_progress(plain=plain) as progress, cancelling() as cancellation:
+            verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
+            Unfailing(progress).milestone("sealing the record")
+    except SpoolError as error:
+        raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
+    return _seal_and_report(settings, verdict, keep_spool=keep_spool, as_json=as_json)
 
 
 def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
@@ -94,20 +103,40 @@ def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
     return RunFile(entrypoint)
 
 
-def _seal_and_report(spool: str, uri: str, *, keep_spool: bool, as_json: bool) -> int:
+def _seal_and_report(settings: RunSettings, verdict: Verdict, *, keep_spool: bool, as_json: bool) -> int:
     from vaportrail.cli.ended import report
+    from vaportrail.cli.exit_codes import EXIT_CANCELLED, exit_code
+    from vaportrail.cli.progress import let_go
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
 
+    ended = f"the run is over ({verdict.outcome.value}: {verdict.message})"
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sealed = seal_spool(Path(spool), keep_spool=keep_spool)
-    except VaportrailError as error:
-        uid = Path(spool).name
-        raise type(error)(
-            f"the run is over, but its record is not sealed: {error}. Everything is kept in {spool}; "
-            f"seal it later with: vaportrail seal {uid[:8]} --record {Path(spool).parent.parent}"
-        ) from error
-    return report(open_run(uri), sealed.sha256, as_json=as_json)
+        sealed = seal_spool(Path(settings.spool), keep_spool=keep_spool)
+    except (VaportrailError, OSError) as error:
+        raise RecordError(f"{ended}, but its record is not sealed: {error}. {_cure(settings)}") from error
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {ended}, but its record is not sealed. {_cure(settings)}", err=True)
+        return EXIT_CANCELLED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    run = open_run(settings.record_uri)
+    try:
+        return report(run, sealed.sha256, as_json=as_json)
+    except OSError:  # whoever read our output has gone; how the run ended has not
+        let_go(sys.stdout)
+        return exit_code(run.outcome)
+
+
+def _cure(settings: RunSettings) -> str:
+    spool = Path(settings.spool)
+    return (
+        f"Everything is kept in {spool}; where the disk is full make room, then: "
+        f"vaportrail seal {spool.name[:8]} --record {spool.parent.parent}"
+    )
 
 
 def _parse_tags(tags: tuple[str, ...]) -> dict[str, str]:

@@ -11,13 +11,14 @@ import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from vaportrail.cli.exit_codes import EXIT_FAILED, EXIT_USAGE, exit_code
-from vaportrail.errors import UsageError
+from vaportrail.errors import UsageError, VaportrailError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,8 +49,9 @@ def command() -> None:
     try:
         code = _drive(request, join, early)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
         join.leave()
     # Nothing is left to be done here that the end of the process does not do quicker.
     os._exit(code)
@@ -85,6 +87,7 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     from vaportrail.cli.redacted import RedactedProgress, Redaction
     from vaportrail.cluster.run import drive
     from vaportrail.contract import Outcome
+    from vaportrail.execution.progress import Unfailing
     from vaportrail.handover import READY_PORT, SPOOL_FOLDER, SPOOL_VARIABLE, RunAnswer
 
     redaction = Redaction(os.environ)
@@ -111,11 +114,14 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
                 progress=progress,
                 cancellation=cancellation,
             )
-        progress.milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
+        Unfailing(progress).milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
         say(ended.answer)
     except BaseException as error:  # also what would end Python in peace, such as SystemExit
         redaction.look()
-        sys.stderr.write(redaction(traceback.format_exc()))
-        say(RunAnswer(outcome=Outcome.FAILED, message=f"{type(error).__name__}: {error}"))
+        with suppress(OSError, ValueError):  # a log that takes no more does not keep the answer back
+            sys.stderr.write(redaction(traceback.format_exc()))
+        known = isinstance(error, VaportrailError)
+        message = str(error) if known else f"{type(error).__name__}: {error}"
+        say(RunAnswer(outcome=Outcome.FAILED, message=message))
         return EXIT_FAILED
     return EXIT_USAGE if ended.bad_input else exit_code(ended.answer.outcome)

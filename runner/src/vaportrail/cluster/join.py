@@ -104,6 +104,8 @@ class Join:
                         return
                 else:
                     time.sleep(_POLL_SECONDS)
+        except Exception as fault:  # what a thread raises is heard by nobody
+            self._trouble = f"answers, but joining it failed: {type(fault).__name__}: {fault}"
         finally:
             self._over.set()
 

@@ -25,7 +25,7 @@ from vaportrail.cluster.source import Fetched, fetch
 from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
-from vaportrail.execution.progress import Progress
+from vaportrail.execution.progress import Progress, Unfailing
 from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet
 from vaportrail.execution.run import (
     execute,
@@ -119,7 +119,7 @@ def drive(
         )
         verdict = execute(prepared, progress, ray, cancellation=cancellation, complete=False, git=fetched.git)
         return Ended(_answer(verdict, moments, fetched))
-    progress.milestone(verdict.message)
+    Unfailing(progress).milestone(verdict.message)
     settings = _told(settings, pipeline)
     # First what the record needs: the store may be what failed.
     record_refusal(settings, verdict, fetched.git)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -228,6 +229,14 @@ class Executor:
         self._land(fault)
         return []
 
+    def _record(self, write: Callable[[], None]) -> None:
+        """Write down what cannot be told again; where a fault makes room for it, after that."""
+        known = self._fault
+        self._guarded(write)
+        if self._fault is not known:
+            with suppress(Exception):  # it is the run's fault already
+                write()
+
     def _guarded(self, act: Callable[[], None]) -> None:
         """Do something whose fault is not to keep back what comes after it."""
         try:
@@ -262,7 +271,7 @@ class Executor:
     def _add(self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]) -> list[Step]:
         options = call.task.task_options
         self._added.append(call)
-        self._guarded(lambda: self._narrator.submitted(call, arguments, edges))
+        self._record(lambda: self._narrator.submitted(call, arguments, edges))
         self._progress.task_submitted(call.task_id, call.label)
         return self._graph.add(call.task_id, call.upstream, RetryPolicy(options.retries, options.backoff))
 
@@ -314,13 +323,19 @@ class Executor:
         return running
 
     def _attempt_ended(self, call: TaskCall, attempt: int, end: AttemptEnd) -> list[Step]:
+        if not self._take_end(call, attempt, end):
+            return []
+        return self._graph.attempt_ended(call.task_id, end.outcome, retryable=end.retryable)
+
+    def _take_end(self, call: TaskCall, attempt: int, end: AttemptEnd) -> bool:
+        """Take an attempt's end, once, however often its backend says so; return whether this is it."""
         if attempt <= call.attempts_ended:
-            return []  # an attempt ends once, however often its backend says so
+            return False
         call.attempts_ended = attempt
         call.last_end = end
         if not end.spoken:
-            self._guarded(lambda: self._narrator.resolved(call, attempt, end))
-        return self._graph.attempt_ended(call.task_id, end.outcome, retryable=end.retryable)
+            self._record(lambda: self._narrator.resolved(call, attempt, end))
+        return True
 
     def _stop(self, step: Stop) -> None:
         call = self._calls[step.task_id]
@@ -334,17 +349,14 @@ class Executor:
                 except Exception as error:
                     hindrances.append(f"{type(error).__name__}: {error}")
 
-        def still_runs() -> bool:
-            return call.attempts_ended < step.attempt
-
         def force() -> list[Step]:
-            if still_runs():
+            if not call.outcome.ended:
                 ask(force=True)
                 self._later(FORCED_GRACE_SECONDS, give_up)
             return []
 
         def give_up() -> list[Step]:
-            if not still_runs():
+            if call.outcome.ended:
                 return []
             waited = CANCEL_GRACE_SECONDS + FORCED_GRACE_SECONDS
             message = f"was cancelled, and gave no sign of its end within {waited:g} s"
@@ -352,7 +364,8 @@ class Executor:
                 message += f"; stopping it raised {hindrances[-1]}"
             failure = Failure(exception_type(AttemptCancelled()), message)
             end = AttemptEnd(Outcome.CANCELLED, failure, spoken=False)
-            return self._attempt_ended(call, step.attempt, end)
+            self._take_end(call, step.attempt, end)
+            return self._graph.abandon(call.task_id)
 
         ask(force=False)
         self._later(CANCEL_GRACE_SECONDS, force)
@@ -361,7 +374,7 @@ class Executor:
         call = self._calls[step.task_id]
         call.outcome = step.outcome
         end = self._recorder.clock()
-        self._guarded(lambda: self._narrator.ended(call, end, step.cause))
+        self._record(lambda: self._narrator.ended(call, end, step.cause))
         seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)

@@ -149,6 +149,10 @@ class Graph:
         node.running = node.running or due
         return due
 
+    def abandon(self, task_id: str) -> list[Step]:
+        """End a cancelled task of whose attempt nobody hears any more."""
+        return [] if self._nodes[task_id].outcome.ended else self._finish(task_id, Outcome.CANCELLED)
+
     def outcome(self, task_id: str) -> Outcome:
         """Return how a task ended, `UNFINISHED` while it has not."""
         return self._nodes[task_id].outcome

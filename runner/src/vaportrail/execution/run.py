@@ -189,12 +189,13 @@ def _drive(
     moment = "while Ray was starting"
     try:
         progress.milestone("starting Ray")
-        with cancellation.armed(), ray, recorded_output(recorder):
+        with cancellation.armed(), ray:
             backend = RayBackend(prepared.settings, complete=complete)
-            recorder.milestone("ray started")
-            progress.milestone("Ray started")
-            moment = "as the run ended"
-            verdict = _run_body(prepared, recorder, backend, progress, reserve)
+            moment = "as the run began or ended"
+            with recorded_output(recorder):
+                recorder.milestone("ray started")
+                progress.milestone("Ray started")
+                verdict = _run_body(prepared, recorder, backend, progress, reserve)
             moment = "while Ray was stopping"
         recorder.milestone("ray stopped")
     except (RunCancelled, KeyboardInterrupt) as error:
@@ -205,16 +206,19 @@ def _drive(
         if verdict is not None:  # how the run went is known: its clean-up does not decide that
             _warn(recorder, f"{moment}: {type(error).__name__}: {error}")
             return verdict
-        return _not_run(error, moment)
+        return _not_run(error, moment, prepared.settings.spool)
     return verdict
 
 
-def _not_run(error: BaseException, moment: str) -> Verdict:
+def _not_run(error: BaseException, moment: str, spool: str) -> Verdict:
     """Return the verdict on a run whose body could not be run at all."""
     if isinstance(error, VaportrailError):
         message = str(error)
     elif moment == "while Ray was starting":
         message = f"Ray could not start: {error}"
+    elif isinstance(error, OSError):
+        error = SpoolError(spool, error.strerror or str(error))
+        message = str(error)
     else:
         error = InternalError.of(error)
         message = str(error)
@@ -238,10 +242,17 @@ def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator
     with ExitStack() as stack:
         stack.enter_context(_alive(settings))
         recorder = install(settings, "runner")
-        stack.callback(uninstall)
+        stack.callback(_close, settings)
         install_handler()
         _write_started(recorder, environment)
         yield recorder
+
+
+def _close(settings: RunSettings) -> None:
+    try:
+        uninstall()
+    except OSError as error:  # some file systems say only now that they could not keep it
+        raise SpoolError(settings.spool, error.strerror or str(error)) from error
 
 
 def _stopped(error: BaseException) -> Verdict:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.output import (
     SEVERITY,
@@ -96,7 +97,7 @@ class OutputFiles:
                 return
             period += 1
             # A line that could not be written is counted as lost; the next may be written again.
-            with suppress(OSError):
+            with suppress(OSError, SpoolError):
                 self.drain(final=False, frames=period % _FRAME_PERIODS == 0)
 
     def close(self) -> None:

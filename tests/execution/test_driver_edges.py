@@ -1,0 +1,537 @@
+"""Every edge of the driver: where something may raise that no caller catches. Each ends as a stated outcome.
+
+The edges are found in the source: the methods of the protocols, callbacks, threads, timers, handlers of
+signals. One that is new fails the first test until it has a row here, which says how it ends.
+"""
+
+from __future__ import annotations
+
+import ast
+import errno
+import io
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+import vaportrail
+from thread_backend import InThreads
+from vaportrail import cancel, outcome, pipeline, result, task
+from vaportrail.authoring.pipeline import Pipeline
+from vaportrail.cli.run_command import _seal_and_report
+from vaportrail.cluster.join import Join, JoinFailed
+from vaportrail.contract import Failure, Outcome, RunSettings
+from vaportrail.errors import RecordError, SpoolError
+from vaportrail.execution import executor as executor_module
+from vaportrail.execution import run as run_module
+from vaportrail.execution.attempt import Report
+from vaportrail.execution.backend import Backend
+from vaportrail.execution.graph import Graph
+from vaportrail.execution.narrator import Narrator
+from vaportrail.execution.progress import Progress, Silent
+from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.verdict import Verdict
+from vaportrail.record.local_seal import seal_spool
+from vaportrail.record.read import Run, open_run
+from vaportrail.telemetry.spool import Writer
+
+SOURCE = Path(vaportrail.__file__).parent
+ROOMS = ("execution", "cli", "telemetry", "cluster")
+LONGEST = 60
+"""Seconds after which a run counts as hanging, on a busy machine too."""
+BLAMES = ("Ray could not", "result could not leave", "RUNNER_LOST", "the runner died")
+"""What none of these faults is."""
+
+FAULT = "the fault of this test"
+gate = threading.Event()
+
+
+@task
+def add(a: int) -> int:
+    return a + 1
+
+
+@task(retries=1, backoff="1ms")
+def fails() -> None:
+    raise ConnectionError("no")
+
+
+@task
+def waits() -> None:
+    assert gate.wait(LONGEST)
+
+
+@task(timeout=60)
+def limited() -> int:
+    return 1
+
+
+@pipeline
+def plain() -> None:
+    result(add(add(1)))
+
+
+@pipeline
+def retried() -> None:
+    outcome(fails())
+
+
+@pipeline
+def cancelled() -> None:
+    stuck = waits()
+    cancel(stuck)
+    outcome(stuck)
+
+
+@pipeline
+def bounded() -> None:
+    outcome(limited())
+
+
+# A run without Ray.
+
+
+@contextmanager
+def no_hang() -> Iterator[None]:
+    def ring(*_: object) -> None:
+        raise AssertionError(f"the run hangs: it has not ended in {LONGEST} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(LONGEST)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def sealed_run(
+    folder: Path,
+    what: Pipeline[..., Any],
+    progress: Progress | None = None,
+    context: AbstractContextManager[None] | None = None,
+) -> Run:
+    """Run in this process, seal, and read the record."""
+    gate.clear()
+    prepared = prepare(what, {}, root=str(folder / "root"))
+    with no_hang():
+        execute(prepared, progress or Silent(), context or nullcontext())
+    gate.set()
+    seal_spool(Path(prepared.settings.spool))
+    return open_run(prepared.settings.record_uri)
+
+
+def told(run: Run) -> str:
+    """Return everything that the record says of why things ended."""
+    failures = [attempt.failure for task in run.tasks for attempt in task.attempts]
+    lines = [line.text for line in run.logs()]
+    return "\n".join([run.facts.verdict.message, *(f"{f.type}: {f.message}" for f in failures if f), *lines])
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> InThreads:
+    """The backend of the runs of a test, which are quick to give up."""
+    backend = InThreads()
+    monkeypatch.setattr(run_module, "RayBackend", lambda settings, *, complete: backend)
+    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(executor_module, "FORCED_GRACE_SECONDS", 0.05)
+    return backend
+
+
+class FakeRay:
+    """Ray as far as `RayBackend` knows it; a task's future gets what `answers` says.
+
+    Args:
+        answer: sets the future of a task's report.
+    """
+
+    exceptions, cloudpickle = ray.exceptions, ray.cloudpickle
+
+    def __init__(self, answer: Callable[[Future[Any]], None]) -> None:
+        self._answer = answer
+
+    def remote(self, *args: Any, **options: Any) -> Any:
+        if not args:
+            return lambda fn: self
+        future: Future[Any] = Future()
+        threading.Thread(target=self._answer, args=(future,)).start()
+        return Reference(future), None
+
+    def options(self, **chosen: Any) -> FakeRay:
+        return self
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 8.0}
+
+    def cancel(self, *args: Any, **named: Any) -> None:
+        raise AssertionError("nothing is cancelled here")
+
+
+class Reference:
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def future(self) -> Future[Any]:
+        return self._future
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError(FAULT)
+
+
+# How each edge is broken, and how the run must end then.
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An edge that raises: what is broken, the run that meets it, and the end it must have."""
+
+    breaks: Callable[[pytest.MonkeyPatch, InThreads], Any]
+    runs: Pipeline[..., Any] = plain
+    ends: Outcome = Outcome.FAILED
+    says: str = FAULT
+    unwritten: bool = False
+
+
+def raising(*_: Any, **__: Any) -> Any:
+    raise RuntimeError(FAULT)
+
+
+def breaks_backend(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
+    return lambda patch, backend: patch.setattr(backend, method, raising)
+
+
+def breaks_narrator(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
+    return lambda patch, _: patch.setattr(Narrator, method, raising)
+
+
+def breaks_progress(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
+    return lambda patch, _: patch.setattr(Silent, method, raising)
+
+
+def loses_attempts(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
+    """No attempt hears that it is to stop, and a stop does not raise either."""
+    patch.setattr(backend, "stop", lambda running, *, force: None)
+
+
+def breaks_force(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
+    def stop(running: object, *, force: bool) -> None:
+        if force:
+            raise RuntimeError(FAULT)
+
+    patch.setattr(backend, "stop", stop)
+
+
+def breaks_close(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
+    """The last close of the spool fails, once everything is written."""
+    close = Writer.close
+
+    def fails_after(writer: Writer) -> None:
+        close(writer)
+        raise OSError(errno.EIO, FAULT)
+
+    patch.setattr(Writer, "close", fails_after)
+
+
+UNSPOKEN = (breaks_backend("start"), breaks_narrator("resolved"))
+BROKEN: dict[str, Broken] = {
+    "Backend.start": Broken(breaks_backend("start")),
+    "Backend.stop": Broken(breaks_backend("stop"), cancelled),
+    "Backend.fetch": Broken(breaks_backend("fetch")),
+    "Progress.milestone": Broken(breaks_progress("milestone"), ends=Outcome.SUCCEEDED),
+    "Progress.task_submitted": Broken(breaks_progress("task_submitted"), ends=Outcome.SUCCEEDED),
+    "Progress.attempt_started": Broken(breaks_progress("attempt_started"), ends=Outcome.SUCCEEDED),
+    "Progress.attempt_retried": Broken(breaks_progress("attempt_retried"), retried),
+    "Progress.task_ended": Broken(breaks_progress("task_ended"), ends=Outcome.SUCCEEDED),
+    "Narrator.submitted": Broken(breaks_narrator("submitted")),
+    "Narrator.resolved": Broken(lambda patch, threads: [each(patch, threads) for each in UNSPOKEN]),
+    # The end of the task itself is what cannot be written.
+    "Narrator.ended": Broken(breaks_narrator("ended"), unwritten=True),
+    "execution/executor.py Executor.__init__ Thread": Broken(
+        lambda patch, _: patch.setattr(Graph, "attempt_ended", raising)
+    ),
+    "execution/executor.py Executor._start _later": Broken(
+        lambda patch, _: patch.setattr(Graph, "started", raising), retried
+    ),
+    "execution/executor.py Executor._stop _later": Broken(breaks_force, cancelled),
+    "execution/executor.py Executor._stop.force _later": Broken(
+        loses_attempts, cancelled, says="gave no sign of its end"
+    ),
+}
+
+FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
+    "an exception that cannot be loaded here": (
+        lambda future: future.set_result(
+            Report(Outcome.FAILED, Failure("x.Y", FAULT), b"no pickle", recorded=False)
+        ),
+        bounded,
+        f"x.Y: {FAULT}",
+    ),
+    "a report that is none": (lambda future: future.set_result(object()), bounded, "a fault of Vaportrail"),
+    "an error that cannot be told": (
+        lambda future: future.set_exception(Unspeakable()),
+        bounded,
+        FAULT,
+    ),
+    "a crash whose stacks cannot be read": (
+        lambda future: future.set_exception(ray.exceptions.WorkerCrashedError()),
+        bounded,
+        "ended without a word",
+    ),
+    "a future that was cancelled": (lambda future: future.cancel() and None, bounded, "CancelledError"),
+}
+"""What Ray's thread hands to `RayBackend`: how its callback and the thread that looks for a limit end."""
+
+RAY_BACKEND = {
+    "execution/backend.py RayBackend.start add_done_callback",
+    "execution/backend.py RayBackend._landed Thread",
+}
+
+CANCELLATION = "tests/execution/test_run_cancellation.py"
+ELSEWHERE: dict[str, str] = {
+    # Edges with a test of their own.
+    "execution/run.py _recorded callback": "test_a_spool_that_cannot_be_closed_is_said_by_its_own_name",
+    "cluster/join.py Join.start Thread": "test_what_raises_while_a_cluster_is_joined_is_what_is_told",
+    "cli/run_command.py _seal_and_report signal": "test_a_seal_that_is_interrupted_says_how_to_go_on",
+    "execution/run_cancellation.py Cancellation._raised_again.swallowed Timer": CANCELLATION,
+    "execution/run_cancellation.py Cancellation._raised_again signal": CANCELLATION,
+    "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
+    # They only put back, or set aside, what others had set.
+    "execution/ray_session.py _own_sigterm signal": "tests/execution/test_stopping_runs.py",
+    # Those of a worker: what raises there is in the attempt's report, or ends its process.
+    "execution/attempt.py _prepare signal": "tests/execution/test_edges.py",
+    "execution/cancellation.py cancellable signal": "tests/execution/test_cancellation.py",
+    "execution/cancellation.py _watch signal": "tests/execution/test_cancellation.py",
+    "execution/cancellation.py _watch Thread": "tests/execution/test_cancellation.py",
+    "execution/deadline.py time_limit signal": "tests/execution/test_deadline.py",
+    "telemetry/capture.py OutputFiles.__init__ Thread": "tests/telemetry",
+    "telemetry/logger.py _unrecorded_folder register": "tests/telemetry",
+    "execution/kernel.py load_ipython_extension register": "tests/execution/test_failing_runs.py",
+    # Other programs' than the driver.
+    "cli/watch_command.py command signal": "tests/cli",
+    "cli/runner_command.py command signal": CANCELLATION,
+    "cluster/run.py _time_limit signal": CANCELLATION,
+    "cluster/readiness.py listening Thread": "tests/cluster",
+}
+
+CALLS = {"add_done_callback", "Thread", "Timer", "signal", "_later", "callback", "register"}
+
+
+class Edges(ast.NodeVisitor):
+    """Collects the calls in a module that let something be called later, from nowhere."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._within: list[str] = []
+        self.found: set[str] = set()
+
+    def visit_within(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self._within.append(node.name)
+        self.generic_visit(node)
+        self._within.pop()
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_within
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in CALLS and self._within:
+            self.found.add(f"{self._file} {'.'.join(self._within)} {name}")
+        self.generic_visit(node)
+
+
+def edges() -> set[str]:
+    """Return every edge that the source has."""
+    found = {
+        f"{proto.__name__}.{name}" for proto in (Backend, Progress) for name in vars(proto) if name[0] != "_"
+    }
+    found |= {f"Narrator.{name}" for name in vars(Narrator) if name[0] != "_"}
+    for room in ROOMS:
+        for path in sorted((SOURCE / room).rglob("*.py")):
+            seen = Edges(str(path.relative_to(SOURCE)))
+            seen.visit(ast.parse(path.read_text()))
+            found |= seen.found
+    return found
+
+
+def test_every_edge_of_the_source_has_a_row_here_and_every_row_an_edge() -> None:
+    assert edges() == {*BROKEN, *RAY_BACKEND, *ELSEWHERE}
+    ends = [f"{name}: {each.ends.value}" for name, each in BROKEN.items()]
+    print(f"{len(edges())} edges, {len(ends) + len(FUTURES)} of them broken here\n" + "\n".join(ends))
+
+
+@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+def test_what_is_tested_elsewhere_is_there(test: str) -> None:
+    assert test in globals() or (Path(__file__).parents[2] / test).exists()
+
+
+@pytest.mark.parametrize("edge", BROKEN)
+def test_what_raises_at_an_edge_ends_as_a_sealed_run_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, edge: str
+) -> None:
+    case = BROKEN[edge]
+    case.breaks(monkeypatch, threads)
+    run = sealed_run(tmp_path, case.runs)
+
+    assert run.sealed
+    assert run.outcome is case.ends, told(run)
+    assert case.says in told(run)
+    assert not [blame for blame in BLAMES if blame in told(run)]
+    assert case.unwritten or Outcome.RUNNER_LOST not in {task.outcome for task in run.tasks}
+
+
+@pytest.mark.parametrize("what", FUTURES)
+def test_what_ray_hands_over_ends_the_attempt_once_whatever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    answer, runs, says = FUTURES[what]
+    monkeypatch.setitem(sys.modules, "ray", FakeRay(answer))
+    run = sealed_run(tmp_path, runs)
+
+    assert run.outcome is Outcome.FAILED
+    assert says in told(run)
+    assert not [blame for blame in BLAMES if blame in told(run)]
+
+
+def test_a_thread_that_cannot_be_started_ends_the_attempt_that_it_was_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = FUTURES["a crash whose stacks cannot be read"][0]
+    monkeypatch.setitem(sys.modules, "ray", FakeRay(answer))
+    monkeypatch.setattr("vaportrail.execution.backend.RayBackend._look_for_limit", property(raising))
+    run = sealed_run(tmp_path, bounded)
+
+    assert FAULT in told(run)
+
+
+@pytest.mark.parametrize("raises", [OSError(errno.ENODEV, "gone"), SystemExit(3), RuntimeError("gone")])
+def test_what_stopping_ray_raises_does_not_change_how_the_run_went(
+    tmp_path: Path, threads: InThreads, raises: BaseException
+) -> None:
+    @contextmanager
+    def ends_badly() -> Iterator[None]:
+        yield
+        raise raises
+
+    run = sealed_run(tmp_path, plain, context=ends_badly())
+
+    assert run.outcome is Outcome.SUCCEEDED
+    assert "while Ray was stopping: " in told(run)
+
+
+class OwnEnd(BaseException):
+    """What a body may raise that is no `Exception`."""
+
+
+def test_whatever_a_body_raises_ends_the_run_as_its_body(tmp_path: Path, threads: InThreads) -> None:
+    @pipeline
+    def raises() -> None:
+        raise OwnEnd(FAULT)
+
+    run = sealed_run(tmp_path, raises)
+
+    assert run.outcome is Outcome.FAILED
+    assert run.facts.verdict.message.endswith(f"OwnEnd: {FAULT}")
+
+
+@pytest.mark.parametrize("record", range(1, 8))
+def test_a_disk_that_is_full_from_some_record_on_ends_the_run_and_the_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, record: int
+) -> None:
+    write, written = Writer._write, 0
+
+    def fill(writer: Writer, line: bytes) -> None:
+        nonlocal written
+        written += 1
+        # What the run has in reserve is the only room there is.
+        if written > record and (writer.directory / "verdict.reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(writer, line)
+
+    monkeypatch.setattr(Writer, "_write", fill)
+    run = sealed_run(tmp_path, plain)
+
+    assert run.outcome is Outcome.FAILED
+    assert "cannot be written: No space left on device" in run.facts.verdict.message
+    assert not [blame for blame in BLAMES if blame in run.facts.verdict.message]
+
+
+def test_a_spool_that_cannot_be_closed_is_said_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads
+) -> None:
+    breaks_close(monkeypatch, threads)
+    with pytest.raises(SpoolError, match=f"cannot be written: {FAULT}"):
+        sealed_run(tmp_path, plain)
+
+
+def kept_run(folder: Path) -> tuple[RunSettings, Verdict]:
+    """Run in this process, and do not seal."""
+    prepared = prepare(plain, {}, root=str(folder / "root"))
+    return prepared.settings, execute(prepared, Silent(), nullcontext())
+
+
+def test_a_seal_that_is_interrupted_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    settings, verdict = kept_run(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("vaportrail.record.local_seal.seal_spool", interrupted)
+        code = _seal_and_report(settings, verdict, keep_spool=False, as_json=False)
+
+    said = capsys.readouterr().err
+    assert code == 130
+    assert "(SUCCEEDED: 2 of 2 tasks succeeded), but its record is not sealed" in said
+    assert f"vaportrail seal {settings.identity.uid[:8]} --record {tmp_path}/root" in said
+
+
+def test_a_seal_for_which_there_is_no_room_says_how_the_run_went_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings, verdict = kept_run(tmp_path)
+    monkeypatch.setattr("vaportrail.record.local_seal.seal_spool", full)
+    with pytest.raises(RecordError) as caught:
+        _seal_and_report(settings, verdict, keep_spool=False, as_json=False)
+
+    assert "2 of 2 tasks succeeded" in str(caught.value)
+    assert "No space left on device" in str(caught.value)
+    assert "make room, then: vaportrail seal" in str(caught.value)
+
+
+def test_output_that_nobody_takes_does_not_change_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    settings, verdict = kept_run(tmp_path)
+    monkeypatch.setattr(sys, "stdout", Gone())
+
+    assert _seal_and_report(settings, verdict, keep_spool=False, as_json=False) == 0
+
+
+def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Join, "_spawn", lambda self: None)
+    monkeypatch.setattr(Join, "_answers", lambda self: True)
+    monkeypatch.setattr(Join, "_start_node", raising)
+    join = Join(socket.gethostname(), 6379, LONGEST, tmp_path)
+    join.start()
+    with pytest.raises(JoinFailed, match=FAULT):
+        join.wait()
