@@ -11,7 +11,30 @@ from urllib3.exceptions import ProtocolError
 
 from e2e.cluster.kubectl import Kubectl
 
-__all__ = ["PodWatch"]
+__all__ = ["PodWatch", "RunningPods"]
+
+
+class RunningPods:
+    """Which pods run or will, and when the last one stopped. Knows no clock."""
+
+    def __init__(self) -> None:
+        self.running: set[str] = set()
+        self.last_stop = 0.0
+
+    def take(self, kind: str, pod: Any, now: float) -> None:
+        """Take one event of a watch.
+
+        Args:
+            kind: `ADDED`, `MODIFIED` or `DELETED`.
+            pod: a `V1Pod`; one that was made this moment has no status yet.
+            now: seconds since the epoch.
+        """
+        phase = pod.status.phase if pod.status is not None else None
+        if kind != "DELETED" and phase not in ("Succeeded", "Failed"):
+            self.running.add(pod.metadata.uid)
+        elif pod.metadata.uid in self.running:
+            self.running.discard(pod.metadata.uid)
+            self.last_stop = now
 
 
 class PodWatch:
@@ -21,8 +44,7 @@ class PodWatch:
         self._api = client.CoreV1Api(config.new_client_from_config(str(kubectl.kubeconfig)))
         self._namespace = kubectl.namespace
         self._changed = threading.Condition()
-        self._running: set[str] = set()
-        self._last_stop = 0.0
+        self._pods = RunningPods()
         self._watch = watch.Watch()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -45,17 +67,12 @@ class PodWatch:
 
     def _take(self, kind: str, pod: Any, now: float) -> None:
         with self._changed:
-            if kind == "DELETED" or pod.status.phase in ("Succeeded", "Failed"):
-                if pod.metadata.uid in self._running:
-                    self._running.discard(pod.metadata.uid)
-                    self._last_stop = now
-            else:
-                self._running.add(pod.metadata.uid)
+            self._pods.take(kind, pod, now)
             self._changed.notify_all()
 
     def wait_until_none_runs(self, timeout: float) -> float:
         """Wait until no pod runs or will; returns when the last one stopped, seconds since the epoch."""
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._running, timeout):
-                raise TimeoutError(f"{len(self._running)} pods of {self._namespace} still run")
-            return self._last_stop
+            if not self._changed.wait_for(lambda: not self._pods.running, timeout):
+                raise TimeoutError(f"{len(self._pods.running)} pods of {self._namespace} still run")
+            return self._pods.last_stop

@@ -148,14 +148,39 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path: Path, kind: str, nam
     assert not Path("/tmp/out.txt").exists()
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside"])
+# Chains of links that each lead in have led out (CVE-2025-4517).
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "flow.py"])
 @pytest.mark.parametrize("kind", ["a.tar.gz", "a.zip"])
-def test_a_link_that_leads_out_is_refused(tmp_path: Path, kind: str, target: str) -> None:
+def test_a_link_is_refused(tmp_path: Path, kind: str, target: str) -> None:
     pack: Callable[..., Path] = packed_zip if kind.endswith(".zip") else tar
     archive = pack(tmp_path / kind, link=("link", target))
 
-    with pytest.raises(UsageError, match="cannot be unpacked"):
+    with pytest.raises(UsageError, match="cannot be unpacked: 'link' is a link"):
         fetch(asked(archive), tmp_path / "code")
+    assert not (tmp_path / "code" / "link").exists()
+
+
+@pytest.mark.parametrize("how", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT], ids=["pax", "GNU"])
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz", "w"])
+def test_a_header_as_long_as_memory_is_not_read(tmp_path: Path, how: int, mode: str) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, mode, format=how) as archive:  # type: ignore[call-overload]
+        entry = tarfile.TarInfo("x" * 3 * 2**20)
+        archive.addfile(entry)
+
+    with pytest.raises(UsageError, match="cannot be unpacked: it holds a header that is too long"):
+        fetch(asked(path), tmp_path / "code")
+
+
+def test_a_large_file_and_a_long_name_are_no_long_header(tmp_path: Path) -> None:
+    name = "/".join(["folder" * 30] * 5)
+
+    fetch(asked(tar(tmp_path / "a.tgz", {name: "x" * 3 * 2**20, "flow.py": "code"})), tmp_path / "code")
+
+    assert {name: len(text) for name, text in texts(tmp_path / "code").items()} == {
+        name: 3 * 2**20,
+        "flow.py": 4,
+    }
 
 
 @pytest.mark.parametrize("kind", ["a.tar.gz", "a.zip"])

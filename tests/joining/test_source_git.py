@@ -315,3 +315,39 @@ def test_a_commit_is_had_also_from_a_server_that_hands_out_branches_only(
 
     assert fetch(Source(git=git_source), tmp_path / "code").revision == repository.first
     assert (tmp_path / "code" / "steps" / "flow.py").read_text() == "first"
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../outside", "inner/../../outside"])
+def test_a_link_that_leads_out_of_the_revision_is_refused(
+    repository: Repository, tmp_path: Path, target: str
+) -> None:
+    git(repository.folder, "checkout", "--detach")
+    (repository.folder / "link.py").symlink_to(target)
+    revision = commit(repository.folder, "inner/flow.py", f"a link to {target}")
+    git(repository.folder, "checkout", "main")
+
+    with pytest.raises(UsageError, match=r"cannot be unpacked: link\.py is a link to .* outside of it"):
+        fetch(source(repository, revision), tmp_path / "code")
+
+
+def test_a_link_within_the_revision_is_kept(repository: Repository, tmp_path: Path) -> None:
+    git(repository.folder, "checkout", "--detach")
+    (repository.folder / "link.py").symlink_to("steps/flow.py")
+    revision = commit(repository.folder, "steps/flow.py", "linked")
+    git(repository.folder, "checkout", "main")
+
+    fetch(source(repository, revision), tmp_path / "code")
+
+    assert (tmp_path / "code" / "link.py").read_text() == "linked"
+
+
+def test_a_tree_that_no_git_would_make_is_named(repository: Repository, tmp_path: Path) -> None:
+    blob = git(repository.folder, "rev-parse", "main:steps/flow.py")
+    entry = b"100644 ..\0" + bytes.fromhex(blob)
+    made = ["git", "-C", str(repository.folder), "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
+    tree = subprocess.run(made, input=entry, capture_output=True, check=True).stdout.decode().strip()
+    revision = git(repository.folder, "commit-tree", tree, "-m", "climbs")
+    git(repository.folder, "update-ref", "refs/heads/climbs", revision)
+
+    with pytest.raises(UsageError, match=r"source\.git\.url .* cannot be unpacked"):
+        fetch(source(repository, "climbs"), tmp_path / "code")

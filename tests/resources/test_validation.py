@@ -75,6 +75,10 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
         with_spec(record={"uri": "s3://runs/../x"}),
         ["spec.record.uri: 's3://runs/../x': use a path without empty parts, '.' and '..'"],
     ),
+    "a path that climbs, written otherwise": (
+        with_spec(record={"uri": "s3://runs/%2e%2E/x"}),
+        ["spec.record.uri: 's3://runs/%2e%2E/x': use a path without empty parts, '.' and '..'"],
+    ),
     "a volume without a claim": (
         with_spec(record={"uri": "file:///records/a"}),
         ["spec.record.persistentVolumeClaim: is missing; a root file://… needs the claim that holds it"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import lzma
 import re
@@ -11,10 +13,11 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
-from typing import Final
+from typing import IO, Any, Final, cast
 from urllib.error import URLError
 
 from vaportrail.cluster import source_limits
@@ -30,9 +33,12 @@ __all__ = ["fetch_archive"]
 _CHUNK: Final = 2**20
 _REPLY_SECONDS: Final = 30.0
 """How long a web server may be silent."""
+_HEADER_LIMIT: Final = 2**20
+"""Bytes of what a tar archive may say of one file."""
+_XZ: Final = b"\xfd7zXZ\x00"
 _DAMAGED: Final = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError,
-    RuntimeError,
+    RuntimeError, KeyError, OverflowError,
 )  # fmt: skip
 
 
@@ -109,11 +115,48 @@ def _reason(error: Exception) -> str:
 
 def _unpack_tar(packed: Path, folder: Path) -> None:
     unpacked = source_limits.Unpacked()
-    with tarfile.open(packed, "r:*") as archive:
-        for member in archive:
-            unpacked.add(member.size)
-            # The filter refuses absolute and outer paths, links that lead out, and devices.
-            archive.extract(member, folder, filter="data")
+    with _decompressed(packed) as content:
+        reading = _Bounded(content)
+        with tarfile.open(fileobj=cast(IO[bytes], reading), mode="r:") as archive:
+            while (member := archive.next()) is not None:
+                if member.issym() or member.islnk():
+                    raise ValueError(f"{member.name!r} is a link; an archive may hold files and folders only")
+                unpacked.add(member.size)
+                reading.left = member.size + _HEADER_LIMIT
+                # The filter refuses absolute and outer paths, and devices.
+                archive.extract(member, folder, filter="data")
+                cast(Any, archive).members.clear()  # each keeps its header
+                reading.left = _HEADER_LIMIT
+
+
+def _decompressed(packed: Path) -> IO[bytes]:
+    with packed.open("rb") as file:
+        begins = file.read(len(_XZ))
+    if begins.startswith(b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.open(packed))
+    if begins.startswith(b"BZh"):
+        return bz2.open(packed)
+    return lzma.open(packed) if begins == _XZ else packed.open("rb")
+
+
+@dataclass(slots=True)
+class _Bounded:
+    """A file of which only so much is read: a header may say that it is as long as memory."""
+
+    file: IO[bytes]
+    left: int = _HEADER_LIMIT
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= self.left:
+            raise ValueError("it holds a header that is too long")
+        self.left -= size
+        return self.file.read(size)
+
+    def seek(self, offset: int) -> int:
+        return self.file.seek(offset)
+
+    def tell(self) -> int:
+        return self.file.tell()
 
 
 def _unpack_zip(packed: Path, folder: Path) -> None:

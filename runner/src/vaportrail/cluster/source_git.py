@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -45,9 +46,12 @@ def fetch_git(source: GitSource, folder: Path) -> tuple[str, str]:
     Raises:
         UsageError: the repository, the revision or the folder cannot be had, or is too large.
     """
-    from dulwich.index import build_index_from_tree
+    from dulwich.errors import FileFormatException, MissingCommitError, ObjectMissing
+    from dulwich.index import InvalidPathError, build_index_from_tree
     from dulwich.repo import Repo
 
+    # What dulwich raises of a tree that no git would make.
+    foreign = (FileFormatException, MissingCommitError, ObjectMissing, InvalidPathError)
     _check_url(source.url)
     place = folder.with_name(f"{folder.name}.git")
     try:
@@ -59,11 +63,25 @@ def fetch_git(source: GitSource, folder: Path) -> tuple[str, str]:
             build_index_from_tree(
                 str(folder), index, repository.object_store, tree, blob_normalizer=cast(Any, limit)
             )
-    except ValueError as error:
+            _check_links(folder)
+    except (*foreign, ValueError, KeyError, OSError) as error:
         raise UsageError(f"source.git.url {source.url!r} cannot be unpacked: {error}") from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return commit, branch
+
+
+def _check_links(folder: Path) -> None:
+    """Refuse links that lead out: what is there is no part of the revision."""
+    real = folder.resolve()
+    for where, folders, names in os.walk(folder):
+        for path in (Path(where, name) for name in (*folders, *names)):
+            if path.is_symlink() and not path.resolve().is_relative_to(real):
+                name = path.relative_to(folder).as_posix()
+                raise ValueError(
+                    f"{name} is a link to {str(path.readlink())!r}, which lies outside of it; "
+                    "put the file itself there"
+                )
 
 
 def _check_url(url: str) -> None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from vaportrail.resources.fields import ARCHIVE_ENDINGS
 from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun
@@ -103,7 +103,8 @@ def _record(run: PipelineRun) -> Iterator[Problem]:
     path = record.uri.partition("://")[2].rstrip("/")
     if record.endpoint:
         yield from _address("spec.record.endpoint", record.endpoint)
-    if any(part in ("", ".", "..") for part in path.removeprefix("/").split("/")):
+    # Who opens it takes %2e for a dot and %2f for a slash.
+    if any(part in ("", ".", "..") for part in unquote(path).removeprefix("/").split("/")):
         yield problem_at("spec.record.uri", record.uri, "use a path without empty parts, '.' and '..'")
     if not record.uri.startswith("file://"):
         if claim:
