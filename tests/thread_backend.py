@@ -23,6 +23,7 @@ class InThreads:
         self.specs: list[AttemptSpec] = []
         self.stops: list[tuple[str, bool]] = []
         self.deaf = False
+        self.hinders = ""
         self.dies: AttemptEnd | None = None
         self._ends: dict[tuple[str, int], Callable[[AttemptEnd], None]] = {}
 
@@ -58,6 +59,9 @@ class InThreads:
         self._ends[spec.task_id, spec.attempt] = end_once
         threading.Thread(target=body, daemon=True).start()
         return Running(spec, None, value)
+
+    def hindrance(self, options: TaskOptions) -> str:
+        return self.hinders
 
     def stop(self, running: Running, *, force: bool) -> None:
         self.stops.append((running.spec.task_id, force))

@@ -26,6 +26,7 @@ import ray
 import vaportrail
 from thread_backend import InThreads
 from vaportrail import cancel, outcome, pipeline, result, task
+from vaportrail.authoring.options import TaskOptions
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.cli.run_command import _seal_and_report
 from vaportrail.cluster.join import Join, JoinFailed
@@ -34,7 +35,7 @@ from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import executor as executor_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution.attempt import Report
-from vaportrail.execution.backend import Backend
+from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.progress import Progress, Silent
@@ -90,6 +91,11 @@ def cancelled() -> None:
     stuck = waits()
     cancel(stuck)
     outcome(stuck)
+
+
+@pipeline
+def blocked() -> None:
+    outcome(waits())
 
 
 @pipeline
@@ -172,6 +178,13 @@ class FakeRay:
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 8.0}
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return [
+            {"Alive": True, "Resources": {"CPU": 8.0}},
+            {"Alive": True, "Resources": {"GPU": 4.0}},
+            {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 64.0}},
+        ]
+
     def cancel(self, *args: Any, **named: Any) -> None:
         raise AssertionError("nothing is cancelled here")
 
@@ -219,6 +232,24 @@ def breaks_progress(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], No
     return lambda patch, _: patch.setattr(Silent, method, raising)
 
 
+def hinders(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
+    """A task waits for what there is not, until that is said."""
+    patch.setattr(executor_module, "WAIT_SECONDS", 0.01)
+    backend.hinders = "it asks for a moon"
+    said = Narrator.waits
+
+    def waits(narrator: Narrator, call: Any, why: str) -> None:
+        said(narrator, call, why)
+        gate.set()
+
+    patch.setattr(Narrator, "waits", waits)
+
+
+def breaks_waits(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
+    hinders(patch, backend)
+    patch.setattr(Narrator, "waits", raising)
+
+
 def loses_attempts(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
     """No attempt hears that it is to stop, and a stop does not raise either."""
     patch.setattr(backend, "stop", lambda running, *, force: None)
@@ -248,6 +279,11 @@ BROKEN: dict[str, Broken] = {
     "Backend.start": Broken(breaks_backend("start")),
     "Backend.stop": Broken(breaks_backend("stop"), cancelled),
     "Backend.fetch": Broken(breaks_backend("fetch")),
+    "Backend.hindrance": Broken(breaks_backend("hindrance"), ends=Outcome.SUCCEEDED, says=""),
+    "Narrator.waits": Broken(breaks_waits, blocked),
+    "execution/executor.py Executor._look_for_hindrance _later": Broken(
+        hinders, blocked, Outcome.SUCCEEDED, says="waits-1 waits: it asks for a moon; it begins when"
+    ),
     "Progress.milestone": Broken(breaks_progress("milestone"), ends=Outcome.SUCCEEDED),
     "Progress.task_submitted": Broken(breaks_progress("task_submitted"), ends=Outcome.SUCCEEDED),
     "Progress.attempt_started": Broken(breaks_progress("attempt_started"), ends=Outcome.SUCCEEDED),
@@ -471,6 +507,27 @@ def test_a_spool_that_cannot_be_closed_is_said_by_its_own_name(
     breaks_close(monkeypatch, threads)
     with pytest.raises(SpoolError, match=f"cannot be written: {FAULT}"):
         sealed_run(tmp_path, plain)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (TaskOptions(cpus=8), ""),
+        (TaskOptions(cpus=0, gpus=4), ""),
+        (TaskOptions(cpus=9), "it asks for 9 of CPU, and none of the 2 nodes of this cluster has so much"),
+        (TaskOptions(cpus=1, gpus=1), "it asks for 1 of CPU, 1 of GPU, and none of the 2 nodes"),
+        (TaskOptions(resources={"moon": 1}), "it asks for 1 of CPU, 1 of moon, and none of"),
+    ],
+)
+def test_a_cluster_that_may_grow_says_what_none_of_its_nodes_can_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: TaskOptions, says: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", FakeRay(lambda future: None))
+    settings = prepare(plain, {}, root=str(tmp_path)).settings
+    said = RayBackend(settings, complete=False).hindrance(options)
+
+    assert said.startswith(says)
+    assert bool(said) == bool(says)
 
 
 def kept_run(folder: Path) -> tuple[RunSettings, Verdict]:

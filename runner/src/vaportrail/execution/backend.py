@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -17,6 +19,8 @@ from vaportrail.execution.deadline import AttemptTimedOut
 from vaportrail.execution.stacks import find_stacks, read_stacks
 
 __all__ = ["AttemptEnd", "Backend", "RayBackend", "Running"]
+
+_LOOK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Backend(Protocol):
         """Hand an attempt over; `on_end` is called once, from any thread, when it has ended."""
         ...
 
+    def hindrance(self, options: TaskOptions) -> str:
+        """Return why a task with these options has to wait for more than its turn, empty where it has not."""
+        ...
+
     def stop(self, running: Running, *, force: bool) -> None:
         """Interrupt an attempt, or end its process."""
         ...
@@ -98,6 +106,7 @@ class RayBackend:
         # Ray takes this only where the function is made remote, not among a call's options.
         self._isolated = ray.remote(**once, max_calls=1)(run_attempt)
         self._configured: dict[Any, Any] = {}
+        self._seen: tuple[float, list[dict[str, float]]] = (-math.inf, [])
         self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
 
     def start(
@@ -118,6 +127,16 @@ class RayBackend:
             raise
         return Running(spec, report, value)
 
+    def hindrance(self, options: TaskOptions) -> str:
+        if self._offered is not None:
+            return ""  # `start` refuses it
+        wanted = _wanted(options)
+        nodes = self._nodes()
+        if any(all(node.get(name, 0.0) >= amount for name, amount in wanted.items()) for node in nodes):
+            return ""
+        asked = ", ".join(f"{amount:g} of {name}" for name, amount in wanted.items() if amount)
+        return f"it asks for {asked}, and none of the {len(nodes)} nodes of this cluster has so much"
+
     def stop(self, running: Running, *, force: bool) -> None:
         spec = running.spec
         try:
@@ -135,12 +154,19 @@ class RayBackend:
         except exceptions.RayError as error:
             raise _original(error) from None
 
+    def _nodes(self) -> list[dict[str, float]]:
+        """Return what each node offers, as it was a few seconds ago at most."""
+        looked, nodes = self._seen
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+            self._seen = (time.monotonic(), nodes)
+        return nodes
+
     def _check_fits(self, options: TaskOptions) -> None:
         """Refuse what this Ray can never offer: it would let the task wait for ever, in silence."""
         if self._offered is None:
             return
-        wanted = {"CPU": options.cpus, "GPU": options.gpus, "memory": options.memory, **options.resources}
-        for name, amount in wanted.items():
+        for name, amount in _wanted(options).items():
             offered = self._offered.get(name, 0.0)
             if amount > offered:
                 raise OptionError(
@@ -254,6 +280,10 @@ class RayBackend:
         else:
             text = f"the worker could not begin or end the attempt: {_plain(original)}"
         return AttemptEnd(Outcome.FAILED, _failure(original, text, _plain(error)), spoken=False)
+
+
+def _wanted(options: TaskOptions) -> dict[str, float]:
+    return {"CPU": options.cpus, "GPU": options.gpus, "memory": options.memory, **options.resources}
 
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")

@@ -42,6 +42,8 @@ CANCEL_GRACE_SECONDS: Final = 5.0
 """How long an interrupted attempt may take before its process is ended."""
 FORCED_GRACE_SECONDS: Final = 10.0
 """How long that may take before nobody waits for it any more."""
+WAIT_SECONDS: Final = 60.0
+"""How long a task may wait for a node that could take it before that is said."""
 _LOOK_SECONDS: Final = 0.5
 
 Message = Callable[[], list[Step]]
@@ -316,6 +318,24 @@ class Executor:
             call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
         except BaseException as error:  # Ray refuses what was asked of it
             on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
+
+        else:
+            self._look_for_hindrance(call, step.attempt, WAIT_SECONDS)
+
+    def _look_for_hindrance(self, call: TaskCall, attempt: int, wait: float) -> list[Step]:
+        """Say that an attempt waits for a node that there is not, once it has waited; a cluster may grow."""
+        over = call.attempts_ended >= attempt
+        try:
+            why = "" if over else self._backend.hindrance(call.task.task_options)
+        except Exception:  # it is only about telling
+            why = ""
+        if why and wait:
+            self._later(wait, partial(self._look_for_hindrance, call, attempt, 0.0))
+        elif why:
+            text = f"{call.task_id} waits: {why}; it begins when one joins that has"
+            self._record(lambda: self._narrator.waits(call, text))
+            self._progress.milestone(text)
+        return []
 
     def _running(self, task_id: str) -> Any:
         running = self._calls[task_id].running

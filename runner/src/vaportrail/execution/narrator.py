@@ -56,6 +56,10 @@ class Narrator:
             values={c.OUTCOME: end.outcome.value, **failure},
         )
 
+    def waits(self, call: TaskCall, why: str) -> None:
+        """Write that a task waits for what nobody may ever offer."""
+        self._recorder.log(why, severity=(13, "WARN"), span_id=call.span_id)
+
     def ended(self, call: TaskCall, end: int, cause: str) -> None:
         """Write a task's span; `cause` is the upstream task that skipped it."""
         settings = self._recorder.settings
