@@ -109,6 +109,7 @@ expected = roc_auc_score(labels, probabilities, average="macro", multi_class="ov
 np.testing.assert_allclose(roc_auc_class_mean, expected, rtol=1e-9)
 
 log.json("roc_auc_per_digit", roc_auc_per_digit)
+log.metrics("roc_auc_per_digit", roc_auc_per_digit)
 log.metric("roc_auc_class_mean", roc_auc_class_mean)
 output(n=n, roc_auc_class_mean=roc_auc_class_mean)
 print(f"mean AUC {roc_auc_class_mean:.5f} with {n} training images")

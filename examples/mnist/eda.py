@@ -68,7 +68,7 @@ keep("logged-images/samples_per_digit.png", figure)
 values, pixels = np.unique(data.images, return_counts=True)
 figure, axes = plot(6, 2.6, xlabel="pixel value", ylabel="pixels", xticks=range(17))
 axes.bar(values, pixels)
-keep("pixel_value_counts.png", figure)
+keep("logged-images/pixel_value_counts.png", figure)
 
 # %% [markdown]
 # ## The images themselves
@@ -79,6 +79,6 @@ keep("pixel_value_counts.png", figure)
 PER_ROW = 30
 
 for digit in CLASSES:
-    log.figure(f"digits/{digit}-images.png", picture(data.of(digit), PER_ROW))
+    log.figure(f"logged-images/digits/{digit}-images.png", picture(data.of(digit), PER_ROW))
 
 show(picture(np.concatenate([data.of(digit)[:PER_ROW] for digit in CLASSES]), PER_ROW))

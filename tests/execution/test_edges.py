@@ -42,9 +42,9 @@ def test_output_that_is_no_text_or_has_no_end_is_recorded(run: Run) -> None:
 def test_a_kernel_that_dies_leaves_the_partly_run_notebook(run: Run) -> None:
     (attempt,) = run.task("dying_notebook-1").attempts
 
-    assert attempt.outcome is Outcome.FAILED
+    assert attempt.outcome is Outcome.WORKER_LOST
     assert attempt.failure is not None
-    assert "the kernel of dying_notebook.py died" in attempt.failure.message
+    assert "the kernel of dying_notebook.py ended with exit code 1 in cell 2" in attempt.failure.message
     assert b"before the kernel dies" in run.task("dying_notebook-1").artifacts()["notebook.ipynb"].read()
 
 

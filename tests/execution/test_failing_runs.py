@@ -189,7 +189,7 @@ def test_a_notebook_that_timed_out_says_in_which_cell(run: Run) -> None:
     failure = last_attempt(run.task("slow_notebook-1")).failure
 
     assert failure is not None
-    assert failure.message.endswith("in cell 1")
+    assert failure.message.endswith("in cell 2")
     assert "time.sleep(60)" in failure.traceback
 
 

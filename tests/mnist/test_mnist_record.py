@@ -31,8 +31,8 @@ ARTIFACTS = {
     "eda": {
         "counts_per_digit.txt",
         "logged-images/samples_per_digit.png",
-        "pixel_value_counts.png",
-        *(f"digits/{digit}-images.png" for digit in range(10)),
+        "logged-images/pixel_value_counts.png",
+        *(f"logged-images/digits/{digit}-images.png" for digit in range(10)),
         *OF_A_NOTEBOOK,
     },
     "split_train_test": set(),
@@ -59,7 +59,7 @@ METRICS = {
     "eda": set(),
     "split_train_test": set(),
     "train_model": {"nr_max_prob_neq_label"},
-    "benchmark_model": {"roc_auc_class_mean"},
+    "benchmark_model": {"roc_auc_class_mean", *(f"roc_auc_per_digit/{digit}" for digit in range(10))},
     "summary": set(),
 }
 TASKS = list(ARTIFACTS)
@@ -219,6 +219,12 @@ def test_the_mean_auc_is_the_mean_over_the_digits(mnist: Sealed) -> None:
         areas = read_json(task, "roc_auc_per_digit")
         assert list(areas) == [str(digit) for digit in range(10)]
         assert task.metrics["roc_auc_class_mean"] == pytest.approx(sum(areas.values()) / 10, rel=1e-12)
+
+
+def test_the_area_of_each_digit_is_a_metric_that_can_be_compared(mnist: Sealed) -> None:
+    for task in tasks(mnist, "benchmark_model"):
+        areas = read_json(task, "roc_auc_per_digit")
+        assert {digit: task.metrics[f"roc_auc_per_digit/{digit}"] for digit in areas} == areas
 
 
 def test_the_best_score_is_found_by_the_reading_api(mnist: Sealed) -> None:

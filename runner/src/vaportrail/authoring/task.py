@@ -41,7 +41,7 @@ class Task(Generic[P, R]):
     def name(self) -> str:
         return self.task_options.name or name_of(self.fn)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Submit a task in a pipeline's run; call the plain function anywhere else."""
         current = session.current()
         if current is None:

@@ -65,11 +65,17 @@ class Report:
 class FailureCarrier(Exception):
     """An exception that already knows how it should be told, such as a notebook cell's."""
 
-    def __init__(self, failure: Failure, original: BaseException | None = None) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        original: BaseException | None = None,
+        outcome: Outcome = Outcome.FAILED,
+    ) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.original = original
         """The exception itself where it could leave the notebook's kernel."""
+        self.outcome = outcome
 
 
 SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
@@ -228,6 +234,8 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
         return Report(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):
         return Report(Outcome.CANCELLED, failure)
+    if isinstance(error, FailureCarrier) and error.outcome is not Outcome.FAILED:
+        return Report(error.outcome, failure)
     original = error.original if isinstance(error, FailureCarrier) and error.original else error
     return Report(Outcome.FAILED, failure, pickled(original), isinstance(original, retry_on))
 

@@ -20,10 +20,15 @@ from typing import Final
 
 from vaportrail.contract import Failure
 
-__all__ = ["GRACE_SECONDS", "AttemptInterrupted", "AttemptTimedOut", "time_limit"]
+__all__ = ["GRACE_SECONDS", "AttemptInterrupted", "AttemptTimedOut", "time_limit", "users_code_is_over"]
 
 GRACE_SECONDS: Final = 5.0
 """How long code may take to clean up after the signal before its process is ended."""
+
+
+_KEEPING_SECONDS: Final = 120.0
+
+_watchdogs_file: int | None = None
 
 
 class AttemptInterrupted(BaseException):
@@ -56,7 +61,8 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
     def ring(_signum: int, _frame: FrameType | None) -> None:
         raise AttemptTimedOut(f"ran longer than its timeout of {seconds:g} s")
 
-    fd = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    global _watchdogs_file
+    fd = _watchdogs_file = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     previous = signal.signal(signal.SIGALRM, ring)
     faulthandler.dump_traceback_later(seconds + GRACE_SECONDS, exit=True, file=fd)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -68,6 +74,18 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
     finally:
         # In a block of its own: an alarm may still land in the one above.
         faulthandler.cancel_dump_traceback_later()
+        _watchdogs_file = None
         signal.signal(signal.SIGALRM, previous)
         os.close(fd)
         stack_file.unlink(missing_ok=True)
+
+
+def users_code_is_over() -> None:
+    """End the time limit early: what the attempt still does is ours, such as to keep a notebook.
+
+    The limit and the grace after it are for the user's code. What we promise to keep afterwards must
+    not fall to them on a slow machine, but it may not hang for ever either.
+    """
+    if _watchdogs_file is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.dump_traceback_later(_KEEPING_SECONDS, exit=True, file=_watchdogs_file)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope
@@ -13,7 +16,13 @@ from vaportrail.telemetry.identity import cell_span_id
 from vaportrail.telemetry.output import split_lines
 from vaportrail.telemetry.recorder import Recorder
 
-__all__ = ["QuietLoop", "is_run", "make_client", "working_directory"]
+__all__ = ["SILENT", "QuietLoop", "make_client"]
+
+SILENT: Final = logging.Logger("vaportrail.notebook")
+"""For libraries that would remark in the task's log on what they are made to do."""
+SILENT.addHandler(logging.NullHandler())
+# A loaded machine may need long; how long an attempt may take in all is the task's own time limit.
+_STARTUP_SECONDS: Final = 600
 
 
 class QuietLoop(asyncio.SelectorEventLoop):
@@ -26,63 +35,76 @@ class QuietLoop(asyncio.SelectorEventLoop):
         """Say nothing of what breaks while an interrupted notebook is put away."""
 
 
-def is_run(cell: Any) -> bool:
-    """Return whether nbclient runs a cell: code that is not empty or tagged to be left out."""
-    skipped = "skip-execution" in cell.metadata.get("tags", [])
-    return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
-
-
-def working_directory(path: Path) -> str:
-    """Return where a notebook's kernel runs: its own folder where that is here, as in Jupyter."""
-    return str(path.parent) if path.parent.is_dir() else os.getcwd()
-
-
 def make_client(
-    notebook: Any, path: Path, folder: Path, recorder: Recorder | None, scope: AttemptScope | None
+    notebook: Any,
+    numbers: Mapping[int, int],
+    folder: Path,
+    recorder: Recorder | None,
+    scope: AttemptScope | None,
 ) -> Any:
-    """Return a client for the notebook, whose kernel is loaded with our extension."""
+    """Return a client for the notebook, whose kernel is loaded with our extension.
+
+    Args:
+        notebook: what to run.
+        numbers: the numbers of its cells, by their index; see `cell_numbers`.
+        folder: a private folder for the kernel's sockets, with a short path.
+        recorder: where to write what cells print; None outside a run.
+        scope: the attempt it belongs to; None outside a run.
+    """
+    from jupyter_client.kernelspec import KernelSpec
     from nbclient import NotebookClient
 
     class Client(NotebookClient):  # type: ignore[misc]
         """Records what cells print, as it arrives."""
 
-        kernel_pid: int | None = None
+        process: subprocess.Popen[bytes] | None = None
         running: tuple[int, str] | None = None
+        """The number and the source of the cell that runs, or ran last."""
         pending: dict[tuple[str, int], str]
 
         async def async_start_new_kernel(self, **kwargs: Any) -> None:
             await super().async_start_new_kernel(**kwargs)
-            self.kernel_pid = self.km.provisioner.pid
+            self.process = self.km.provisioner.process
 
         async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
-            if is_run(cell):
-                self.running = (cell_index, cell.source)
-            return await super().async_execute_cell(cell, cell_index, **kwargs)
+            number = numbers.get(cell_index)
+            if number is None:
+                return cell
+            self.running = (number, cell.source)
+            try:
+                # The cell that was put in has no part in the kernel's own counting.
+                return await super().async_execute_cell(
+                    cell, cell_index, execution_count=number, store_history=number > 0
+                )
+            finally:
+                cell["execution_count"] = number
 
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":
-                self._take(msg["content"]["name"], msg["content"]["text"], cell_index, final=False)
+                content = msg["content"]
+                self._take(content["name"], content["text"], numbers[cell_index], final=False)
             return super().process_message(msg, cell, cell_index)
 
         def flush_streams(self) -> None:
-            for name, cell_index in list(self.pending):
-                self._take(name, "", cell_index, final=True)
+            for name, number in list(self.pending):
+                self._take(name, "", number, final=True)
 
-        def _take(self, name: str, text: str, cell_index: int, *, final: bool) -> None:
+        def _take(self, name: str, text: str, number: int, *, final: bool) -> None:
             if recorder is None or scope is None:
                 return
-            text = self.pending.pop((name, cell_index), "") + text
-            span = cell_span_id(scope.span_id, cell_index)
+            text = self.pending.pop((name, number), "") + text
+            span = cell_span_id(scope.span_id, number)
             raw, done = text.encode("utf-8", "backslashreplace"), 0
             for line in split_lines(raw, 0, final=final):
                 _log_line(recorder, name, line.text, line.partial, span)
                 done = line.end
             if done < len(raw):
-                self.pending[name, cell_index] = raw[done:].decode("utf-8", "backslashreplace")
+                self.pending[name, number] = raw[done:].decode("utf-8", "backslashreplace")
 
     client = Client(
         notebook,
         timeout=None,
+        startup_timeout=_STARTUP_SECONDS,
         kernel_name="python3",
         allow_errors=False,
         # Nothing of an unattended kernel is worth a history, or a graceful end once its cells are done.
@@ -91,10 +113,14 @@ def make_client(
             "--HistoryManager.enabled=False",
         ],
         shutdown_kernel="immediate",
-        resources={"metadata": {"path": working_directory(path)}},
+        log=SILENT,
     )
     client.pending = {}
     manager = client.create_kernel_manager()
+    manager.log = SILENT
+    # This very Python: a user's own kernel of the name may be another one.
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
     # Unix sockets in our own folder: no ports to collide on, nobody else can connect.
     manager.transport = "ipc"
     manager.connection_file = str(folder / "k.json")

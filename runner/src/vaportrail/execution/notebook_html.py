@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import logging
 import re
 from typing import Any, Final
 
 from vaportrail.execution.html_sanitiser import sanitise, shows_something
+from vaportrail.execution.notebook_client import SILENT
 
 __all__ = ["notebook_html"]
 
@@ -55,11 +55,8 @@ def notebook_html(notebook: Any, title: str) -> str:
     """Return the notebook as a page; scripts, handlers and outside addresses are taken out."""
     from nbconvert import HTMLExporter
 
-    # What nbconvert remarks on a page is none of the task's log.
-    silent = logging.Logger("vaportrail.notebook_html")
-    silent.addHandler(logging.NullHandler())
     exporter = HTMLExporter(
-        template_name="basic", sanitize_html=True, filters={"clean_html": sanitise}, log=silent
+        template_name="basic", sanitize_html=True, filters={"clean_html": sanitise}, log=SILENT
     )
     body, _ = exporter.from_notebook_node(_without_scripts(notebook))
     return (

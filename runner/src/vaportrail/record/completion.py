@@ -196,7 +196,7 @@ class Completion:
         end = max(span.start, resolved[0] if resolved else self._last)
         said = span.values
         values: dict[str, Any] = {c.SYNTHESISED: True}
-        for key in (c.TASK_NAME, c.TASK_RUN_ID, c.ATTEMPT, c.CELL_INDEX, c.CELL_SOURCE):
+        for key in (c.TASK_NAME, c.TASK_RUN_ID, c.ATTEMPT, c.CELL_NUMBER, c.CELL_SOURCE):
             if key in said:
                 values[key] = said[key]
         failure: Failure | None = None

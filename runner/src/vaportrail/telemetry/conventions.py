@@ -65,7 +65,7 @@ STDOUT_OFFSET: Final = "vaportrail.stdout.offset"
 STDERR_OFFSET: Final = "vaportrail.stderr.offset"
 STREAM_OFFSET: Final = "vaportrail.stream.offset"
 STREAM_PARTIAL: Final = "vaportrail.stream.partial"
-CELL_INDEX: Final = "vaportrail.cell.index"
+CELL_NUMBER: Final = "vaportrail.cell.number"
 CELL_SOURCE: Final = "vaportrail.cell.source"
 
 # Spans.
@@ -180,7 +180,12 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(TASK_ATTEMPTS, "int", "task span", "how many attempts were started"),
     Attribute(TASK_CAUSE, "string", "task span, attempt resolved", "why, where there is more to say"),
     Attribute(NODE_ID, "string", "attempt started", "Ray's id of the node"),
-    Attribute(CELL_INDEX, "int", "cell spans", "index among the notebook's cells, from 0"),
+    Attribute(
+        CELL_NUMBER,
+        "int",
+        "cell spans",
+        "its number in Jupyter, `In [1]`; 0 for the cell that sets the parameters",
+    ),
     Attribute(CELL_SOURCE, "string", "cell spans", "the first line of the cell"),
     Attribute(SPAN_NAME, "string", "span started", "name of the span that was opened"),
     Attribute(SPAN_PARENT, "string", "span started", "its parent's span id, hex"),

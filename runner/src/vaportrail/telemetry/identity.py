@@ -45,9 +45,9 @@ def attempt_span_id(run_uid: str, task_id: str, attempt: int, driver: int = 1) -
     return _digest(8, "attempt", run_uid, driver, task_id, attempt)
 
 
-def cell_span_id(attempt_span: str, index: int) -> str:
+def cell_span_id(attempt_span: str, number: int) -> str:
     """Return the id of the span of a notebook's cell."""
-    return _digest(8, "cell", attempt_span, index)
+    return _digest(8, "cell", attempt_span, number)
 
 
 def timeline_span_id(run_uid: str, index: int, name: str) -> str:
