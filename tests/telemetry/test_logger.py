@@ -83,7 +83,7 @@ class Settings:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Settings]:
     made = Settings(tmp_path)
-    install(made.settings, "worker")
+    install(made.settings, "runner")
     yield made
     uninstall()
 
@@ -615,3 +615,12 @@ def test_an_image_may_be_a_path(run: Settings, tmp_path: Path) -> None:
     path.write_bytes(b"jpeg")
     artifact = log.image("i.jpg", path)
     assert (stored(artifact), artifact and artifact.media_type) == (b"jpeg", "image/jpeg")
+
+
+def test_a_value_that_a_worker_logs_outside_its_tasks_is_told_as_not_recorded(run: Settings) -> None:
+    uninstall()
+    install(run.settings, "worker")
+
+    with pytest.warns(UserWarning, match="in work of Ray's that is not one of the run's tasks"):
+        log.metric("loss", 0.5)
+    assert [event for event, _, _ in run.events()] == ["vaportrail.not_captured"]

@@ -12,6 +12,7 @@ from vaportrail.authoring.task import Task, task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import TaskFailed, VaportrailError
 from vaportrail.storage.artifacts import Artifact
+from vaportrail.telemetry.children import is_child, record_child
 from vaportrail.telemetry.context import Context, context
 from vaportrail.telemetry.hidden import Hidden
 from vaportrail.telemetry.logger import log
@@ -75,3 +76,8 @@ def __getattr__(name: str) -> _typing.Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_OF_RECORDS})
+
+
+if is_child():
+    record_child()
+del is_child, record_child

@@ -22,10 +22,12 @@ from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
 from vaportrail.errors import SpoolError, UsageError
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
+from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
+from vaportrail.telemetry.children import child_variables, end_reusable_processes
 from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.recorder import Recorder, install
@@ -160,8 +162,13 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[R
     token = otel_context.attach(parent_context(attempt.recorder.trace_id, attempt.scope.span_id))
     try:
         stacks = stack_file(spool, spec.task_id, spec.attempt)
+        children = child_variables(attempt.recorder.settings, attempt.scope)
         marker = cancel_marker(spool, spec.task_id, spec.attempt)
-        with cancellable(marker), time_limit(spec.timeout, stacks), variables(spec.env or {}):
+        with (
+            cancellable(marker),
+            time_limit(spec.timeout, stacks),
+            variables({**(spec.env or {}), **children}),
+        ):
             args, kwargs = _loaded("an argument", lambda: load_call(payload, values))
             function = _loaded("the task's function", lambda: load_function(spec.function))
             try:
@@ -189,6 +196,8 @@ def _loaded(what: str, load: Callable[[], Any]) -> Any:
 def _end(attempt: _Attempt, report: Report) -> None:
     """Record what the attempt printed and how it ended, and take away what it left in its process."""
     try:
+        end_reusable_processes()
+        tell_nested_work()
         attempt.capture.turn()
         attempt.capture.drain()
         _write_span(attempt, report)
@@ -219,6 +228,7 @@ def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
         _captures[writer] = Capture(recorder)
         install_handler()
         install_provider()
+        count_nested_work()
     return recorder, _captures[writer]
 
 

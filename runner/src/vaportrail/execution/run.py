@@ -24,18 +24,22 @@ from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.environment import capture_environment
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.local import embedded_ray
+from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.progress import Progress, Silent, Unfailing
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
+from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.body_output import recorded_output
+from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
+from vaportrail.telemetry.tracing import traced
 
 if TYPE_CHECKING:
     from vaportrail.record.read import Run
@@ -174,6 +178,18 @@ def execute(
     return verdict
 
 
+@contextmanager
+def _body_captured(recorder: Recorder) -> Iterator[None]:
+    """Record what the pipeline's body prints, its spans and its children; count what it gives to Ray."""
+    with (
+        variables(child_variables(recorder.settings, None)),
+        counted_nested_work(),
+        traced(),
+        recorded_output(recorder),
+    ):
+        yield
+
+
 def _drive(
     prepared: Prepared,
     recorder: Recorder,
@@ -192,7 +208,7 @@ def _drive(
         with cancellation.armed(), ray:
             backend = RayBackend(prepared.settings, complete=complete)
             moment = "as the run began or ended"
-            with recorded_output(recorder):
+            with _body_captured(recorder):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
                 verdict = _run_body(prepared, recorder, backend, progress, reserve)
@@ -240,6 +256,7 @@ def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, An
 @contextmanager
 def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator[Recorder]:
     with ExitStack() as stack:
+        stack.enter_context(no_child())
         stack.enter_context(_alive(settings))
         recorder = install(settings, "runner")
         stack.callback(_close, settings)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vaportrail.errors import RecordError
-from vaportrail.record.read import Run
+from vaportrail.record.read import IDLE_WORKER, Run
 from vaportrail.storage.artifacts import Artifact
 
 __all__ = ["safe_path", "write_tree"]
@@ -55,6 +55,7 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     facts = run.facts.model_dump(mode="json", by_alias=True, exclude={"tasks", "attempts"})
     count = _write_json(target / "run.json", facts)
     count += _write_log(run, "", target / _PIPELINE_FOLDER)
+    count += _write_log(run, IDLE_WORKER, target / "workers")
     count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
     for task in run.tasks:
         folder = safe_path(target / "tasks", task.id)

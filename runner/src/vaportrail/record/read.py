@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from vaportrail.contract import Outcome
 from vaportrail.errors import RecordError, RecordNotFound
@@ -22,7 +22,10 @@ from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, ope
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import from_any_value
 
-__all__ = ["LogLine", "MetricPoint", "Run", "TaskRun", "list_runs", "open_run"]
+__all__ = ["IDLE_WORKER", "LogLine", "MetricPoint", "Run", "TaskRun", "list_runs", "open_run"]
+
+IDLE_WORKER: Final = "(worker)"
+"""Whose the lines are that a worker printed while none of the run's tasks ran in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,9 @@ class LogLine:
 
     Attributes:
         time: RFC 3339 with nanoseconds.
-        task: the task's id; empty for the pipeline's body.
-        attempt: from 1; 0 for the pipeline's body.
+        task: the task's id; empty for the pipeline's body; ``"(worker)"`` for what a worker said while none
+            of the run's tasks ran in it.
+        attempt: from 1; 0 where it is no task's.
         source: ``"stdout"``, ``"stderr"`` or the logger's name.
         severity: OpenTelemetry's severity text.
         text: the message.
@@ -200,7 +204,8 @@ class Run:
             if record.body.get("eventName"):
                 continue
             named = record.attributes
-            owner = named.get(c.TASK_RUN_ID, "")
+            writer = named.get(c.LEDGER_WRITER) or record.resource_attributes.get(c.WRITER_ID, "")
+            owner = named.get(c.TASK_RUN_ID, IDLE_WORKER if str(writer).startswith("worker-") else "")
             if task is not None and owner != task:
                 continue
             time = int(record.body["timeUnixNano"])
@@ -211,7 +216,6 @@ class Run:
                 rfc3339(time), owner, named.get(c.ATTEMPT, 0), record.scope,
                 record.body.get("severityText", ""), str(text),
             )  # fmt: skip
-            writer = named.get(c.LEDGER_WRITER) or record.resource_attributes.get(c.WRITER_ID, "")
             found.append((time, writer, named[c.SEQ], line))
         for _, _, _, line in sorted(found, key=lambda item: item[:3]):
             yield line

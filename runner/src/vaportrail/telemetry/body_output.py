@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry.capture import OutputFiles
 from vaportrail.telemetry.output import SUFFIX
 from vaportrail.telemetry.recorder import Recorder
@@ -127,4 +128,5 @@ def recorded_output(recorder: Recorder) -> Iterator[None]:
         files.close()
         missed = sum(sink.missed for sink in sinks.values())
         if missed:
-            recorder.not_captured(_FULL, missed)
+            with suppress(SpoolError):  # then the ledger tells of it
+                recorder.not_captured(_FULL, missed)

@@ -114,6 +114,10 @@ def context() -> Context:
         ... def train() -> None:
         ...     print(context().task, context().attempt)
     """
+    if _scope is None:
+        from vaportrail.telemetry.children import adopt
+
+        adopt()
     if _scope is None or _settings is None:
         raise LookupError(
             "context() is for code that runs inside a task of a run; outside one there is no task to describe"

@@ -139,7 +139,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(PIPELINE_NAME, "string", "resource, run", "the pipeline's name"),
     Attribute(PIPELINE_RUN_ID, "string", "resource", "the run's UUID"),
     Attribute(WRITER_ID, "string", "resource", "the writing process; part of a record's identity"),
-    Attribute(WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel`, `shipper` or `sealer`"),
+    Attribute(WRITER_ROLE, "string", "resource", "`runner worker kernel child shipper sealer`"),
     Attribute(SEQ, "int", "every record", "counts the writer's records from 1"),
     Attribute(PIPELINE_ACTION_NAME, "string", "run span", "always `RUN`"),
     Attribute(PIPELINE_RESULT, "string", "run span", "the outcome in the field's words"),

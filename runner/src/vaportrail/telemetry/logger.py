@@ -5,18 +5,21 @@ from __future__ import annotations
 import atexit
 import operator
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO, Final, overload
 
 from vaportrail.errors import UsageError
 from vaportrail.storage.artifacts import Artifact, store_artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.children import is_child
+from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.fields import fields_of
 from vaportrail.telemetry.json_files import json_text
@@ -258,8 +261,26 @@ def record_artifact(
 def _recorder() -> Recorder | None:
     recorder = active()
     if recorder is None:
-        warnings.warn("vaportrail.log was called outside a run: nothing is recorded", stacklevel=4)
+        warnings.warn(f"vaportrail.log was called {_where()}: nothing is recorded", stacklevel=4)
+    elif recorder.writer.header.role == "worker" and attempt_scope() is None:
+        recorder.not_captured(_BETWEEN_TASKS)
+        warnings.warn(f"vaportrail.log was called {_BESIDE_THE_TASKS}: nothing is recorded", stacklevel=4)
+        return None
     return recorder
+
+
+_BESIDE_THE_TASKS: Final = "in work of Ray's that is not one of the run's tasks"
+_BETWEEN_TASKS: Final = "values that were logged in a worker while none of the run's tasks ran in it"
+
+
+def _where() -> str:
+    """Return what this process is, that it cannot record."""
+    if is_child():
+        return "in a child process of a run whose spool cannot be reached from here"
+    worker = sys.modules.get("ray._private.worker")
+    if worker is not None and worker.global_worker.mode == worker.WORKER_MODE:
+        return _BESIDE_THE_TASKS
+    return "outside a run"
 
 
 def _unstored(name: str, source: Any, media_type: str | None) -> Artifact:

@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.children import adopt, is_child
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
@@ -25,7 +26,7 @@ from vaportrail.version import __version__
 
 __all__ = ["Recorder", "Role", "active", "install"]
 
-Role = Literal["runner", "worker", "kernel"]
+Role = Literal["runner", "worker", "kernel", "child"]
 
 INTERNAL, SERVER = 1, 2
 OK, ERROR = 1, 2
@@ -243,21 +244,23 @@ _active: Recorder | None = None
 
 
 def active() -> Recorder | None:
-    """Return this process's recorder, or None outside a run (and in a fork of a run's process).
+    """Return this process's recorder, or None outside a run.
 
-    A forked child gets a writer of its own: two processes never share a sequence of numbers.
+    A child of a run's process gets a writer of its own: two processes never share a sequence of numbers.
     """
     global _active
-    if _active is not None and _active.writer.pid != os.getpid():
-        role: Role = "kernel" if _active.writer.header.role == "kernel" else "worker"
-        _active = Recorder(_active.settings, role)
+    if _active is None and is_child():
+        settings = adopt()
+        _active = None if settings is None else Recorder(settings, "child")
+    elif _active is not None and _active.writer.pid != os.getpid():
+        _active = Recorder(_active.settings, "child")
     return _active
 
 
 def install(settings: RunSettings, role: Role) -> Recorder:
     """Make (or find) this process's recorder for the run."""
     global _active
-    current = active()
+    current = active() if _active is not None else None
     if current is None or current.settings.identity.uid != settings.identity.uid:
         current = _active = Recorder(settings, role)
     return current

@@ -6,6 +6,8 @@ to fail. Limits are lifted: the SDK's defaults drop the oldest attributes withou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import context as otel_context
@@ -13,13 +15,14 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.util._once import Once
 
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.recorder import Recorder, active
 from vaportrail.telemetry.values import attributes, clean
 
-__all__ = ["SpoolSpanProcessor", "install_provider", "parent_context"]
+__all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]
 
 
 class SpoolSpanProcessor(SpanProcessor):
@@ -115,6 +118,23 @@ def install_provider() -> None:
     ours = TracerProvider(sampler=ALWAYS_ON, span_limits=unlimited, shutdown_on_exit=False)
     ours.add_span_processor(SpoolSpanProcessor())
     trace.set_tracer_provider(ours)
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Record the spans that this process makes in the block; its tracer provider is then as before."""
+    had = trace._TRACER_PROVIDER
+    joined = had if isinstance(had, TracerProvider) else None
+    processors = () if joined is None else joined._active_span_processor._span_processors
+    install_provider()
+    try:
+        yield
+    finally:
+        if joined is not None:
+            joined._active_span_processor._span_processors = processors
+        elif had is None:
+            trace._TRACER_PROVIDER = None
+            trace._TRACER_PROVIDER_SET_ONCE = Once()
 
 
 def parent_context(trace_id: str, span_id: str) -> otel_context.Context:

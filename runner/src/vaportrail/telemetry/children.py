@@ -1,0 +1,135 @@
+"""Child processes log into the attempt that started them, whichever way they were started.
+
+A forked child has all in its memory. Any other finds in its environment whose child it is, and writes
+a spool of its own as soon as it logs something. The variable holds no more than a path and the
+attempt's ids; the run's settings lie in the spool, which only its user can read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from vaportrail.contract import RunSettings
+from vaportrail.errors import SpoolError
+from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+
+__all__ = [
+    "CHILD_VARIABLE",
+    "adopt",
+    "child_variables",
+    "end_reusable_processes",
+    "is_child",
+    "no_child",
+    "record_child",
+]
+
+CHILD_VARIABLE: Final = "VAPORTRAIL_CHILD_OF"
+_SETTINGS: Final = "children.json"
+_LIMIT: Final = 16 << 20
+
+
+def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[str, str]:
+    """Return the environment by which child processes log into an attempt.
+
+    Args:
+        settings: the run; they are written into its spool, once.
+        scope: the attempt; None for the pipeline's body.
+
+    Raises:
+        SpoolError: the disk is full or gone.
+    """
+    path = Path(settings.spool) / _SETTINGS
+    if not path.exists():
+        try:
+            _write_private(path, settings.to_json())
+        except OSError as error:
+            raise SpoolError(settings.spool, error.strerror or str(error)) from error
+    said = {"settings": str(path), "scope": None if scope is None else asdict(scope)}
+    return {CHILD_VARIABLE: json.dumps(said)}
+
+
+def _write_private(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(text)
+    partial.replace(path)
+
+
+def is_child() -> bool:
+    """Return whether this process's environment says that it is a child of a run."""
+    return CHILD_VARIABLE in os.environ
+
+
+@contextmanager
+def no_child() -> Iterator[None]:
+    """Be nobody's child in the block: a run that a task's child starts is a run of its own."""
+    before = os.environ.pop(CHILD_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ[CHILD_VARIABLE] = before
+
+
+def adopt() -> RunSettings | None:
+    """Take on the attempt that the environment names; return the run's settings.
+
+    None where it names none, or where the run's spool is not to be had: on another machine, in another
+    container, after its seal, or where somebody else could have written it.
+    """
+    try:
+        said = json.loads(os.environ[CHILD_VARIABLE])
+        path = Path(said["settings"])
+        settings = RunSettings.from_json(_read_private(path))
+        scope = None if said["scope"] is None else AttemptScope(**said["scope"])
+    except (KeyError, TypeError, ValueError, OSError):
+        return None
+    if Path(settings.spool) != path.parent:
+        return None
+    set_attempt_scope(scope, settings)
+    return settings
+
+
+def _read_private(path: Path) -> str:
+    for place in (path.parent, path):
+        found = place.lstat()
+        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise PermissionError(f"{place} is not this user's alone")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd) as file:
+        return file.read(_LIMIT)
+
+
+def record_child() -> None:
+    """Record what a child process says through `logging` and OpenTelemetry, as soon as it says something."""
+    from vaportrail.telemetry.stdlib_logging import install_handler
+    from vaportrail.telemetry.tracing import install_provider
+
+    install_handler()
+    install_provider()
+
+
+def end_reusable_processes() -> None:
+    """End what makes child processes for later calls, too: those may be another attempt's.
+
+    joblib keeps its workers, and `multiprocessing` the server that forks for it.
+    """
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    if server is not None:
+        with suppress(Exception):
+            server._stop()
+    for name in ("joblib.externals.loky.reusable_executor", "loky.reusable_executor"):
+        pool = getattr(sys.modules.get(name), "_executor", None)
+        if pool is not None:
+            with suppress(Exception):
+                pool.shutdown(wait=True, kill_workers=True)
