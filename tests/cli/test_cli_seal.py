@@ -32,8 +32,11 @@ def wait(small: Sealed, root: Path, uid: str) -> Path:
     settings = json.loads((spool / "run.json").read_text())
     path = f"runs/small/20300101T000000Z-{uid[:8]}"
     settings |= {"root": str(root), "spool": str(spool), "path": path}
-    settings["identity"]["uid"] = uid
+    settings["identity"] |= {"uid": uid, "created_unix_nano": 1_893_456_000 * 10**9}
     (spool / "run.json").write_text(json.dumps(settings))
+    for file in spool.glob("*.spool"):
+        header, rest = file.read_bytes().split(b"\n", 1)
+        file.write_bytes(header.replace(small.spool.name.encode(), uid.encode()) + b"\n" + rest)
     shutil.copytree(small.folder / "artifacts", root / path / "artifacts")
     return spool
 

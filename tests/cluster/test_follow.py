@@ -24,7 +24,7 @@ def spool(tmp_path: Path) -> Unsealed:
         RunIdentity(UID, "flow", "first", 1_900_000_000_000_000_000),
         spool=str(tmp_path / "pods" / UID),
         root=str(tmp_path / "root"),
-        path="runs/flow/first",
+        path="runs/flow/20300317T174640Z-4f1c9f5e",
     )
     recorder = Recorder(settings, "runner", writer_id="runner-1")
     recorder.log("a word")

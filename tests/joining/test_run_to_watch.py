@@ -161,6 +161,7 @@ def test_a_name_that_means_two_live_runs_is_refused(run: Stored, capsys: pytest.
     run.begin()
     other = json.loads(run.settings.to_json())
     other["identity"]["uid"] = "0" * 8
+    other["path"] = other["path"].rpartition("-")[0] + "-00000000"
     run.store.create("spool/00000000/run.json", json.dumps(other).encode())
 
     said = watch(capsys, run.settings.identity.name, "--record", run.root)

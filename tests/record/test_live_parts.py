@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def line(*seqs: int, writer: str = "worker-1") -> bytes:
     """Return an export request with log records of these numbers."""
-    records: list[Any] = [{"attributes": attributes({c.SEQ: seq})} for seq in seqs]
+    records: list[Any] = [{"timeUnixNano": "1", "attributes": attributes({c.SEQ: seq})} for seq in seqs]
     resource = {"attributes": attributes({c.WRITER_ID: writer})}
     group = {"resource": resource, "scopeLogs": [{"scope": {}, "logRecords": records}]}
     return json.dumps({"resourceLogs": [group]}).encode() + b"\n"
@@ -32,8 +33,8 @@ class OnePart:
     def __init__(self, content: bytes) -> None:
         self.content = content
 
-    def get(self, path: str) -> bytes:
-        return self.content
+    def chunks(self, path: str) -> Iterator[bytes]:
+        yield self.content
 
 
 def numbers(content: bytes) -> list[int]:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from vaportrail.errors import SealConflict
+from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.manifest import manifest_schema
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
@@ -71,6 +72,6 @@ def test_two_spools_cannot_be_sealed_into_one_record(small: Sealed, unseal: Unse
     first.seal()
 
     with pytest.raises(SealConflict):
-        second.seal()
+        seal_spool(second.spool, root=settings["root"])
 
     assert verify(open_store(str(first.record)), "record").ok

@@ -306,12 +306,13 @@ def test_records_written_as_lines_are_read_back_the_same(
     drawn: list[tuple[str, int, str, str, int]],
 ) -> None:
     resources = [{"attributes": attributes({c.WRITER_ID: f"w{number}"})} for number in range(3)]
+    times = {"timeUnixNano": "1", "startTimeUnixNano": "1", "endTimeUnixNano": "1", "spanId": "01"}
     made = [
         Record(
             kind,  # type: ignore[arg-type]
             resources[writer],
             scope,
-            {"body": {"stringValue": text}, "attributes": attributes({c.SEQ: seq})},
+            {**times, "body": {"stringValue": text}, "attributes": attributes({c.SEQ: seq})},
         )
         for kind, writer, scope, text, seq in drawn
     ]

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vaportrail.errors import RecordError, RecordNotFound, RunActive, SealConflict
-from vaportrail.record.local_seal import find_spool, read_settings, seal_spool, spools
+from vaportrail.record.local_seal import find_spool, seal_spool, spools
 from vaportrail.record.plan import SealPlan, make_plan
 from vaportrail.record.seal import SealResult, carry_out
+from vaportrail.record.settings import spool_settings
 from vaportrail.record.verify import sealed_records, verify
 from vaportrail.storage.layout import artifact_path
 from vaportrail.storage.store import open_store
@@ -112,7 +113,7 @@ def test_a_seal_that_was_cut_short_is_finished(small: Sealed, planned: Unsealed)
 def test_sealers_at_the_same_time_make_one_whole_record(
     small: Sealed, unsealed: Unsealed, sealers: int
 ) -> None:
-    settings = read_settings(unsealed.spool)
+    settings = spool_settings(unsealed.spool)
     start = Barrier(sealers)
 
     def seal(number: int) -> str:

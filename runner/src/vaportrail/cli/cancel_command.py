@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from vaportrail.cli.screen import say
 from vaportrail.cli.submit_command import context_option, namespace_option
 
 __all__ = ["command"]
@@ -25,7 +26,7 @@ def command(name: str, namespace: str | None, context: str | None) -> int:
         found = runs.cancel(name)
     phase = str((found.get("status") or {}).get("phase", ""))
     if phase in ("Succeeded", "Failed", "Cancelled"):
-        click.echo(f"pipelinerun.vaportrail.dev/{name} had ended before: {phase}")
+        say(f"pipelinerun.vaportrail.dev/{name} had ended before: {phase}")
     else:
-        click.echo(f"pipelinerun.vaportrail.dev/{name} is being cancelled")
+        say(f"pipelinerun.vaportrail.dev/{name} is being cancelled")
     return 0

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
-import click
-
 from vaportrail.cli.exit_codes import exit_code
 from vaportrail.cli.ls_command import summary
+from vaportrail.cli.screen import say, say_json
 from vaportrail.cli.show_command import (
     attempt_failure_lines,
     body_failure_lines,
@@ -28,13 +25,14 @@ def report(run: Run, sha256: str, *, as_json: bool) -> int:
         as_json: print one JSON object instead of lines.
     """
     if as_json:
-        click.echo(json.dumps({**summary(run), "sha256": sha256}))
+        say_json({**summary(run), "sha256": sha256})
     else:
         failures = [*body_failure_lines(run), *attempt_failure_lines(run)]
         for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
-            click.echo(line)
-        click.echo(verdict_line(run))
+            say(line)
+        say(verdict_line(run))
         for line in loss_lines(run):
-            click.echo(line)
-        click.echo(f"record      {run.uri}\nsha256      {sha256}")
+            say(line)
+        say(f"record      {run.uri}")
+        say(f"sha256      {sha256}")
     return exit_code(run.outcome)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.cli.screen import say
 from vaportrail.errors import UsageError
 
 __all__ = ["command"]
@@ -26,7 +27,8 @@ def mermaid(run: str, root: str, gantt: bool) -> None:
     from vaportrail.export.mermaid import flowchart, gantt_chart
 
     facts = locate(run, root).facts
-    click.echo(gantt_chart(facts) if gantt else flowchart(facts), nl=False)
+    for line in (gantt_chart(facts) if gantt else flowchart(facts)).splitlines():
+        say(line)
 
 
 @command.command("tree")
@@ -48,6 +50,6 @@ def tree(run: str, root: str, target: Path | None) -> int:
     left_out: list[str] = []
     count = write_tree(found, folder, left_out.append)
     for line in left_out:
-        click.echo(line, err=True)
-    click.echo(f"{count} files in {folder}")
+        say(line, err=True)
+    say(f"{count} files in {folder}")
     return 1 if left_out else 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+from vaportrail.cli.screen import say
 from vaportrail.contract import RunIdentity
 from vaportrail.errors import RecordNotFound
 from vaportrail.record.manifest import RunInfo
-from vaportrail.record.read import Run, list_runs, open_run
+from vaportrail.record.read import Run, open_run, scan_runs
 from vaportrail.storage import layout
 
 __all__ = ["default_root", "locate", "means", "root_option", "run_argument"]
@@ -49,7 +50,7 @@ def locate(text: str, root: str) -> Run:
     """
     if "://" in text or (os.sep in text and Path(text).exists()) or (Path(text) / layout.MANIFEST).exists():
         return open_run(text)
-    runs = list_runs(root)
+    runs = _readable(root)
     if text == "latest":
         for run in runs:
             return run
@@ -64,6 +65,15 @@ def locate(text: str, root: str) -> Run:
         raise RecordNotFound(f"{text!r} means {len(matches)} runs below {root}: {names}; give more of it")
     other = "" if root == default_root() else f" --record {root}"
     raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls{other}")
+
+
+def _readable(root: str) -> Iterator[Run]:
+    """Yield the runs below a root, newest first; of each that cannot be read the user is told."""
+    for run in scan_runs(root):
+        if isinstance(run, Run):
+            yield run
+        else:
+            say(f"warning: {run}", err=True)
 
 
 def means(text: str, run: RunIdentity | RunInfo, place: str) -> bool:

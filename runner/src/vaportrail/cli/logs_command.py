@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.cli.screen import say, say_json, say_text, style
 from vaportrail.errors import UsageError
 
 __all__ = ["command"]
@@ -32,10 +32,14 @@ def command(run: str, root: str, task_id: str | None, as_json: bool) -> None:
     for line in found.logs(task=task_id):
         count += 1
         if as_json:
-            click.echo(json.dumps(asdict(line)))
+            say_json(asdict(line))
             continue
         owner = f"{line.task}" + (f"#{line.attempt}" if line.attempt > 1 else "")
-        source = click.style(line.source, dim=True)
-        click.echo(f"{words.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")
-    if not count:
-        click.echo("no log lines and no output", err=True)
+        source = style(line.source, dim=True)
+        say_text(f"{words.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")
+    for problem in found.problems:
+        if as_json:
+            say_json({"problem": problem})
+        say(f"warning: {problem}", err=True)
+    if not count and not found.problems:
+        say("no log lines and no output", err=True)

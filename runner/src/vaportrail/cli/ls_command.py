@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from vaportrail.cli import words
 from vaportrail.cli.locate import root_option
+from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError
 from vaportrail.record.read import Run, scan_runs
 
@@ -24,20 +23,22 @@ def command(root: str, pipeline: str | None, limit: int, as_json: bool) -> None:
     shown = 0
     for run in scan_runs(root, pipeline=pipeline):
         if isinstance(run, RecordError):
-            click.echo(f"warning: {run}", err=True)
+            say(f"warning: {run}", err=True)
+            if as_json:
+                say_json({"error": str(run)})
             continue
         if shown == limit:
-            click.echo(f"… and more: raise -n (now {limit})", err=True)
+            say(f"… and more: raise -n (now {limit})", err=True)
             break
         if as_json:
-            click.echo(json.dumps(summary(run)))
+            say_json(summary(run))
         else:
             if not shown:
-                click.echo(f"{'OUTCOME':<12} {'PIPELINE':<16} {'DURATION':>9}  {'TASKS':>5}  RUN")
-            click.echo(line(run))
+                say(f"{'OUTCOME':<12} {'PIPELINE':<16} {'DURATION':>9}  {'TASKS':>5}  RUN")
+            say(line(run))
         shown += 1
     if not shown:
-        click.echo(f"no runs below {root}", err=True)
+        say(f"no runs below {root}", err=True)
 
 
 def line(run: Run) -> str:
@@ -45,7 +46,7 @@ def line(run: Run) -> str:
     verdict = run.facts.verdict
     name = run.uri.rpartition("/")[2]
     called = f" ({run.name})" if run.name != name else ""
-    state = "" if run.sealed else click.style("  running" if run.alive else "  not sealed", fg="cyan")
+    state = "" if run.sealed else style("  running" if run.alive else "  not sealed", fg="cyan")
     seconds = words.duration(verdict.duration_seconds)
     return (
         f"{words.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "

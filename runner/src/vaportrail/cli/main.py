@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vaportrail.cli.exit_codes import EXIT_CANCELLED, EXIT_FAILED, EXIT_USAGE
+from vaportrail.cli.screen import say, say_text, show_usage
 from vaportrail.errors import UsageError, VaportrailError
 from vaportrail.version import __version__
 
@@ -65,16 +66,16 @@ def main(args: list[str] | None = None) -> Any:
     try:
         code = group.main(args=args, prog_name="vaportrail", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        show_usage(error)
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted", err=True)
         sys.exit(EXIT_CANCELLED)
     except UsageError as error:
-        click.echo(f"error: {error}", err=True)
+        say_text(f"error: {error}", err=True)
         sys.exit(EXIT_USAGE)
     except VaportrailError as error:
-        click.echo(f"error: {error}", err=True)
+        say_text(f"error: {error}", err=True)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         # Whoever read our output has gone, as in `vaportrail logs … | head`.

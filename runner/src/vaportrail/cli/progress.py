@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, TextIO, cast
 
 from vaportrail.cli import words
+from vaportrail.cli.screen import plain, text_lines
 from vaportrail.contract import Failure, Outcome
 
 __all__ = ["LiveProgress", "PlainProgress", "let_go", "make_progress"]
@@ -45,7 +46,8 @@ class PlainProgress:
     def _say(self, text: str) -> None:
         stamp = time.strftime("%H:%M:%S", time.localtime(self._clock()))
         try:
-            print(f"{stamp} {text}", file=self._out, flush=True)
+            for line in text_lines(f"{stamp} {text}"):
+                print(plain(line), file=self._out, flush=True)
         except OSError:
             let_go(self._out)
             raise
@@ -148,7 +150,7 @@ class LiveProgress:
             self._rows[task_id] |= {"state": outcome.value, "seconds": seconds, "ended": outcome}
         if failure is not None:
             text = f"{task_id} {outcome.value}: {failure.type}: {words.brief(failure.message)}"
-            self._console.print(text, style="red", markup=False, highlight=False)
+            self._console.print(plain(text), style="red", markup=False, highlight=False)
 
     def _draw(self) -> Any:
         from rich.table import Table
@@ -165,7 +167,8 @@ class LiveProgress:
             seconds = row.get("seconds", self._clock() - row["since"])
             style = _style(row.get("ended"))
             shown_time = words.duration(seconds)
-            table.add_row(Text(row["state"], style=style), task_id, shown_time, Text(row["label"]))
+            state, label = Text(row["state"], style=style), Text(plain(row["label"]))
+            table.add_row(state, Text(plain(task_id)), shown_time, label)
         if len(shown) < len(rows):
             table.add_row("", f"… {len(rows) - len(shown)} more", "", "")
         head = f"{ended} of {len(rows)} tasks ended" if rows else self._milestone

@@ -12,6 +12,7 @@ import click
 from vaportrail.cli.entrypoint import load_pipeline
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.run_file import RunFile, read_run_file
+from vaportrail.cli.screen import say
 from vaportrail.errors import RecordError, SpoolError, UsageError, VaportrailError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
     if run_file is not None:
         asked = read_run_file(run_file)
         for note in asked.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
         return asked
     if entrypoint is None:
         raise click.UsageError("Missing argument 'MODULE:PIPELINE' (or -f FILE).")
@@ -115,11 +116,11 @@ def _seal_and_report(settings: RunSettings, verdict: Verdict, *, keep_spool: boo
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sealed = seal_spool(Path(settings.spool), keep_spool=keep_spool)
+        sealed = seal_spool(Path(settings.spool), root=settings.root, keep_spool=keep_spool)
     except (VaportrailError, OSError) as error:
         raise RecordError(f"{ended}, but its record is not sealed: {error}. {_cure(settings)}") from error
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {ended}, but its record is not sealed. {_cure(settings)}", err=True)
+        say(f"interrupted: {ended}, but its record is not sealed. {_cure(settings)}", err=True)
         return EXIT_CANCELLED
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -133,9 +134,11 @@ def _seal_and_report(settings: RunSettings, verdict: Verdict, *, keep_spool: boo
 
 def _cure(settings: RunSettings) -> str:
     spool = Path(settings.spool)
+    local = str(spool.parents[1])
+    into = "" if settings.root == local else f" --into {settings.root}"
     return (
         f"Everything is kept in {spool}; where the disk is full make room, then: "
-        f"vaportrail seal {spool.name[:8]} --record {spool.parent.parent}"
+        f"vaportrail seal {spool.name[:8]} --record {local}{into}"
     )
 
 

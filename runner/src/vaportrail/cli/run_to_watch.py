@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-import click
-
 from vaportrail.cli.locate import means
+from vaportrail.cli.screen import say
 from vaportrail.cluster.follow import live_runs
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, UsageError
@@ -91,11 +90,11 @@ def patiently(call: Callable[[], _Result]) -> _Result:
             if not is_outage(error):
                 raise
             if not told:
-                click.echo(f"the store does not answer: {error}; trying again", err=True)
+                say(f"the store does not answer: {error}; trying again", err=True)
             told = True
         else:
             if told:
-                click.echo("the store answers again", err=True)
+                say("the store answers again", err=True)
             return result
         time.sleep(_POLL_SECONDS)
 
@@ -136,7 +135,7 @@ def find(wanted: Wanted, timeout: float | None) -> RunSettings | Run:
         if deadline is not None and time.monotonic() >= deadline:
             raise RecordNotFound(f"no run {wanted.name!r} has begun below {wanted.root} within {timeout:g} s")
         if not poll:
-            click.echo(search.waiting(), err=True)
+            say(search.waiting(), err=True)
         time.sleep(_POLL_SECONDS)
     raise AssertionError("polling has no end")
 

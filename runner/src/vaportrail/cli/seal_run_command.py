@@ -12,6 +12,7 @@ import click
 
 from vaportrail.cli.answer import ANSWER_VARIABLE, TERMINATION_LOG, write_answer
 from vaportrail.cli.redacted import Redaction
+from vaportrail.cli.screen import say
 from vaportrail.errors import UsageError, VaportrailError
 from vaportrail.handover import ANSWER_LIMIT, SEAL_VARIABLE, SealRequest
 
@@ -29,18 +30,18 @@ def command() -> int:
     # A store may name its keys in what it says.
     plain = Redaction(os.environ)
     try:
-        answer = _seal(_request(os.environ), lambda line: click.echo(plain(line)))
+        answer = _seal(_request(os.environ), lambda line: say(plain(line)))
     except VaportrailError as error:
         message = plain(" ".join(str(error).split()))
         _write_line(message)
-        click.echo(f"not sealed: {message}", err=True)
+        say(f"not sealed: {message}", err=True)
         return 2 if isinstance(error, UsageError) else 1
     except Exception as error:
         message = plain(" ".join(f"{type(error).__name__}: {error}".split()))
         _write_line(message)
         raise
     write_answer(answer)
-    click.echo(f"sealed {answer.uri} {answer.sha256}")
+    say(f"sealed {answer.uri} {answer.sha256}")
     return 0
 
 

@@ -8,6 +8,7 @@ import click
 
 from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.cli.screen import say, say_json
 from vaportrail.contract import Outcome
 from vaportrail.record.label import task_label
 from vaportrail.record.manifest import AttemptInfo, TaskInfo
@@ -17,6 +18,7 @@ from vaportrail.record.times import from_rfc3339
 __all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]
 
 
+_ID_WIDTH = 60
 _TRACEBACK_LINES = 100
 _LINE_LENGTH = 1000
 """What is longer is whole in the record; here it would bury everything else."""
@@ -33,10 +35,10 @@ def command(run: str, root: str, as_json: bool) -> None:
     """
     found = locate(run, root)
     if as_json:
-        click.echo((found.manifest or found.facts).model_dump_json(indent=2, by_alias=True))
+        say_json((found.manifest or found.facts).model_dump_json(indent=2, by_alias=True))
         return
     for text in describe(found):
-        click.echo(text)
+        say(text)
 
 
 def verdict_line(run: Run) -> str:
@@ -58,10 +60,10 @@ def describe(run: Run) -> Iterator[str]:
         yield "parameters  " + ", ".join(f"{k}={v}" for k, v in facts.run.parameters.items())
     if facts.run.tags:
         yield "tags        " + ", ".join(f"{k}={v}" for k, v in facts.run.tags.items())
-    git = facts.environment.get("git") or {}
-    if git:
+    git = facts.environment.get("git")
+    if isinstance(git, dict) and git.get("revision"):
         dirty = " (changed)" if git.get("dirty") else ""
-        yield f"revision    {git['revision'][:12]} on {git.get('branch') or '?'}{dirty}"
+        yield f"revision    {str(git['revision'])[:12]} on {git.get('branch') or '?'}{dirty}"
     counts = facts.counts
     yield (
         f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, loss: {_loss(run)}"
@@ -90,7 +92,7 @@ def loss_lines(run: Run) -> Iterator[str]:
 
 
 def _tasks(run: Run) -> Iterator[str]:
-    width = max((len(task.id) for task in run.facts.tasks), default=4)
+    width = min(max((len(task.id) for task in run.facts.tasks), default=4), _ID_WIDTH)
     for task in run.facts.tasks:
         seconds = _running_seconds(run, task)
         time = words.duration(seconds) if seconds is not None else ""

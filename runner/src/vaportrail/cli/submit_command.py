@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from vaportrail.cli.screen import say, say_json
 from vaportrail.errors import UsageError, VaportrailError
 
 __all__ = ["command", "context_option", "namespace_option"]
@@ -145,7 +145,7 @@ def _upload(archive: Any, root: str, endpoint: str, region: str) -> None:
             os.environ.setdefault(variable, value)
     new = upload(archive, open_store(normalise_root(root)))
     said = f"{archive.files} files, {len(archive.content) / 1024:.0f} KiB"
-    click.echo(f"{'uploaded' if new else 'already there:'} {archive.path}  ({said})", err=True)
+    say(f"{'uploaded' if new else 'already there:'} {archive.path}  ({said})", err=True)
 
 
 def _tell(made: dict[str, Any], pipeline: str, root: str, *, as_json: bool) -> None:
@@ -160,10 +160,10 @@ def _tell(made: dict[str, Any], pipeline: str, root: str, *, as_json: bool) -> N
     name, namespace = metadata.name, metadata.namespace
     if as_json:
         words = {"name": name, "namespace": namespace, "uid": metadata.uid, "record": record}
-        click.echo(json.dumps(words))
+        say_json(words)
         return
-    click.echo(f"pipelinerun.vaportrail.dev/{name} created in namespace {namespace}")
-    click.echo(f"record      {record}")
-    click.echo(f"status      kubectl get pipelineruns.vaportrail.dev {name} --namespace {namespace}")
-    click.echo(f"watch       vaportrail watch {record}")
-    click.echo(f"cancel      vaportrail cancel {name} --namespace {namespace}")
+    say(f"pipelinerun.vaportrail.dev/{name} created in namespace {namespace}")
+    say(f"record      {record}")
+    say(f"status      kubectl get pipelineruns.vaportrail.dev {name} --namespace {namespace}")
+    say(f"watch       vaportrail watch {record}")
+    say(f"cancel      vaportrail cancel {name} --namespace {namespace}")

@@ -9,6 +9,7 @@ import click
 
 from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
+from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError, UsageError
 from vaportrail.record.verify import Problem, Verification, rebuild_facts, verify
 from vaportrail.storage.store import Store, normalise_root, open_store
@@ -34,17 +35,17 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
         found.problems.extend(_compare(found, store))
     if as_json:
         problems = [asdict(problem) for problem in found.problems]
-        click.echo(json.dumps({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems}))
+        say_json({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems})
     elif found.ok:
-        sealed = click.style("verified", fg="green")
-        click.echo(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
+        sealed = style("verified", fg="green")
+        say(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
         for reason in found.manifest.counts.loss_reasons if found.manifest is not None else ():
-            click.echo(f"not all is in it: {reason}")
+            say(f"not all is in it: {reason}")
         for path in found.manifest.damaged_artifacts if found.manifest is not None else ():
-            click.echo(f"not part of it: {path} was gone or damaged at the seal")
+            say(f"not part of it: {path} was gone or damaged at the seal")
     else:
         for problem in found.problems:
-            click.echo(f"{click.style('BROKEN', fg='red', bold=True)}  {problem.path}: {problem.message}")
+            say(f"{style('BROKEN', fg='red', bold=True)}  {problem.path}: {problem.message}")
     return 0 if found.ok else 1
 
 

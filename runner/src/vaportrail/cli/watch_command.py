@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import shlex
 import signal
@@ -22,6 +21,7 @@ from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.progress import PlainProgress
 from vaportrail.cli.run_to_watch import find, patiently, wanted
+from vaportrail.cli.screen import say, say_json
 from vaportrail.cluster.events import Event
 from vaportrail.cluster.follow import Follower
 from vaportrail.contract import RunSettings
@@ -71,7 +71,7 @@ def command(run: str, root: str, logs: bool, timeout: float | None, as_json: boo
         sealed = found if isinstance(found, Run) else _follow(found, meant.root, logs=logs, as_json=as_json)
         raw = patiently(lambda: open_store(sealed.uri).get(layout.MANIFEST))
     except KeyboardInterrupt:
-        click.echo(f"not watching any more; the run goes on. Again: {_again()}", err=True)
+        say(f"not watching any more; the run goes on. Again: {_again()}", err=True)
         return EXIT_CANCELLED
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -93,7 +93,7 @@ def _again() -> str:
 def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:
     """Tell what happens until the record stands; return it."""
     follower = Follower(open_store(root), settings)
-    say = _json_line if as_json else EventLines(sys.stderr).tell
+    show = _json_line if as_json else EventLines(sys.stderr).tell
     ended: float | None = None
     told = False
 
@@ -103,14 +103,14 @@ def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> R
         for event in events:
             over = over or event.kind == "run.ended"
             if logs or event.kind != "log":
-                say(event)
+                show(event)
         return over
 
     while not patiently(follower.sealed):
         if tell(patiently(follower.look)):
             ended = time.monotonic()
         if ended is not None and not told and time.monotonic() - ended >= _LATE_SECONDS:
-            click.echo(_late(settings, root), err=True)
+            say(_late(settings, root), err=True)
             told = True
         time.sleep(_POLL_SECONDS)
     run = patiently(lambda: open_run(f"{root}/{settings.path}"))
@@ -204,4 +204,4 @@ def _json_line(event: Event) -> None:
         "cause": event.cause,
         "failure": {"type": failure.type, "message": failure.message} if failure is not None else {},
     }
-    click.echo(json.dumps({name: value for name, value in line.items() if value}))
+    say_json({name: value for name, value in line.items() if value})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
+from vaportrail.cli.screen import style
 from vaportrail.contract import Outcome
 
 __all__ = ["brief", "duration", "outcome", "short_time", "size"]
@@ -18,7 +17,7 @@ _COLOUR = {
 
 def outcome(value: Outcome, width: int = 0) -> str:
     """Return an outcome in its colour; colours are dropped where output is no terminal."""
-    return click.style(value.value.ljust(width), fg=_COLOUR.get(value, "red"), bold=not value.ok)
+    return style(value.value.ljust(width), fg=_COLOUR.get(value, "red"), bold=not value.ok)
 
 
 def duration(seconds: float) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Final
 
 from vaportrail.cluster.events import Event, read_event
 from vaportrail.contract import RunSettings
-from vaportrail.errors import RecordNotFound
+from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.otlp import Record
 from vaportrail.record.parts import live_part_records, spool_prefix
 from vaportrail.record.read import Run
+from vaportrail.record.settings import stored_settings
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout
-from vaportrail.storage.store import Store, open_store
+from vaportrail.storage.store import Store, is_outage, open_store
 from vaportrail.storage.waiting import side_by_side
 from vaportrail.telemetry import conventions as c
 
@@ -26,8 +26,12 @@ _SIGNALS: Final = ("traces", "logs")
 def live_runs(store: Store) -> Iterator[RunSettings]:
     """Yield the runs below a record root that are not sealed yet."""
     for uid in store.folders(f"{layout.SPOOL}/"):
-        with suppress(RecordNotFound, ValueError):
-            yield RunSettings.from_json(store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}").decode())
+        try:
+            yield stored_settings(store, uid)
+        except RecordError as error:
+            # One that is damaged hides no other.
+            if is_outage(error):
+                raise
 
 
 class Follower:
@@ -67,7 +71,8 @@ class Follower:
     def rest(self, run: Run) -> list[Event]:
         """Return what the sealed record holds that no look has told: the sealer clears the parts away."""
         assert run.manifest is not None
-        return self._events(sealed_records(open_store(run.uri), run.manifest, *_SIGNALS))
+        store = open_store(run.uri)
+        return self._events(sealed_records(store, run.manifest, *_SIGNALS, unreadable=run.problems.append))
 
     def _part(self, path: str) -> list[Record]:
         try:

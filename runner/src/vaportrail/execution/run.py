@@ -40,6 +40,7 @@ from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
+from vaportrail.telemetry.values import clean
 
 if TYPE_CHECKING:
     from vaportrail.record.read import Run
@@ -97,8 +98,9 @@ def prepare(
         name=layout.check_value_name(name) if name else layout.directory_name(uid, created),
         created_unix_nano=created,
         parameters=described,
-        tags=dict(tags or {}),
-        entrypoint=entrypoint or f"{pipeline.fn.__module__}:{pipeline.fn.__qualname__}",
+        # What stands on a command line need not be Unicode.
+        tags={clean(tag): clean(value) for tag, value in (tags or {}).items()},
+        entrypoint=clean(entrypoint) or f"{pipeline.fn.__module__}:{pipeline.fn.__qualname__}",
     )
     local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)
     spool = local_root.absolute() / layout.SPOOL / uid
@@ -290,7 +292,7 @@ def run_pipeline(
 
     prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
     execute(prepared, Silent(), embedded_ray())
-    seal_spool(Path(prepared.settings.spool))
+    seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
     return open_run(prepared.settings.record_uri)
 
 

@@ -58,7 +58,8 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     count += _write_log(run, IDLE_WORKER, target / "workers")
     count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
     for task in run.tasks:
-        folder = safe_path(target / "tasks", task.id)
+        # One folder a task, whatever it is called: its files never stand where another's folder does.
+        folder = _free(safe_path(target / "tasks", task.id.replace("/", "_").replace("\\", "_")))
         content = {
             **task.info.model_dump(mode="json"),
             "attempts": [attempt.model_dump(mode="json") for attempt in task.attempts],
@@ -90,12 +91,16 @@ def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> in
     stored: dict[str, Artifact] = dict(artifacts)
     count = 0
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
-    for name in sorted(stored, key=lambda name: (-name.count("/"), name)):
-        path = _free(safe_path(folder, name))
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
+        try:
+            path = _free(safe_path(folder, name))
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            say(f"left out: {name[:200]!r} cannot be written: {error.strerror}")
+            continue
         try:
             stored[name].download(path)
-        except RecordError as error:
+        except (OSError, RecordError) as error:
             path.unlink(missing_ok=True)
             say(f"left out: {error}")
         else:

@@ -51,6 +51,8 @@ class Completion:
     _last: int = 0
     _trace_id: str = ""
     _seq: int = 0
+    unreadable: int = 0
+    """Lines of the spool that held no record."""
 
     def see(self, record: Record) -> None:
         """Take note of one record."""
@@ -84,11 +86,20 @@ class Completion:
         """Return how many bytes of a process's output had become records."""
         return self._output[writer].read.get(stream, 0)
 
-    def output_lines(self, writer: str, stream: Stream, rest: bytes) -> Iterator[Record]:
-        """Yield log records of output that its process had no time to record itself."""
+    def output_lines(
+        self, writer: str, stream: Stream, rest: bytes, *, final: bool = True
+    ) -> Iterator[Record]:
+        """Yield log records of output that its process had no time to record itself.
+
+        Args:
+            writer: the process.
+            stream: which of its two.
+            rest: the bytes that follow what `read_up_to` says.
+            final: nothing follows them; else a last line without its end is left for the next piece.
+        """
         watch = self._output[writer]
         span_id = watch.attempt.get("spanId", "")
-        for line, values in watch.rest(writer, stream, rest):
+        for line, values in watch.rest(writer, stream, rest, final=final):
             yield self._log(
                 line.text, stream, values, time=self._last, severity=SEVERITY[stream], span_id=span_id
             )
@@ -246,6 +257,7 @@ class Completion:
         sealed = {
             c.SEALED_AT: self.plan.sealed_at_unix_nano,
             c.SEAL_UNREADABLE_PARTS: self.plan.unreadable_parts or None,
+            c.SEAL_UNREADABLE_RECORDS: self.unreadable or None,
             c.RUN_ENVIRONMENT: encode_attribute(word.environment) if word and word.environment else None,
         }
         yield self._log(None, c.SCOPE, sealed, event=c.EVENT_SEALED)

@@ -41,7 +41,8 @@ from vaportrail.telemetry.values import from_any_value
 
 __all__ = ["FactsBuilder", "build_facts"]
 
-_ADDED = ("sealer", "shipper")
+_SEALER = "sealer"
+_ADDED = (_SEALER, "shipper")
 """Roles of those who add to what the run itself made; what they add is not counted as made."""
 _SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
 _COUNTERS: Mapping[Kind, str] = {
@@ -143,6 +144,7 @@ class FactsBuilder:
             self._recovered += 1
         task, attempt = attributes.get(c.TASK_RUN_ID, ""), attributes.get(c.ATTEMPT, 0)
         name = attributes.get(c.VALUE_NAME, "")
+        sealer = record.resource_attributes.get(c.WRITER_ROLE) == _SEALER
         body = from_any_value(record.body.get("body", {}))
         # Two writers may share a nanosecond; the order of reading must not matter.
         when = (time, writer, int(attributes.get(c.SEQ, 0)))
@@ -168,13 +170,13 @@ class FactsBuilder:
                 _keep_latest(self._artifacts, (task, attempt, name), when, attributes)
             case c.EVENT_MILESTONE:
                 self._timeline.add((time, str(body), 0))
-            case c.EVENT_RECEIPT:
+            case c.EVENT_RECEIPT if sealer:
                 self._receipt[writer, when[2]] = attributes
-            case c.EVENT_LEDGER:
+            case c.EVENT_LEDGER if sealer:
                 _keep_latest(self._ledgers, attributes[c.LEDGER_WRITER], when, attributes)
             case c.EVENT_NOT_CAPTURED:
                 self._not_captured[str(body)] += int(attributes.get(c.NOT_CAPTURED_COUNT, 1))
-            case c.EVENT_SEALED:
+            case c.EVENT_SEALED if sealer:
                 self._sealed = attributes
 
     def build(self) -> Facts:
@@ -288,7 +290,7 @@ class FactsBuilder:
             ended=rfc3339(end) if end else "",
             failure=failure,
             host=str(resource.get(c.HOST_NAME, "")),
-            pid=int(said.get(c.PROCESS_PID, 0)),
+            pid=said.get(c.PROCESS_PID, 0),
             node=str(said.get(c.NODE_ID, "")),
             writer=str(resource.get(c.WRITER_ID, "")),
             span_id=str(begun[1].body["spanId"]) if begun else "",
@@ -311,9 +313,10 @@ class FactsBuilder:
             name: SignalCount(made=made[kind], recorded=recorded[kind], lost=made[kind] - recorded[kind])
             for kind, name in _SIGNAL_NAME.items()
         }
-        unreadable = self._sealed.get(c.SEAL_UNREADABLE_PARTS, 0)
+        parts = self._sealed.get(c.SEAL_UNREADABLE_PARTS, 0)
+        lines = self._sealed.get(c.SEAL_UNREADABLE_RECORDS, 0)
         unsure = unsure if self._sealed else {}
-        reasons = loss_reasons(self._not_captured, unsure, unreadable)
+        reasons = loss_reasons(self._not_captured, unsure, parts, lines)
         lost = any(signal.lost for signal in signals.values())
         return Counts(
             **signals,
@@ -321,8 +324,9 @@ class FactsBuilder:
             loss_reasons=reasons,
             synthesised_spans=self._synthesised,
             recovered_lines=self._recovered,
-            unreadable_parts=unreadable,
-            known_until=_time(min(unsure.values())) if unsure and not unreadable else "",
+            unreadable_parts=parts,
+            unreadable_records=lines,
+            known_until=_time(min(unsure.values())) if unsure and not (parts or lines) else "",
         )
 
 

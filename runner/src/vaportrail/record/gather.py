@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -16,18 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from vaportrail.record.otlp import Resource
-from vaportrail.record.parts import Groups
+from vaportrail.record.otlp import Groups, Resource, sound_record
 from vaportrail.record.plan import RECOVERED, LedgerEntry
+from vaportrail.record.sound import Unsound
+from vaportrail.record.spooled import WRITER
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Header, Kind, compact, header_line, spool_line, whole_line
-from vaportrail.telemetry.values import from_any_value, read_attributes
+from vaportrail.telemetry.spool import Header, compact, header_line, spool_line, whole_line
 
 __all__ = ["Gathered"]
 
-_WRITER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _ARRIVED: Final = ".arrived"
 _SHIPPER: Final = "shipper"
+_SEALER: Final = "sealer"
 BUFFER_BYTES: Final = 8 * 2**20
 """How much of what has arrived is kept in memory: a part may hold all of a run."""
 
@@ -57,19 +56,23 @@ class Gathered:
         size = foreign = 0
         for kind, resource, scope, bodies in groups:
             writer, process = _process(resource)
-            if not _WRITER.fullmatch(writer):
+            if not WRITER.fullmatch(writer) or _SEALER in (writer, process.role):
                 foreign += len(bodies)
                 continue
             self._processes.setdefault(writer, process)
             for body in bodies:
-                if process.role == _SHIPPER and body.get("eventName") == c.EVENT_LEDGER:
-                    self._count(_ledger(body))
-                    continue
-                seq = _seq(kind, body)
-                if not seq:
+                try:
+                    named = sound_record(kind, resource, scope, body).attributes
+                except Unsound:
                     foreign += 1
                     continue
-                line = spool_line(seq, kind, scope, compact(body))
+                if process.role == _SHIPPER and body.get("eventName") == c.EVENT_LEDGER:
+                    self._count(_ledger(named))
+                    continue
+                if c.SEQ not in named:
+                    foreign += 1
+                    continue
+                line = spool_line(named[c.SEQ], kind, scope, compact(body))
                 arrived[writer].append(line)
                 size += len(line)
                 if size >= BUFFER_BYTES:
@@ -104,16 +107,7 @@ def _process(resource: Resource) -> tuple[str, _Process]:
     return str(named.get(c.WRITER_ID, "")), _Process(str(named.get(c.WRITER_ROLE, "")), resource)
 
 
-def _seq(kind: Kind, body: Mapping[str, Any]) -> int:
-    # It was written last.
-    for pair in reversed(body.get("metadata" if kind == "M" else "attributes", [])):
-        if pair["key"] == c.SEQ:
-            return int(from_any_value(pair["value"]))
-    return 0
-
-
-def _ledger(body: Mapping[str, Any]) -> LedgerEntry:
-    said = read_attributes(body.get("attributes", []))
+def _ledger(said: Mapping[str, Any]) -> LedgerEntry:
     exact = said[c.LEDGER_STATE] == "exact"
     return LedgerEntry(
         writer=said[c.LEDGER_WRITER],
@@ -121,7 +115,7 @@ def _ledger(body: Mapping[str, Any]) -> LedgerEntry:
         logs=said[c.LEDGER_MADE_LOGS],
         spans=said[c.LEDGER_MADE_SPANS],
         metrics=said[c.LEDGER_MADE_METRICS],
-        counted_at_unix_nano=0 if exact else said[c.LEDGER_COUNTED_AT],
+        counted_at_unix_nano=0 if exact else said.get(c.LEDGER_COUNTED_AT, 0),
     )
 
 

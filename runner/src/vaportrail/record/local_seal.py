@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -10,16 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vaportrail.contract import RunSettings
-from vaportrail.errors import RecordError, RecordNotFound, RunActive
+from vaportrail.errors import RecordNotFound, RunActive, UsageError
 from vaportrail.record.clearing import clear_record
 from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
+from vaportrail.record.settings import spool_settings
 from vaportrail.storage import layout
-from vaportrail.storage.store import open_store
+from vaportrail.storage.regular import hold, open_lock, open_regular
+from vaportrail.storage.store import normalise_root, open_store
 
-__all__ = ["find_spool", "read_settings", "seal_spool", "spools"]
+__all__ = ["check_root", "find_spool", "is_alive", "seal_spool", "spools"]
 
-
+_PID_BYTES = 32
 _KEPT = "sealed"
 """Marks a spool that was sealed and is kept all the same."""
 
@@ -27,6 +30,7 @@ _KEPT = "sealed"
 def seal_spool(
     folder: Path,
     *,
+    root: str | None = None,
     clock: Callable[[], int] = time.time_ns,
     progress: Callable[[str], None] = lambda line: None,
     keep_spool: bool = False,
@@ -35,12 +39,22 @@ def seal_spool(
 
     It can be repeated: a seal that was interrupted is finished, one that was done is found.
 
+    Args:
+        folder: the spool.
+        root: the record root that the record goes to. The spool says one, too, which anybody may have
+            written: the two have to be the same. None: the one that the spool lies in.
+        clock: nanoseconds since the epoch.
+        progress: is told what is being written.
+        keep_spool: leave the spool where it is.
+
     Raises:
+        UsageError: the spool says another root.
         RunActive: the run's runner is still alive.
         SealConflict: something different stands where the record belongs.
         RecordError: the spool or the store cannot be read or written.
     """
-    settings = read_settings(folder)
+    settings = spool_settings(folder)
+    check_root(folder, settings, root)
     with _runner_gone(folder, settings):
         record = open_store(settings.record_uri, create=True)
         spool = open_store(str(folder))
@@ -59,27 +73,33 @@ def _is_kept(folder: Path) -> bool:
     return (folder / _KEPT).exists()
 
 
-def read_settings(folder: Path) -> RunSettings:
-    """Return what run a spool folder belongs to.
+def check_root(folder: Path, settings: RunSettings, root: str | None) -> None:
+    """See that a spool's record goes to the root that was asked for; None: the one that it lies in.
 
     Raises:
-        RecordNotFound: it is no spool.
-        RecordError: its `run.json` is damaged.
+        UsageError: the spool says another.
     """
-    path = folder / layout.RUN_FILE
-    try:
-        return RunSettings.from_json(path.read_text())
-    except FileNotFoundError:
-        raise RecordNotFound(f"{folder} is not the spool of a run: it has no {layout.RUN_FILE}") from None
-    except ValueError as error:
-        raise RecordError(f"{path} is damaged: {error}") from error
+    asked = normalise_root(root if root is not None else folder.absolute().parents[1])
+    if settings.root != asked:
+        raise UsageError(
+            f"the spool {folder} says that its record goes to {settings.root!r}, not to {asked!r}; "
+            f"if that is right, say so: vaportrail seal {folder.name} --record {folder.parents[1]} "
+            f"--into {shlex.quote(settings.root)}"
+        )
 
 
 def spools(root: str) -> list[Path]:
     """Return the folders of spools below a local root that wait for a seal, oldest first."""
     folder = Path(root) / layout.SPOOL
     found = [path.parent for path in folder.glob(f"*/{layout.RUN_FILE}") if not _is_kept(path.parent)]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return sorted(found, key=lambda path: (_changed(path), path.name))
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:  # somebody has just sealed it
+        return 0
 
 
 def find_spool(root: str, uid: str) -> Path:
@@ -99,13 +119,16 @@ def find_spool(root: str, uid: str) -> Path:
 
 
 def is_alive(folder: Path) -> bool:
-    """Return whether the runner that writes to a spool still lives."""
+    """Return whether the runner that writes to a spool still lives.
+
+    It takes the lock for a moment, which `hold` waits for.
+    """
     try:
-        with (folder / layout.LOCK).open("r") as lock:
+        with open_regular(folder / layout.LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except FileNotFoundError:
+    except OSError:
         return False
     return False
 
@@ -113,12 +136,11 @@ def is_alive(folder: Path) -> bool:
 @contextmanager
 def _runner_gone(folder: Path, settings: RunSettings) -> Iterator[None]:
     """Hold the runner's lock for the length of the seal."""
-    with (folder / layout.LOCK).open("a+") as lock:
+    with open_lock(folder / layout.LOCK) as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(lock)
         except BlockingIOError:
-            lock.seek(0)
-            pid = lock.read().strip()
+            pid = lock.read(_PID_BYTES).decode(errors="replace").strip()
             raise RunActive(
                 f"run {settings.identity.name} is still alive (process {pid}); it seals itself when it ends"
             ) from None

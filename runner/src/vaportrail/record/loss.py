@@ -13,13 +13,16 @@ _LENGTH: Final = 300
 _NAMES: Final = 5
 
 
-def loss_reasons(missing: Mapping[str, int], unsure: Iterable[str], unreadable: int) -> list[str]:
+def loss_reasons(
+    missing: Mapping[str, int], unsure: Iterable[str], unreadable: int, lines: int = 0
+) -> list[str]:
     """Return why a run's loss is unknown, one sentence a reason; empty where it is known.
 
     Args:
         missing: what the run's own processes said they did not capture: how often, by the reason.
         unsure: names of the writers whose last count is gone.
         unreadable: how many shipped parts could not be read.
+        lines: how many lines of spools held no record.
 
     >>> loss_reasons({"nobody reads the printer": 2}, [], 0)
     ['nobody reads the printer (2 times)']
@@ -33,6 +36,9 @@ def loss_reasons(missing: Mapping[str, int], unsure: Iterable[str], unreadable: 
     if unreadable:
         parts = "part" if unreadable == 1 else "parts"
         reasons.append(f"{unreadable} shipped {parts} could not be read whole")
+    if lines:
+        held = "line of a spool holds" if lines == 1 else "lines of spools hold"
+        reasons.append(f"{lines} {held} no record, and no writer of ours makes such")
     more = len(reasons) - REASON_LIMIT
     return [*reasons[:REASON_LIMIT], f"{more} more reasons"] if more > 0 else reasons
 

@@ -7,13 +7,14 @@ RFC 3339 in UTC with nanoseconds; unknown times are empty.
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
+from pydantic_core import from_json
 
 from vaportrail.contract import FORMAT_VERSION, Failure, Outcome
 from vaportrail.errors import RecordError, UnsupportedVersion
+from vaportrail.record.times import from_rfc3339
 from vaportrail.storage.layout import MANIFEST
 
 __all__ = [
@@ -36,6 +37,17 @@ __all__ = [
 ]
 
 _MAJOR: Final = 1
+_REASON_LENGTH: Final = 500
+
+
+def _check_time(text: str) -> str:
+    if text:
+        from_rfc3339(text)
+    return text
+
+
+Time = Annotated[str, AfterValidator(_check_time)]
+"""A time as RFC 3339; empty where it is not known."""
 
 
 class _Model(BaseModel):
@@ -59,7 +71,7 @@ class RunInfo(_Model):
     """UUID of the run."""
     pipeline: str
     name: str
-    created: str
+    created: Time
     """When the run was asked for."""
     entrypoint: str
     parameters: dict[str, Any]
@@ -76,9 +88,9 @@ class VerdictInfo(_Model):
 
     outcome: Outcome
     message: str
-    started: str
-    ended: str
-    duration_seconds: float
+    started: Time
+    ended: Time
+    duration_seconds: FiniteFloat
     tasks: dict[str, int]
     """How many tasks ended how."""
     failure: Failure | None
@@ -108,8 +120,8 @@ class TaskInfo(_Model):
     options: dict[str, Any]
     upstream: list[Edge]
     attempts: int
-    submitted: str
-    ended: str
+    submitted: Time
+    ended: Time
     cause: str
     """The upstream task that made it `SKIPPED`."""
     allow_failure: bool
@@ -123,9 +135,9 @@ class AttemptInfo(_Model):
     attempt: int
     """From 1."""
     outcome: Outcome
-    started: str
+    started: Time
     """When it began to run; empty where it never said so."""
-    ended: str
+    ended: Time
     failure: Failure | None
     host: str
     pid: int
@@ -197,7 +209,9 @@ class Counts(_Model):
     """Output lines that the sealer or a shipper read for processes that died."""
     unreadable_parts: int = 0
     """Shipped parts that could not be read; the others are here."""
-    known_until: str = ""
+    unreadable_records: int = 0
+    """Lines of spools that held no record, and were left out: no writer of ours makes such."""
+    known_until: Time = ""
     """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
 
 
@@ -205,9 +219,9 @@ class Milestone(_Model):
     """A moment of the run itself, or a stretch of its infrastructure."""
 
     name: str
-    time: str
+    time: Time
     """Of a stretch, when it began."""
-    end: str = ""
+    end: Time = ""
     """Of a stretch, when it ended."""
 
 
@@ -219,9 +233,9 @@ class ReceiptInfo(_Model):
     uid: str
     """Its Kubernetes UID; empty for a group."""
     count: int
-    created: str
+    created: Time
     """Of a group, of the first."""
-    removed: str
+    removed: Time
     """Of a group, of the last. Empty: it was still there at the seal."""
 
 
@@ -252,7 +266,7 @@ class Facts(_Model):
     receipt: list[ReceiptInfo]
     """What was made for the run and removed; empty for an embedded local Ray."""
     environment: dict[str, Any]
-    sealed: str
+    sealed: Time
     """When the seal was planned."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -289,19 +303,20 @@ def read_manifest(raw: bytes, where: str) -> Manifest:
         RecordError: it is not a manifest.
     """
     try:
-        content = json.loads(raw)
+        content = from_json(raw)
         major = int(str(content["schema"]).split(".")[0])
     except (ValueError, KeyError, TypeError):
         raise RecordError(f"{where} is not a manifest of a Vaportrail record") from None
     if major > _MAJOR:
         raise UnsupportedVersion(
-            f"{where} has format {content['schema']}, this version reads up to {_MAJOR}.x: "
+            f"{where} has format {str(content['schema'])[:40]}, this version reads up to {_MAJOR}.x: "
             "upgrade the package vaportrail"
         )
     try:
         return Manifest.model_validate(content)
     except ValueError as error:
-        raise RecordError(f"{where} is not a valid manifest: {error}") from None
+        reason = " ".join(str(error).split())
+        raise RecordError(f"{where} is not a valid manifest: {reason[:_REASON_LENGTH]}") from None
 
 
 def manifest_schema() -> dict[str, Any]:

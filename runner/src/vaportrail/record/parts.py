@@ -6,31 +6,26 @@ the signal. A file that cannot be read to its end says so, and what was read bef
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from vaportrail.record.otlp import Record, Resource, read_groups
+from vaportrail.record.otlp import Groups, Record, read_groups, read_line
 from vaportrail.record.plan import Part
+from vaportrail.record.sound import Unsound
+from vaportrail.record.unpacked import Damaged, bounded_lines, unpacked
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store
-from vaportrail.telemetry.spool import Kind
 
-__all__ = ["Groups", "fetch", "fetch_all", "live_part_records", "part_paths", "read_part", "spool_prefix"]
+__all__ = ["fetch", "fetch_all", "live_part_records", "part_paths", "read_part", "spool_prefix"]
 
-Groups = Iterator[tuple[Kind, Resource, str, list[dict[str, Any]]]]
-"""Signal, resource, scope, records."""
 _NAME: Final = re.compile(r"(traces|logs|metrics)[^/]*\.jsonl?(\.gz)?")
-_GZIP: Final = b"\x1f\x8b"
 _AT_ONCE: Final = 8
-_FOREIGN: Final = (ValueError, AttributeError, TypeError, KeyError)
-"""What reading a line raises that is JSON of another kind, or none."""
+_PIECE: Final = 2**20
 
 
 def spool_prefix(uid: str) -> str:
@@ -78,18 +73,21 @@ def read_part(file: Path, damaged: Callable[[str], None]) -> Groups:
         file: the part, on this machine.
         damaged: told why, once, where some of it cannot be read.
     """
-    with file.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
     reasons: list[str] = []
+
+    def too_long(length: int) -> None:
+        reasons.append(f"a line of {length} bytes")
+
     try:
-        with gzip.open(file) if packed else file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
+        with file.open("rb") as raw:
+            pieces = iter(lambda: raw.read(_PIECE), b"")
+            for number, line in enumerate(bounded_lines(unpacked(pieces), too_long), 1):
                 if line.strip():
                     try:
                         yield from read_groups(line)
-                    except _FOREIGN as error:
+                    except Unsound as error:
                         reasons.append(f"line {number}: {error}")
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, Damaged) as error:
         reasons.append(str(error))
     if reasons:
         damaged(reasons[0])
@@ -100,26 +98,8 @@ def live_part_records(store: Store, path: str) -> Iterator[Record]:
 
     The last member or line may still be on its way; what is damaged, or not a run's, is left out.
     """
-    for line in _unpacked(store.get(path)).splitlines():
-        try:
-            records = [
-                Record(kind, resource, scope, body)
-                for kind, resource, scope, bodies in read_groups(line)
-                for body in bodies
-            ]
-            yield from [record for record in records if all(record.identity)]
-        except _FOREIGN:
-            continue
-
-
-def _unpacked(raw: bytes) -> bytes:
-    """Return what can be unpacked now of a file in one or more gzip members; of any other file all."""
-    if raw[:2] != _GZIP:
-        return raw
-    content = bytearray()
-    with suppress(zlib.error):
-        while raw[:2] == _GZIP:
-            member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            content += member.decompress(raw)
-            raw = member.unused_data
-    return bytes(content)
+    with suppress(Damaged):
+        for line in bounded_lines(unpacked(store.chunks(path)), lambda length: None):
+            for record in read_line(line, lambda error: None):
+                if all(record.identity):
+                    yield record

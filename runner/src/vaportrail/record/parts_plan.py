@@ -6,17 +6,18 @@ It is fixed once, as `seal-plan.json` beside the parts; every sealer carries out
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.parts import fetch_all, part_paths, spool_prefix
 from vaportrail.record.plan import ArtifactEntry, Part, stored_artifacts
+from vaportrail.record.settings import stored_settings
+from vaportrail.record.sound import Unsound
 from vaportrail.record.word import OperatorWord
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store
@@ -114,13 +115,14 @@ def fix_plan(
 
 def _announced(store: Store, uid: str) -> dict[str, Any] | None:
     """Return the parameters as the run's runner left word of them, hidden ones hidden; None without it."""
-    with suppress(RecordNotFound, ValueError):
-        said: RunIdentity = RunSettings.from_json(
-            store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}").decode()
-        ).identity
-        if said.uid == uid and isinstance(said.parameters, dict):
-            return said.parameters
-    return None
+    try:
+        return stored_settings(store, uid).identity.parameters
+    except RecordNotFound:
+        return None
+    except RecordError as error:
+        if isinstance(error.__cause__, Unsound):
+            return None
+        raise
 
 
 def _described(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError
+from vaportrail.record.spooled import sound_header
+from vaportrail.record.unpacked import bounded_lines
 from vaportrail.record.word import OperatorWord
 from vaportrail.storage.layout import ARTIFACT_FILE, ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.output import SUFFIX
-from vaportrail.telemetry.spool import Header, read_header, read_ledger
+from vaportrail.telemetry.spool import Header, read_ledger
 from vaportrail.version import __version__
 
 __all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "plan_spool", "stored_artifacts"]
@@ -154,7 +156,7 @@ def plan_spool(
         if not path.endswith(".spool"):
             continue
         stem = path.removesuffix(".spool")
-        header = _header(spool, path)
+        header = _header(spool, path, settings.identity.uid)
         if header is None:
             continue
         output = {
@@ -194,13 +196,9 @@ def plan_spool(
     )
 
 
-def _header(spool: Store, path: str) -> Header | None:
-    first = b""
-    for chunk in spool.chunks(path):
-        first += chunk
-        if b"\n" in first:
-            break
-    return read_header(first.partition(b"\n")[0])
+def _header(spool: Store, path: str, uid: str) -> Header | None:
+    lines = bounded_lines(spool.chunks(path), lambda length: None)
+    return sound_header(next(lines, b""), path.rpartition("/")[2].removesuffix(".spool"), uid)
 
 
 def _part(spool: Store, path: str) -> Part:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,15 +12,16 @@ from typing import Any, Final, Literal
 from vaportrail.contract import Outcome
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
-from vaportrail.record.local_seal import is_alive, read_settings, spools
+from vaportrail.record.local_seal import is_alive, spools
 from vaportrail.record.manifest import AttemptInfo, Facts, Manifest, TaskInfo, read_manifest
 from vaportrail.record.otlp import Record
+from vaportrail.record.settings import spool_settings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.record.times import rfc3339
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout
 from vaportrail.storage.artifacts import Artifact
-from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
+from vaportrail.storage.store import is_remote, normalise_root, open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import from_any_value
 
@@ -26,6 +29,9 @@ __all__ = ["IDLE_WORKER", "LogLine", "MetricPoint", "Run", "TaskRun", "list_runs
 
 IDLE_WORKER: Final = "(worker)"
 """Whose the lines are that a worker printed while none of the run's tasks ran in it."""
+
+
+_PROBLEMS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class Run:
         facts: all there is to know but the lines themselves; see the record format.
         manifest: the sealed manifest; None while the run is not sealed.
         spool: the spool's folder where the run is not sealed.
+        problems: what could not be read of it so far, a sentence each; all the rest was.
     """
 
     def __init__(
@@ -126,6 +133,7 @@ class Run:
         self.facts = facts
         self.manifest = manifest
         self.spool = spool
+        self.problems: list[str] = []
 
     @property
     def sealed(self) -> bool:
@@ -239,37 +247,58 @@ class Run:
 
     def _log_records(self) -> Iterator[Record]:
         if self.manifest is not None:
-            return sealed_records(open_store(self.uri), self.manifest, "logs")
+            return sealed_records(open_store(self.uri), self.manifest, "logs", unreadable=self._problem)
         assert self.spool is not None
-        return (record for record in live_records(self.spool) if record.kind == "L")
+        return (record for record in live_records(self.spool, self._problem) if record.kind == "L")
+
+    def _problem(self, message: str) -> None:
+        # They may be as many as its lines, and the same each time that it is read.
+        if len(self.problems) < _PROBLEMS and message not in self.problems:
+            self.problems.append(message)
 
     def __repr__(self) -> str:
         state = "sealed" if self.sealed else "not sealed"
         return f"<Run {self.facts.run.pipeline}/{self.name} {self.outcome.value}, {state}>"
 
 
-def live_records(spool: Path) -> Iterator[Record]:
-    """Yield what is in a spool folder so far."""
+def live_records(spool: Path, problem: Callable[[str], None] | None = None) -> Iterator[Record]:
+    """Yield what is in a spool folder so far; `problem` is told what cannot be read."""
+    say = problem or (lambda _message: None)
     store = open_store(str(spool))
     for path, _ in store.entries(""):
         if path.endswith(".spool"):
-            yield from spooled_records(store, path)
+
+            def unsound(why: str, path: str = path) -> None:
+                say(f"{path}: {why}")
+
+            try:
+                yield from spooled_records(store, path, None, unsound)
+            except RecordError as error:
+                say(str(error))
 
 
 def open_run(uri: str) -> Run:
     """Open one record by its folder or URI; behind `vaportrail.open`."""
     place = normalise_root(uri)
-    missing = f"there is no record at {uri}"
     try:
-        raw = open_store(place).get(layout.MANIFEST)
+        return _sealed(place)
     except RecordNotFound:
         spool = None if is_remote(place) else _spool_of(Path(place))
-        if spool is None:
-            raise RecordNotFound(
-                f"{missing}: it has no {layout.MANIFEST}, and no spool of it is left"
-            ) from None
-        return _unsealed(spool)
-    manifest = read_manifest(raw, f"{uri}/{layout.MANIFEST}")
+        if spool is not None:
+            with suppress(RecordNotFound):
+                return _unsealed(spool)
+    try:
+        # Somebody may have sealed it in between, and removed its spool.
+        return _sealed(place)
+    except RecordNotFound:
+        raise RecordNotFound(
+            f"there is no record at {uri}: it has no {layout.MANIFEST}, and no spool of it is left"
+        ) from None
+
+
+def _sealed(place: str) -> Run:
+    raw = open_store(place).get(layout.MANIFEST, layout.MANIFEST_LIMIT)
+    manifest = read_manifest(raw, f"{place}/{layout.MANIFEST}")
     return Run(place, manifest, manifest=manifest)
 
 
@@ -278,12 +307,14 @@ def _spool_of(record: Path) -> Path | None:
     if len(record.parents) < 3:
         return None
     for spool in spools(str(record.parents[2])):
-        if read_settings(spool).record_uri == str(record):
-            return spool
+        with suppress(RecordError):  # what another one is does not matter here
+            if spool_settings(spool).record_uri == str(record):
+                return spool
     return None
 
 
 def _unsealed(spool: Path) -> Run:
+    settings = spool_settings(spool)
     facts = build_facts(live_records(spool))
     if facts.verdict.outcome is Outcome.UNFINISHED and not is_alive(spool):
         verdict = facts.verdict.model_copy(
@@ -293,17 +324,19 @@ def _unsealed(spool: Path) -> Run:
             }
         )
         facts = facts.model_copy(update={"verdict": verdict})
-    return Run(read_settings(spool).record_uri, facts, spool=spool)
+    return Run(settings.record_uri, facts, spool=spool)
 
 
 def list_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run]:
     """Yield runs below a root, newest first; behind `vaportrail.runs`.
 
-    A record that cannot be read is left out; `vaportrail ls` says so.
+    A record that cannot be read is left out, with a warning that says why.
     """
     for run in scan_runs(root, pipeline=pipeline):
         if isinstance(run, Run):
             yield run
+        else:
+            warnings.warn(f"left out: {run}", stacklevel=2)
 
 
 def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | RecordError]:
@@ -318,27 +351,36 @@ def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | Recor
         ) from None
     names = [pipeline] if pipeline else store.folders(f"{layout.RUNS}/")
     found = [(run, name) for name in names for run in store.folders(f"{layout.RUNS}/{name}/")]
-    unsealed = {} if is_remote(place) else {_directory(spool): spool for spool in spools(place)}
+    unsealed: dict[tuple[str, str], Path] = {}
+    for spool in [] if is_remote(place) else spools(place):
+        try:
+            unsealed[_directory(spool)] = spool
+        except RecordNotFound:  # somebody has just sealed it
+            continue
+        except RecordError as error:
+            yield error
     keys = sorted({*found, *(key for key in unsealed if not pipeline or key[1] == pipeline)}, reverse=True)
     for key in keys:
         try:
-            yield _one(store, place, key, unsealed.get(key))
+            yield _one(place, key, unsealed.get(key))
         except RecordError as error:
             yield error
 
 
 def _directory(spool: Path) -> tuple[str, str]:
-    _, name, folder = read_settings(spool).path.split("/")
+    _, name, folder = spool_settings(spool).path.split("/")
     return folder, name
 
 
-def _one(store: ObjectStore, root: str, key: tuple[str, str], spool: Path | None) -> Run:
+def _one(root: str, key: tuple[str, str], spool: Path | None) -> Run:
     folder, name = key
-    path = f"{layout.RUNS}/{name}/{folder}"
+    place = f"{root}/{layout.RUNS}/{name}/{folder}"
     try:
-        manifest = read_manifest(store.get(f"{path}/{layout.MANIFEST}"), f"{root}/{path}/{layout.MANIFEST}")
+        return _sealed(place)
     except RecordNotFound:
         if spool is None:
-            raise RecordNotFound(f"{root}/{path} was never sealed, and its spool is gone") from None
+            raise RecordNotFound(f"{place} was never sealed, and its spool is gone") from None
+    try:
         return _unsealed(spool)
-    return Run(f"{root}/{path}", manifest, manifest=manifest)
+    except RecordNotFound:  # somebody has just sealed it
+        return _sealed(place)

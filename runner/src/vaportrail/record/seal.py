@@ -22,16 +22,21 @@ from vaportrail.record.facts import FactsBuilder
 from vaportrail.record.manifest import FileInfo, Manifest, hash_line
 from vaportrail.record.otlp import Record, write_lines
 from vaportrail.record.plan import ArtifactEntry, Part, SealPlan
-from vaportrail.record.spooled import spooled_records
+from vaportrail.record.spooled import first_pieces, spooled_records
 from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH, artifact_path
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.otlp import BY_KIND
+from vaportrail.telemetry.output import Stream
 from vaportrail.telemetry.spool import Kind
 
 __all__ = ["SealResult", "carry_out"]
 
 SEGMENT_BYTES: Final = 60 * 2**20
-"""A segment is closed at the first line past this size, so that none is over 64 MiB."""
+"""A segment is closed at the first line past this size, and before one that could bring it over 64 MiB."""
+SEGMENT_LIMIT: Final = 64 * 2**20 - 2**20
+"""What the packer still holds back comes on top."""
+UNPACKED_BYTES: Final = 2**30
+"""A segment is closed at the first line past this size of its text: a reader takes no more than 4 GiB."""
 _GZIP_LEVEL: Final = 6
 
 
@@ -93,24 +98,41 @@ def carry_out(
 
 def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
     completion = Completion(plan)
+
+    def unsound(_why: str) -> None:
+        completion.unreadable += 1
+
     for writer in plan.writers:
-        for record in spooled_records(spool, writer.records.path, writer.records.size):
+        part = writer.records
+        for record in spooled_records(spool, part.path, part.size, unsound):
             completion.see(record)
             yield record
     for writer in plan.writers:
         for stream, part in sorted(writer.output.items()):
-            done = completion.read_up_to(writer.writer, stream)
-            if done < part.size:
-                rest = b"".join(spool.chunks(part.path))[done : part.size]
-                yield from completion.output_lines(writer.writer, stream, rest)
+            yield from _rest_of_output(completion, writer.writer, stream, part, spool)
     for part in plan.recovered:
-        for record in spooled_records(spool, part.path, part.size):
+        for record in spooled_records(spool, part.path, part.size, unsound):
             yield completion.adopt(record)
     yield from completion.start()
     yield from completion.end()
     yield from completion.spans()
     yield from completion.infrastructure()
     yield from completion.ledgers([*(writer.ledger for writer in plan.writers), *plan.lost])
+
+
+def _rest_of_output(
+    completion: Completion, writer: str, stream: Stream, part: Part, spool: Store
+) -> Iterator[Record]:
+    """Yield what a process had no time to record of its output: there may be more than fits into memory."""
+    at, rest = 0, b""
+    for piece in first_pieces(spool.chunks(part.path), part.size):
+        begin = completion.read_up_to(writer, stream)
+        at += len(piece)
+        rest = (rest + piece)[-(at - begin) :] if at > begin else b""
+        yield from completion.output_lines(writer, stream, rest, final=False)
+        rest = rest[completion.read_up_to(writer, stream) - begin :]
+    if rest:
+        yield from completion.output_lines(writer, stream, rest)
 
 
 def _told(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]:
@@ -125,17 +147,20 @@ class _Segments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[Kind, tuple[Path, BinaryIO, gzip.GzipFile]] = {}
+        self._sizes: dict[Kind, int] = {}
         self._number: dict[Kind, int] = {}
 
     def write(self, kind: Kind, line: bytes) -> Iterator[Path]:
-        """Append a line; yield the file that it filled, if it did."""
+        """Append a line; yield the files that it filled, if it did."""
+        if kind in self._open and self._open[kind][1].tell() + len(line) > SEGMENT_LIMIT:
+            yield self._end(kind)
         if kind not in self._open:
             self._open[kind] = self._begin(kind)
-        path, raw, packed = self._open[kind]
+        _, raw, packed = self._open[kind]
         packed.write(line)
-        if raw.tell() >= SEGMENT_BYTES:
-            self._end(kind)
-            yield path
+        self._sizes[kind] = self._sizes.get(kind, 0) + len(line)
+        if raw.tell() >= SEGMENT_BYTES or self._sizes[kind] >= UNPACKED_BYTES:
+            yield self._end(kind)
 
     def finish(self) -> Iterator[Path]:
         """Finish what is open; yield the files in the order of their names."""
@@ -154,6 +179,7 @@ class _Segments:
         return path, raw, gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0)
 
     def _end(self, kind: Kind) -> Path:
+        self._sizes.pop(kind, None)
         path, raw, packed = self._open.pop(kind)
         packed.close()
         raw.close()

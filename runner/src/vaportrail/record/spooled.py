@@ -2,41 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from vaportrail.record.otlp import Record, Resource
+from vaportrail.record.otlp import RECORD_LIMIT, Record, Resource, sound_record
+from vaportrail.record.sound import Unsound, parse
+from vaportrail.record.unpacked import bounded_lines
 from vaportrail.storage.store import Store
-from vaportrail.telemetry.spool import read_header, read_spool
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.spool import Header, read_header, whole_line
 
-__all__ = ["read_lines", "spooled_records"]
+__all__ = ["WRITER", "first_pieces", "sound_header", "spooled_records"]
 
-
-def read_lines(store: Store, path: str, size: int | None = None) -> Iterator[bytes]:
-    """Yield the lines of the first `size` bytes of a file (all of it where None), ends included."""
-    rest, left = b"", size
-    for chunk in store.chunks(path):
-        if left is not None:
-            chunk = chunk[:left]
-            left -= len(chunk)
-        lines = (rest + chunk).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            yield line + b"\n"
-        if left == 0:
-            break
-    if rest:
-        yield rest
+WRITER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+"""What a process may be called: its files are."""
+_SEALER: Final = "sealer"
+_OUTSIDE: Final = 64 * 2**10
+"""Bytes of a line beside the record in it."""
 
 
-def spooled_records(store: Store, path: str, size: int | None = None) -> Iterator[Record]:
-    """Yield the whole records of one process's spool file, duplicates taken out by their number."""
-    lines = read_lines(store, path, size)
-    header = read_header(next(lines, b""))
+def first_pieces(pieces: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """Yield the first `size` bytes of a file in pieces, all of it where None."""
+    left = size
+    for piece in pieces:
+        if left is None:
+            yield piece
+            continue
+        yield piece[:left]
+        left -= min(left, len(piece))
+        if not left:
+            return
+
+
+def sound_header(line: bytes, writer: str, uid: str | None = None) -> Header | None:
+    """Return what the first line of a spool file says of its process, or None where it cannot be believed.
+
+    Args:
+        line: the first line.
+        writer: how the file is called.
+        uid: of the run that it has to belong to, if that is known.
+    """
+    try:
+        parse(line)
+        header = read_header(line)
+        if header is None or type(header.resource) is not dict:
+            return None
+        named = Resource(header.resource).named
+    except (Unsound, RecursionError):
+        return None
+    sound = (
+        header.writer == writer == named.get(c.WRITER_ID)
+        and WRITER.fullmatch(writer) is not None
+        and header.role == named.get(c.WRITER_ROLE)
+        and type(header.role) is str
+        and type(header.started_unix_nano) is int
+        and 0 <= header.started_unix_nano < 2**64
+        # The sealer adds to a spool, and never writes one.
+        and _SEALER not in (writer, header.role)
+        and uid in (None, named.get(c.PIPELINE_RUN_ID))
+    )
+    return header if sound else None
+
+
+def spooled_records(
+    store: Store, path: str, size: int | None = None, unsound: Callable[[str], None] = lambda why: None
+) -> Iterator[Record]:
+    """Yield the whole records of one process's spool file, duplicates taken out by their number.
+
+    Args:
+        store: where it lies.
+        path: of the file.
+        size: how many bytes of it count; all where None.
+        unsound: told why, of each line that is whole and holds no record. A line that was torn is
+            known by its process's count.
+    """
+
+    def too_long(length: int) -> None:
+        unsound(f"a line of {length} bytes")
+
+    pieces = first_pieces(store.chunks(path), size)
+    lines = bounded_lines(pieces, too_long, limit=RECORD_LIMIT + _OUTSIDE)
+    writer = path.rpartition("/")[2].rpartition(".")[0]
+    header = sound_header(next(lines, b""), writer)
     if header is None:
         return
     resource = Resource(header.resource)
     seen: set[int] = set()
-    for line in read_spool(lines):
-        if line.seq not in seen:
-            seen.add(line.seq)
-            yield Record(line.kind, resource, line.scope, line.record)
+    for line in lines:
+        found = whole_line(line)
+        if found is None:
+            continue
+        seq, kind, scope, raw = found
+        if seq in seen:
+            continue
+        try:
+            record = sound_record(kind, resource, scope, parse(raw), raw)
+            if record.attributes.get(c.SEQ) != seq:
+                raise Unsound(f"record {seq} has another number within")
+        except Unsound as error:
+            unsound(str(error))
+            continue
+        seen.add(seq)
+        yield record

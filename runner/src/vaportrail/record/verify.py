@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import Facts, Manifest, hash_line, read_manifest
 from vaportrail.record.otlp import SIGNALS, Record, read_line
-from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH
+from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
+from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, RECORD_FILE
 from vaportrail.storage.store import Store
+from vaportrail.telemetry import conventions as c
 
 __all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "verify"]
 
@@ -77,7 +76,8 @@ def _check_files(record: Store, manifest: Manifest, listed: dict[str, int]) -> I
     expected = {file.path: file for file in manifest.files}
     for path in sorted(expected.keys() - listed.keys()):
         yield Problem(path, "is missing")
-    known = {MANIFEST, MANIFEST_HASH, *manifest.damaged_artifacts}
+    damaged = [path for path in manifest.damaged_artifacts if ARTIFACT_FILE.fullmatch(path)]
+    known = {MANIFEST, MANIFEST_HASH, *damaged}
     for path in sorted(listed.keys() - expected.keys() - known):
         yield Problem(path, "is not part of the record: it was added after the seal")
     for path in sorted(expected.keys() & listed.keys()):
@@ -86,35 +86,66 @@ def _check_files(record: Store, manifest: Manifest, listed: dict[str, int]) -> I
             yield Problem(path, f"has {listed[path]} bytes, was sealed with {file.size}")
             continue
         digest = hashlib.sha256()
-        for chunk in record.chunks(path):
-            digest.update(chunk)
+        try:
+            for chunk in record.chunks(path):
+                digest.update(chunk)
+        except RecordError as error:
+            yield Problem(path, str(error))
+            continue
         if digest.hexdigest() != file.sha256:
             yield Problem(path, f"was changed: its SHA-256 is {digest.hexdigest()}, sealed {file.sha256}")
 
 
-def sealed_lines(record: Store, path: str) -> Iterator[bytes]:
-    """Yield the lines of one sealed `.jsonl.gz` file."""
-    # Segments are bounded, so one of them in memory is fine.
-    with gzip.GzipFile(fileobj=io.BytesIO(record.get(path))) as packed:
-        yield from packed
+def sealed_records(
+    record: Store, manifest: Manifest, *signals: str, unreadable: Callable[[str], None] | None = None
+) -> Iterator[Record]:
+    """Yield the records of a sealed record's OTLP files.
 
+    Args:
+        record: the store, opened at the record's own folder.
+        manifest: the record's.
+        signals: whose files; of all where none is named.
+        unreadable: told of each file and each of its records that cannot be read, and all others are
+            yielded; where it is not given, the first of them is raised.
 
-def sealed_records(record: Store, manifest: Manifest, *signals: str) -> Iterator[Record]:
-    """Yield the records of a sealed record's OTLP files; of all signals unless some are named."""
+    Raises:
+        RecordError: something cannot be read.
+    """
     names = signals or tuple(signal.file for signal in SIGNALS)
     for file in manifest.files:
-        if file.path.endswith(".jsonl.gz") and file.path.split("-")[0] in names:
-            for line in sealed_lines(record, file.path):
-                yield from read_line(line)
+        if RECORD_FILE.fullmatch(file.path) and file.path.partition("-")[0] in names:
+            try:
+                yield from _file_records(record, file.path, unreadable)
+            except RecordError as error:
+                if unreadable is None:
+                    raise
+                unreadable(str(error))
+
+
+def _file_records(record: Store, path: str, unreadable: Callable[[str], None] | None) -> Iterator[Record]:
+    def left_out(why: object) -> None:
+        message = f"{path}: {why}"
+        if unreadable is None:
+            raise RecordError(message)
+        unreadable(message)
+
+    pieces = unpacked(record.chunks(path), limit=UNPACKED_LIMIT)
+    lines = bounded_lines(pieces, lambda length: left_out(f"a line of {length} bytes"))
+    try:
+        for line in lines:
+            for found in read_line(line, left_out):
+                if found.attributes.get(c.SEQ):
+                    yield found
+                else:
+                    left_out("a record without a number")
+    except Damaged as error:
+        raise RecordError(f"{path} cannot be read to its end: {error}") from None
 
 
 def rebuild_facts(record: Store, manifest: Manifest) -> Facts:
     """Return the manifest's facts, rebuilt from the record's OTLP files alone.
 
     Raises:
-        RecordError: a line is not OTLP.
+        RecordError: they cannot be read, or a line of them holds something else.
     """
-    try:
-        return build_facts(sealed_records(record, manifest))
-    except (json.JSONDecodeError, KeyError, OSError) as error:
-        raise RecordError(f"the record's OTLP files cannot be read: {error!r}") from error
+    return build_facts(sealed_records(record, manifest))

@@ -7,16 +7,18 @@ runner has nothing to say, its shipper posts its count again and again.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from vaportrail.contract import RunSettings
-from vaportrail.errors import RecordNotFound, RunActive
+from vaportrail.errors import RecordError, RecordNotFound, RunActive
 from vaportrail.handover import SPOOL_FOLDER
 from vaportrail.record.parts import part_paths, spool_prefix
+from vaportrail.record.settings import stored_settings
 from vaportrail.storage import layout
-from vaportrail.storage.store import Store, is_remote, normalise_root, open_store
+from vaportrail.storage.store import Store, is_outage, is_remote, normalise_root, open_store
 
 __all__ = ["check_quiet", "is_sealed", "unsealed_runs"]
 
@@ -25,8 +27,13 @@ QUIET_SECONDS: Final = 600
 _UUID7: Final = re.compile(r"_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.")
 
 
-def unsealed_runs(root: str) -> list[RunSettings]:
-    """Return the runs of clusters whose parts wait below a root for a seal, oldest first."""
+def unsealed_runs(root: str, problem: Callable[[str], None] = lambda message: None) -> list[RunSettings]:
+    """Return the runs of clusters whose parts wait below a root for a seal, oldest first.
+
+    Args:
+        root: the record root.
+        problem: told of each run that is left out because its settings cannot be read.
+    """
     place = normalise_root(root)
     try:
         store = open_store(place)
@@ -35,9 +42,13 @@ def unsealed_runs(root: str) -> list[RunSettings]:
     found: list[RunSettings] = []
     for uid in store.folders(f"{layout.SPOOL}/"):
         try:
-            raw = store.get(f"{spool_prefix(uid)}{layout.RUN_FILE}")
-            settings = RunSettings.from_json(raw.decode())
-        except (RecordNotFound, ValueError):
+            settings = stored_settings(store, uid)
+        except RecordNotFound:
+            continue
+        except RecordError as error:
+            if is_outage(error):
+                raise
+            problem(str(error))
             continue
         # A laptop's spools lie there, too.
         if settings.spool == f"{SPOOL_FOLDER}/{uid}":
@@ -77,7 +88,7 @@ def _newest(store: Store, settings: RunSettings) -> int:
     paths = part_paths(store, spool_prefix(settings.identity.uid))
     if is_remote(settings.root):
         return max((_named_time(path) for path in paths), default=0)
-    return max((Path(settings.root, path).stat().st_mtime_ns for path in paths), default=0)
+    return max((Path(settings.root, path).lstat().st_mtime_ns for path in paths), default=0)
 
 
 def _named_time(path: str) -> int:

@@ -21,6 +21,10 @@ ARTIFACTS: Final = "artifacts"
 PLAN: Final = "seal-plan.json"
 RUN_FILE: Final = "run.json"
 LOCK: Final = "runner.lock"
+MANIFEST_LIMIT: Final = 512 * 2**20
+"""Bytes of a manifest that a reader takes: one of 100,000 tasks has a fifth of it."""
+RUN_FILE_LIMIT: Final = 64 * 2**20
+"""Bytes of a run's settings that a reader takes."""
 ARTIFACT_FILE: Final = re.compile(rf"{ARTIFACTS}/[0-9a-f]{{64}}")
 """Where an artifact lies in its record."""
 RECORD_FILE: Final = re.compile(

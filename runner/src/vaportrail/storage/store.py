@@ -25,6 +25,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
+from vaportrail.storage.regular import read_pieces, read_regular
 from vaportrail.storage.waiting import interruptibly
 
 __all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
@@ -65,8 +66,13 @@ class Store(Protocol):
         """Write a file of any size in parts; nothing stands there until all of it had that SHA-256."""
         ...
 
-    def get(self, path: str) -> bytes:
-        """Return all bytes of `path`; raise `RecordNotFound` where there is nothing."""
+    def get(self, path: str, limit: int | None = None) -> bytes:
+        """Return all bytes of `path`, if they are `limit` at most.
+
+        Raises:
+            RecordNotFound: there is nothing.
+            RecordError: there are more, or they cannot be read.
+        """
         ...
 
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -133,12 +139,17 @@ class ObjectStore:
         with self._errors("write", path):
             self._do(lambda: put(inner, path, _pieces(source, sha256, path)))
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, limit: int | None = None) -> bytes:
         with self._errors("read", path):
-            return self._do(lambda: bytes(obstore.get(self._inner, path).bytes()))
+            if self._folder is not None:
+                return read_regular(self._folder / _below(path), limit)
+            return self._do(lambda: _whole(obstore.get(self._inner, path), limit))
 
     def chunks(self, path: str) -> Iterator[bytes]:
         with self._errors("read", path):
+            if self._folder is not None:
+                yield from read_pieces(self._folder, _below(path), _CHUNK)
+                return
             found = self._do(lambda: obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK))
             pieces = iter(found)
             while (chunk := self._do(lambda: next(pieces, None))) is not None:
@@ -226,7 +237,22 @@ def _pieces(source: Path, sha256: str, path: str) -> Iterator[bytes]:
         raise RecordError(f"the file behind {path} changed while it was being stored; log it again")
 
 
+def _whole(found: Any, limit: int | None) -> bytes:
+    if limit is not None and found.meta["size"] > limit:
+        raise OSError(f"it has more than {limit} bytes, which no file of its kind has")
+    return bytes(found.bytes())
+
+
+def _below(path: str) -> str:
+    """Return a path as a folder takes it, as all stores do: it never leads out."""
+    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
+        raise ValueError(f"{path!r} is no path within a store")
+    return path
+
+
 def _files(root: Path, below: Path) -> Iterator[tuple[str, int]]:
+    if any(part.is_symlink() for part in (below, *below.parents) if part != root and root in part.parents):
+        return
     for folder, folders, names in os.walk(below):
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in [*names, *links]:
@@ -248,7 +274,7 @@ class _Translate:
             raise RecordNotFound(f"nothing stands at {self.where}") from error
         if isinstance(error, AlreadyExistsError | PreconditionError):
             return
-        if isinstance(error, BaseError | OSError):
+        if isinstance(error, BaseError | OSError | ValueError):
             reason = re.split(r"\n\s*\n|\n\s*Debug source", str(error))[0].strip()
             raise RecordError(f"cannot {self.verb} {self.where}: {reason}") from error
 

@@ -92,6 +92,7 @@ LEDGER_COUNTED_AT: Final = "vaportrail.ledger.counted_at"
 NOT_CAPTURED_COUNT: Final = "vaportrail.not_captured.count"
 SEALED_AT: Final = "vaportrail.sealed_at"
 SEAL_UNREADABLE_PARTS: Final = "vaportrail.seal.unreadable_parts"
+SEAL_UNREADABLE_RECORDS: Final = "vaportrail.seal.unreadable_records"
 
 # The run's infrastructure, as the operator saw it.
 TIMELINE_NAME: Final = "vaportrail.timeline.name"
@@ -206,6 +207,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(NOT_CAPTURED_COUNT, "int", "not captured", "how many things were not captured"),
     Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
     Attribute(SEAL_UNREADABLE_PARTS, "int", "sealed", "shipped parts that could not be read"),
+    Attribute(SEAL_UNREADABLE_RECORDS, "int", "sealed", "lines of spools that held no record"),
     Attribute(TIMELINE_NAME, "string", "infrastructure spans", "the stretch, such as `HeadScheduled`"),
     Attribute(RECEIPT_OBJECT, "string", "receipt", "kind and name of what was made for the run"),
     Attribute(RECEIPT_UID, "string", "receipt", "its Kubernetes UID"),

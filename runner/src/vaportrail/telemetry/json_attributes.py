@@ -12,12 +12,14 @@ from typing import Any, Final, TypeVar
 
 from vaportrail.errors import RecordError
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.values import clean
 
 __all__ = ["JSON_ATTRIBUTES", "decode_attribute", "encode_attribute"]
 
 JSON_ATTRIBUTES: Final = frozenset(row.name for row in c.ATTRIBUTES if row.type == "string (JSON)")
 """The attributes whose text is JSON."""
 
+_SURROGATE: Final = "\\ud"
 _Kind = TypeVar("_Kind", dict[str, Any], list[Any])
 
 
@@ -26,8 +28,20 @@ def encode_attribute(value: Any) -> str:
 
     >>> encode_attribute({"n": 3})
     '{"n": 3}'
+    >>> encode_attribute({"name": "\\udcff"})
+    '{"name": "\\\\\\\\udcff"}'
     """
-    return json.dumps(value)
+    text = json.dumps(value)
+    # A name of a file need not be Unicode; JSON that is not cannot be read by everybody.
+    return json.dumps(_clean(value)) if _SURROGATE in text else text
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def decode_attribute(named: Mapping[str, Any], attribute: str, kind: type[_Kind]) -> _Kind:

@@ -217,9 +217,9 @@ def read_failure(values: Mapping[str, Any]) -> Failure | None:
     if c.EXCEPTION_TYPE not in values:
         return None
     return Failure(
-        type=values[c.EXCEPTION_TYPE],
-        message=values.get(c.EXCEPTION_MESSAGE, ""),
-        traceback=values.get(c.EXCEPTION_STACKTRACE, ""),
+        type=str(values[c.EXCEPTION_TYPE]),
+        message=str(values.get(c.EXCEPTION_MESSAGE, "")),
+        traceback=str(values.get(c.EXCEPTION_STACKTRACE, "")),
     )
 
 

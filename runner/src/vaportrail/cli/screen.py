@@ -1,0 +1,110 @@
+"""What commands print: text of a record shown as text, whatever is in it, with colours of our own.
+
+A record may come from anybody, and a terminal obeys what it is sent. So every line of every command
+goes through here, on a terminal and piped alike: control characters and those that turn the direction
+of text are shown as escapes, and no text makes a line of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import secrets
+from typing import Any, Final
+
+import click
+
+__all__ = ["json_text", "plain", "say", "say_json", "say_text", "show_usage", "style", "text_lines"]
+
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""C0, DEL, C1, marks, breaks and overrides of direction, lone surrogates."""
+_NAMES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NONCE: Final = secrets.token_hex(8)
+"""Nobody who wrote a record knows it, so that no record can colour anything."""
+_STYLED: Final = re.compile(rf"\ufdd0{_NONCE}<([^<>]*)>")
+_MORE: Final = "    "
+"""Before each further line of a text: it is not taken for a line of ours."""
+
+
+def plain(text: str) -> str:
+    r"""Return text in which nothing acts on a terminal: what would is shown as an escape.
+
+    >>> print(plain("a\x1b[31mb\n"))
+    a\x1b[31mb\n
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    number = ord(character)
+    return _NAMES.get(character) or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}")
+
+
+def text_lines(text: str) -> list[str]:
+    r"""Return the lines of a text that may have some, tabs as spaces; all but the first are indented.
+
+    >>> text_lines("one\ntwo")
+    ['one', '    two']
+    """
+    first, *more = text.rstrip("\n").expandtabs().split("\n")
+    return [first, *(f"{_MORE}{line}" for line in more)]
+
+
+def style(text: str, *, fg: str = "", bold: bool = False, dim: bool = False) -> str:
+    """Return text in a colour; it takes effect where it is said, and goes where output is no terminal."""
+    how = f"{fg},{'b' if bold else ''},{'d' if dim else ''}"
+    return f"\ufdd0{_NONCE}<{how}>{text}\ufdd0{_NONCE}<>"
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Print one line."""
+    click.echo(_shown(line), err=err)
+
+
+def say_text(text: str, *, err: bool = False) -> None:
+    """Print a text that may have several lines."""
+    for line in text_lines(text):
+        say(line, err=err)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON on one line; a text is JSON already, and may have more lines."""
+    click.echo(json_text(value if isinstance(value, str) else json.dumps(value)))
+
+
+def json_text(text: str) -> str:
+    """Return JSON text in which what acts on a terminal is written as JSON's own escapes."""
+    return _UNSAFE.sub(_json_escape, text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    character = found.group()
+    # Within JSON a line's end or a tab stands between values only.
+    return character if character in "\n\t" else f"\\u{ord(character):04x}"
+
+
+def _shown(line: str) -> str:
+    parts = _STYLED.split(line)
+    shown = [plain(parts[0])]
+    for how, text in zip(parts[1::2], parts[2::2], strict=True):
+        shown += [_codes(how), plain(text)]
+    return "".join(shown)
+
+
+def _codes(how: str) -> str:
+    if not how:
+        return click.style("", reset=True)
+    fg, bold, dim = how.split(",")
+    return click.style("", fg=fg or None, bold=bool(bold) or None, dim=bool(dim) or None, reset=False)
+
+
+def show_usage(error: click.ClickException) -> None:
+    """Print what is wrong with a command line: it repeats what it was given."""
+    text = io.StringIO()
+    error.show(text)
+    for line in text.getvalue().rstrip("\n").split("\n"):
+        say(line, err=True)
