@@ -24,7 +24,7 @@ VALUE_DEPTH: Final = 32
 """Levels of a logged value: what our own writers describe has six."""
 JSON_DEPTH: Final = 64
 """Levels of JSON within an attribute: it goes into the manifest, and that has to be read again."""
-ATTEMPT_LIMIT: Final = 1_000_000
+ATTEMPT_LIMIT: Final = 100_000
 _INT64: Final = 2**63
 _TIME_END: Final = 2**64
 _LARGE: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
