@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import functools
 import io
 import signal
 import socket
@@ -30,7 +31,7 @@ from vaportrail.authoring.options import TaskOptions
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.cli.run_command import _seal_and_report
 from vaportrail.cluster.join import Join, JoinFailed
-from vaportrail.contract import Failure, Outcome, RunSettings
+from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import executor as executor_module
 from vaportrail.execution import run as run_module
@@ -39,7 +40,7 @@ from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.progress import Progress, Silent
-from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.run import Prepared, execute, prepare
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import Run, open_run
@@ -530,10 +531,10 @@ def test_a_cluster_that_may_grow_says_what_none_of_its_nodes_can_take(
     assert bool(said) == bool(says)
 
 
-def kept_run(folder: Path) -> tuple[RunSettings, Verdict]:
+def kept_run(folder: Path) -> tuple[Prepared, Verdict]:
     """Run in this process, and do not seal."""
     prepared = prepare(plain, {}, root=str(folder / "root"))
-    return prepared.settings, execute(prepared, Silent(), nullcontext())
+    return prepared, execute(prepared, Silent(), nullcontext())
 
 
 def test_a_seal_that_is_interrupted_says_how_to_go_on(
@@ -542,15 +543,15 @@ def test_a_seal_that_is_interrupted_says_how_to_go_on(
     def interrupted(*_: object, **__: object) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    settings, verdict = kept_run(tmp_path)
+    prepared, verdict = kept_run(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr("vaportrail.record.local_seal.seal_spool", interrupted)
-        code = _seal_and_report(settings, verdict, keep_spool=False, as_json=False)
+        code = _seal_and_report(prepared, verdict, keep_spool=False, as_json=False)
 
     said = capsys.readouterr().err
     assert code == 130
     assert "(SUCCEEDED: 2 of 2 tasks succeeded), but its record is not sealed" in said
-    assert f"vaportrail seal {settings.identity.uid[:8]} --record {tmp_path}/root" in said
+    assert f"vaportrail seal {prepared.settings.identity.uid[:8]} --record {tmp_path}/root" in said
 
 
 def test_a_seal_for_which_there_is_no_room_says_how_the_run_went_and_what_to_do(
@@ -559,10 +560,10 @@ def test_a_seal_for_which_there_is_no_room_says_how_the_run_went_and_what_to_do(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    settings, verdict = kept_run(tmp_path)
+    prepared, verdict = kept_run(tmp_path)
     monkeypatch.setattr("vaportrail.record.local_seal.seal_spool", full)
     with pytest.raises(RecordError) as caught:
-        _seal_and_report(settings, verdict, keep_spool=False, as_json=False)
+        _seal_and_report(prepared, verdict, keep_spool=False, as_json=False)
 
     assert "2 of 2 tasks succeeded" in str(caught.value)
     assert "No space left on device" in str(caught.value)
@@ -576,10 +577,10 @@ def test_output_that_nobody_takes_does_not_change_the_exit_code(
         def write(self, text: str) -> int:
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
-    settings, verdict = kept_run(tmp_path)
+    prepared, verdict = kept_run(tmp_path)
     monkeypatch.setattr(sys, "stdout", Gone())
 
-    assert _seal_and_report(settings, verdict, keep_spool=False, as_json=False) == 0
+    assert _seal_and_report(prepared, verdict, keep_spool=False, as_json=False) == 0
 
 
 def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
@@ -592,3 +593,70 @@ def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
     join.start()
     with pytest.raises(JoinFailed, match=FAULT):
         join.wait()
+
+
+# What the body returns.
+
+
+@task
+def gives(value: int) -> list[int]:
+    return [value]
+
+
+@pipeline
+def returning() -> dict[str, Any]:
+    return {"lists": [gives(1), gives(2)], "plain": 3}
+
+
+def asynchronous() -> Callable[[], Any]:
+    async def body() -> None: ...
+
+    return functools.wraps(body)(lambda: body())
+
+
+class Added:
+    """A pipeline's function that is an object."""
+
+    def __call__(self, n: int = 1) -> int:
+        return n + 1
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        (returning, {"lists": [[1], [2]], "plain": 3}),
+        (pipeline(functools.partial(Added(), 4), name="partial"), 5),
+        (pipeline(Added()), 2),
+        (plain, None),
+    ],
+    ids=["handles", "partial", "object", "nothing"],
+)
+def test_a_run_has_what_its_body_returned(
+    tmp_path: Path, threads: InThreads, what: Pipeline[..., Any], value: Any
+) -> None:
+    prepared = prepare(what, {}, root=str(tmp_path / "root"))
+    with no_hang():
+        verdict = execute(prepared, Silent(), nullcontext())
+    assert (verdict.outcome, prepared.returned.missing) == (Outcome.SUCCEEDED, "")
+    assert prepared.returned.value == value
+
+
+def test_a_result_that_cannot_be_had_decides_nothing(tmp_path: Path, threads: InThreads) -> None:
+    @pipeline
+    def hides() -> Any:
+        return {gives(1): "a"}
+
+    prepared = prepare(hides, {}, root=str(tmp_path / "root"))
+    with no_hang():
+        assert execute(prepared, Silent(), nullcontext()).outcome is Outcome.SUCCEEDED
+    assert "does not look at the keys of a dict" in prepared.returned.missing
+
+
+def test_a_body_behind_a_wrapper_of_which_nothing_ran_fails_the_run(
+    tmp_path: Path, threads: InThreads
+) -> None:
+    prepared = prepare(Pipeline(asynchronous(), "later"), {}, root=str(tmp_path / "root"))
+    with no_hang():
+        verdict = execute(prepared, Silent(), nullcontext())
+    assert verdict.outcome is Outcome.FAILED
+    assert "returned a coroutine, of which nothing has run" in verdict.message

@@ -37,6 +37,14 @@ def test_an_exception_of_the_scripts_own_is_retried_and_known_to_the_body(printe
     assert printed[3] == "2 True"
 
 
+def test_a_run_has_what_its_pipeline_returned_though_ray_is_gone(printed: list[str]) -> None:
+    assert printed[4] == f"[1.0, 2] {sum(range(200_000))}"
+
+
+def test_a_run_that_is_read_from_its_record_says_that_results_are_not_kept(printed: list[str]) -> None:
+    assert printed[5].startswith("a record does not keep it")
+
+
 def test_a_metric_that_is_not_a_number_is_rebuilt_from_the_record(printed: list[str], root: Path) -> None:
     listed = run_vaportrail("ls", "--record", root, "--pipeline", "one", "--json", cwd=root)
     name = listed.out.splitlines()[0].split('"uri": "')[1].split('"')[0]

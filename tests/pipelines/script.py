@@ -2,7 +2,9 @@
 
 import math
 import sys
+from typing import Any
 
+import vaportrail
 from vaportrail import TaskFailed, log, pipeline, result, task
 
 
@@ -26,12 +28,20 @@ def raises() -> None:
     raise OfMain("again")
 
 
+@task
+def array() -> Any:
+    import numpy as np
+
+    return np.arange(200_000)
+
+
 @pipeline
-def retried() -> None:
+def retried() -> dict[str, Any]:
     try:
         result(raises())
     except TaskFailed as error:
         log.param("cause", isinstance(error.__cause__, OfMain))
+    return {"values": [measure(1.0), 2], "array": array()}
 
 
 @pipeline
@@ -45,3 +55,8 @@ if __name__ == "__main__":
     print(outer.run(record=sys.argv[1]).facts.verdict.message)
     run = retried.run(record=sys.argv[1])
     print(len(run.task("raises-1").attempts), run.facts.params[0].value)
+    print(run.result["values"], run.result["array"].sum())
+    try:
+        print(vaportrail.open(run.uri).result)
+    except LookupError as error:
+        print(error.args[0].partition(": ")[2])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-__all__ = ["function_of", "lazy_kind", "name_of"]
+__all__ = ["function_of", "lazy_kind", "name_of", "place_of"]
 
 _KINDS = (
     (inspect.iscoroutinefunction, "a coroutine function"),
@@ -47,3 +47,8 @@ def function_of(fn: Callable[..., Any]) -> Callable[..., Any]:
     called: Any = fn if inspect.isroutine(fn) or inspect.isclass(fn) else type(fn).__call__
     function: Callable[..., Any] = inspect.unwrap(getattr(called, "__func__", called))
     return function
+
+
+def place_of(fn: Callable[..., Any]) -> str:
+    """Return where a function is defined, ``module:name``."""
+    return f"{function_of(fn).__module__}:{getattr(fn, '__qualname__', name_of(fn))}"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping
+from typing import Final
+
 from vaportrail.cli.exit_codes import exit_code
 from vaportrail.cli.ls_command import summary
+from vaportrail.cli.redacted import Redaction
 from vaportrail.cli.screen import say, say_json
 from vaportrail.cli.show_command import (
     attempt_failure_lines,
@@ -12,17 +18,22 @@ from vaportrail.cli.show_command import (
     verdict_line,
 )
 from vaportrail.record.read import Run
+from vaportrail.telemetry.described import describe
 
-__all__ = ["report"]
+__all__ = ["report", "result_lines"]
+
+_WIDTH: Final = 300
+"""How much of a result is shown; it is no place to look at data."""
 
 
-def report(run: Run, sha256: str, *, as_json: bool) -> int:
+def report(run: Run, sha256: str, *, as_json: bool, ran_here: bool = False) -> int:
     """Print how a sealed run ended; return the exit code that says so.
 
     Args:
         run: a sealed run.
         sha256: its manifest's hash.
         as_json: print one JSON object instead of lines.
+        ran_here: whether this process ran it, and so knows what the pipeline returned.
     """
     if as_json:
         say_json({**summary(run), "sha256": sha256})
@@ -33,6 +44,26 @@ def report(run: Run, sha256: str, *, as_json: bool) -> int:
         say(verdict_line(run))
         for line in loss_lines(run):
             say(line)
+        for line in result_lines(run, os.environ) if ran_here else []:
+            say(line)
         say(f"record      {run.uri}")
         say(f"sha256      {sha256}")
     return exit_code(run.outcome)
+
+
+def result_lines(run: Run, environ: Mapping[str, str]) -> list[str]:
+    """Return what the pipeline returned in one short line, described as the record describes arguments."""
+    try:
+        value = run.result
+    except LookupError as error:
+        # Where the run failed, its end says enough.
+        return [f"result      {_shown(str(error), environ)}"] if run.outcome.ok else []
+    if value is None:
+        return []
+    return [f"result      {_shown(json.dumps(describe(value), ensure_ascii=False), environ)}"]
+
+
+def _shown(text: str, environ: Mapping[str, str]) -> str:
+    plain = Redaction(environ)(text)
+    shown = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in plain)
+    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]}..."

@@ -17,6 +17,7 @@ from vaportrail.errors import RecordError, SpoolError, UsageError, VaportrailErr
 
 if TYPE_CHECKING:
     from vaportrail.contract import RunSettings
+    from vaportrail.execution.run import Prepared
     from vaportrail.execution.verdict import Verdict
 
 __all__ = ["command"]
@@ -88,7 +89,7 @@ def command(
             Unfailing(progress).milestone("sealing the record")
     except SpoolError as error:
         raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
-    return _seal_and_report(settings, verdict, keep_spool=keep_spool, as_json=as_json)
+    return _seal_and_report(prepared, verdict, keep_spool=keep_spool, as_json=as_json)
 
 
 def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
@@ -104,13 +105,14 @@ def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
     return RunFile(entrypoint)
 
 
-def _seal_and_report(settings: RunSettings, verdict: Verdict, *, keep_spool: bool, as_json: bool) -> int:
+def _seal_and_report(prepared: Prepared, verdict: Verdict, *, keep_spool: bool, as_json: bool) -> int:
     from vaportrail.cli.ended import report
     from vaportrail.cli.exit_codes import EXIT_CANCELLED, exit_code
     from vaportrail.cli.progress import let_go
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
 
+    settings = prepared.settings
     ended = f"the run is over ({verdict.outcome.value}: {verdict.message})"
     before = signal.getsignal(signal.SIGTERM)
     if before is not signal.SIG_IGN:
@@ -126,7 +128,8 @@ def _seal_and_report(settings: RunSettings, verdict: Verdict, *, keep_spool: boo
         signal.signal(signal.SIGTERM, before)
     run = open_run(settings.record_uri)
     try:
-        return report(run, sealed.sha256, as_json=as_json)
+        run.tell_result(prepared.returned.value, missing=prepared.returned.missing)
+        return report(run, sealed.sha256, as_json=as_json, ran_here=True)
     except OSError:  # whoever read our output has gone; how the run ended has not
         let_go(sys.stdout)
         return exit_code(run.outcome)

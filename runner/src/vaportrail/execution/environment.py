@@ -6,12 +6,14 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-__all__ = ["capture_environment"]
+from vaportrail.authoring.callables import function_of
+
+__all__ = ["capture_environment", "folder_of"]
 
 _USERINFO = re.compile(r"(?<=://)[^/@]+@")
 
@@ -60,3 +62,10 @@ def _git(folder: Path) -> dict[str, Any]:
         # A remote's URL may hold a user name and a token.
         "remote": _USERINFO.sub("", url),
     }
+
+
+def folder_of(fn: Callable[..., Any]) -> Path:
+    """Return the folder of a function's file; the working directory where it has none."""
+    code = getattr(function_of(fn), "__code__", None)
+    file = Path(code.co_filename) if code is not None else None
+    return file.parent if file is not None and file.exists() else Path.cwd()

@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 import fcntl
-import inspect
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaportrail.authoring import session
+from vaportrail.authoring.callables import place_of
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
 from vaportrail.errors import InternalError, SpoolError, TaskFailed, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import Backend, RayBackend
-from vaportrail.execution.environment import capture_environment
+from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.progress import Progress, Silent, Unfailing
 from vaportrail.execution.reserve import Reserve
+from vaportrail.execution.returned import Returned, call_body
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
+from vaportrail.execution.run_events import write_body_failure, write_ended, write_started
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
-from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.context import attempt_scope
-from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, install, run_values, uninstall
+from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
 from vaportrail.telemetry.values import clean
@@ -62,6 +62,8 @@ class Prepared:
     settings: RunSettings
     pipeline: Pipeline[..., Any]
     arguments: Mapping[str, Any]
+    returned: Returned = field(default_factory=Returned)
+    """What its body gives back, once it has."""
 
 
 def prepare(
@@ -100,7 +102,7 @@ def prepare(
         parameters=described,
         # What stands on a command line need not be Unicode.
         tags={clean(tag): clean(value) for tag, value in (tags or {}).items()},
-        entrypoint=clean(entrypoint) or f"{pipeline.fn.__module__}:{pipeline.fn.__qualname__}",
+        entrypoint=clean(entrypoint) or place_of(pipeline.fn),
     )
     local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)
     spool = local_root.absolute() / layout.SPOOL / uid
@@ -167,8 +169,7 @@ def execute(
         SpoolError: the spool cannot be written, not even for the verdict.
     """
     cancellation = cancellation or Cancellation()
-    code = inspect.unwrap(prepared.pipeline.fn).__code__.co_filename
-    folder = Path(code).parent if os.path.exists(code) else Path.cwd()
+    folder = folder_of(prepared.pipeline.fn)
     with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
         reserve = Reserve(Path(prepared.settings.spool))
         try:
@@ -176,7 +177,7 @@ def execute(
             verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
         finally:
             reserve.close()
-        _write_ended(recorder, verdict)
+        write_ended(recorder, verdict)
     return verdict
 
 
@@ -252,7 +253,7 @@ def _warn(recorder: Recorder, text: str) -> None:
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:
     """Write the record of a run that could not even begin."""
     with _recorded(settings, capture_environment(Path.cwd(), git)) as recorder:
-        _write_ended(recorder, verdict)
+        write_ended(recorder, verdict)
 
 
 @contextmanager
@@ -263,7 +264,7 @@ def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator
         recorder = install(settings, "runner")
         stack.callback(_close, settings)
         install_handler()
-        _write_started(recorder, environment)
+        write_started(recorder, environment)
         yield recorder
 
 
@@ -293,7 +294,9 @@ def run_pipeline(
     prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
     execute(prepared, Silent(), embedded_ray())
     seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
-    return open_run(prepared.settings.record_uri)
+    run = open_run(prepared.settings.record_uri)
+    run.tell_result(prepared.returned.value, missing=prepared.returned.missing)
+    return run
 
 
 @contextmanager
@@ -327,11 +330,12 @@ def _run_body(
     executor = Executor(recorder, backend, progress, reserve.release)
     body_failure: Failure | None = None
     stopped: Verdict | None = None
+    value: Any = None
     try:
         executor.guard(lambda: recorder.milestone("pipeline started"))
         try:
             with session.entered(executor):
-                _call_body(prepared)
+                value = call_body(prepared.pipeline.fn, prepared.arguments)
         except (RunCancelled, KeyboardInterrupt):
             raise
         except SpoolError as error:
@@ -339,11 +343,15 @@ def _run_body(
         except BaseException as error:
             if error is not executor.fault:
                 failure = body_failure = describe_failure(error)
+                prepared.returned.lost(f"the pipeline's body raised {failure.type}: {failure.message}")
                 if not isinstance(error, TaskFailed):
-                    executor.guard(lambda: _write_body_failure(recorder, failure))
+                    executor.guard(lambda: write_body_failure(recorder, failure))
         executor.drain()
+        if body_failure is None and executor.fault is None:
+            prepared.returned.resolve(value)
     except (RunCancelled, KeyboardInterrupt) as error:
         stopped = _stopped(error)
+        prepared.returned.lost(stopped.message)
         executor.cancel_all()
         executor.drain()
     executor.guard(lambda: recorder.milestone("pipeline ended"))
@@ -351,63 +359,3 @@ def _run_body(
     if executor.fault is not None:
         stopped = Verdict(Outcome.FAILED, str(executor.fault), describe_failure(executor.fault))
     return judge(executor.calls, body_failure, stopped=stopped)
-
-
-def _call_body(prepared: Prepared) -> None:
-    try:
-        prepared.pipeline.fn(**prepared.arguments)
-    except SystemExit as error:
-        if error.code not in (None, 0):
-            raise
-
-
-def _write_started(recorder: Recorder, environment: Mapping[str, Any]) -> None:
-    settings = recorder.settings
-    recorder.span_started(
-        f"RUN {settings.identity.pipeline}",
-        recorder.run_span_id,
-        "",
-        kind=SERVER,
-        event=c.EVENT_RUN_STARTED,
-        unix_nano=settings.identity.created_unix_nano,
-        values={
-            **run_values(settings.identity, settings.driver),
-            c.RUN_ENVIRONMENT: encode_attribute(environment),
-        },
-    )
-
-
-def _write_body_failure(recorder: Recorder, failure: Failure) -> None:
-    message = f"the pipeline's body raised {failure.type}: {failure.message}"
-    recorder.log(message, severity=(17, "ERROR"), values=exception_values(failure))
-
-
-def _write_ended(recorder: Recorder, verdict: Verdict) -> None:
-    identity = recorder.settings.identity
-    now = recorder.clock()
-    recorder.log(
-        event=c.EVENT_RUN_ENDED,
-        span_id=recorder.run_span_id,
-        unix_nano=now,
-        values={c.OUTCOME: verdict.outcome.value, c.RUN_MESSAGE: verdict.message},
-    )
-    values = {
-        c.PIPELINE_ACTION_NAME: "RUN",
-        c.PIPELINE_NAME: identity.pipeline,
-        c.PIPELINE_RESULT: verdict.outcome.cicd_result,
-        c.OUTCOME: verdict.outcome.value,
-    }
-    if not verdict.outcome.ok:
-        values[c.ERROR_TYPE] = verdict.failure.type if verdict.failure else verdict.outcome.value
-    recorder.span(
-        f"RUN {identity.pipeline}",
-        recorder.run_span_id,
-        "",
-        identity.created_unix_nano,
-        now,
-        kind=SERVER,
-        ok=verdict.outcome.ok,
-        message=verdict.message,
-        values=values,
-        failure=verdict.failure,
-    )

@@ -134,6 +134,19 @@ class Run:
         self.manifest = manifest
         self.spool = spool
         self.problems: list[str] = []
+        self._result: Any = None
+        self._no_result = "a record does not keep it; log what should outlive the run"
+
+    @property
+    def result(self) -> Any:
+        """What the pipeline returned; only `Pipeline.run`'s run has it, of others a LookupError says why."""
+        if self._no_result:
+            raise LookupError(f"the result of run {self.name!r} is not here: {self._no_result}")
+        return self._result
+
+    def tell_result(self, value: Any = None, *, missing: str = "") -> None:
+        """Say what the pipeline returned, or why that is missing."""
+        self._result, self._no_result = value, missing
 
     @property
     def sealed(self) -> bool:
