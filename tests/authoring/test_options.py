@@ -147,12 +147,24 @@ def test_a_good_value_is_taken(key: str) -> None:
     assert getattr(resolved, key) == expected
 
 
+@pytest.mark.parametrize(
+    "env", [{"DB_PASSWORD": "hunter2hunter2", "PORT": 5432}, ["DB_PASSWORD=hunter2hunter2"]], ids=str
+)
+def test_a_refused_environment_is_not_quoted(env: Any) -> None:
+    with pytest.raises(OptionError, match="env") as caught:
+        resolve_options(TaskOptions(), {"env": env}, "task 't'")
+    assert "hunter2" not in str(caught.value)
+    assert "PORT" in str(caught.value) or isinstance(env, list)
+
+
 @pytest.mark.parametrize(("key", "value", "fix"), BAD, ids=lambda v: repr(v)[:25])
 def test_a_bad_value_is_refused_by_place_name_value_and_fix(key: str, value: Any, fix: str) -> None:
     with pytest.raises(OptionError) as caught:
         resolve_options(TaskOptions(), {key: value}, "task 't'")
     message = str(caught.value)
-    assert message.startswith(f"task 't': {key}={value!r}")
+    # Among the values of a mapping there may be secrets.
+    shown = key if key in ("env", "runtime_env", "resources") else f"{key}={value!r}"
+    assert message.startswith(f"task 't': {shown}")
     assert fix in message
 
 

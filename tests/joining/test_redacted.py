@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vaportrail.cli.progress import PlainProgress
 from vaportrail.cli.redacted import RedactedProgress, Redaction
 from vaportrail.contract import Failure, Outcome
 
@@ -60,7 +61,7 @@ def test_neither_the_answer_nor_the_log_of_a_runner_holds_a_secret(
 
 def test_no_line_of_the_progress_holds_a_secret() -> None:
     out = io.StringIO()
-    progress = RedactedProgress(out, Redaction({"DB_PASSWORD": SECRET}))
+    progress = RedactedProgress(PlainProgress(out), Redaction({"DB_PASSWORD": SECRET}))
     failure = Failure("ConnectionError", f"no way to app:{SECRET}@db")
 
     progress.task_submitted("read-1", f"read(key={SECRET})")
@@ -75,7 +76,7 @@ def test_no_line_of_the_progress_holds_a_secret() -> None:
 
 def test_a_failure_that_is_cut_does_not_show_half_a_secret() -> None:
     out = io.StringIO()
-    progress = RedactedProgress(out, Redaction({"DB_PASSWORD": SECRET}))
+    progress = RedactedProgress(PlainProgress(out), Redaction({"DB_PASSWORD": SECRET}))
 
     progress.task_ended("read-1", Outcome.FAILED, 1.0, Failure("Odd", f"{'x' * 290}{SECRET}"), "")
 
@@ -85,6 +86,6 @@ def test_a_failure_that_is_cut_does_not_show_half_a_secret() -> None:
 def test_without_a_secret_every_line_stays_as_it_is() -> None:
     out = io.StringIO()
 
-    RedactedProgress(out, Redaction({})).milestone("Ray started")
+    RedactedProgress(PlainProgress(out), Redaction({})).milestone("Ray started")
 
     assert out.getvalue().endswith(" Ray started\n")

@@ -80,6 +80,12 @@ class TaskOptions:
     after: Sequence[object] = ()
     allow_failure: bool = False
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """All environment variables that attempts get, by whichever option."""
+        given = self.runtime_env.get("env_vars")
+        return {**(given if isinstance(given, Mapping) else {}), **self.env}
+
     def describe(self) -> dict[str, Any]:
         """Return what the record says of them: those that were set, environment values left out."""
         plain = TaskOptions()
@@ -188,11 +194,16 @@ def _name(value: Any, key: str) -> str:
 
 def _mapping(kind: type | tuple[type, ...], words: str) -> Any:
     def check(value: Any, key: str) -> Mapping[str, Any]:
-        fits = isinstance(value, Mapping) and all(
-            isinstance(k, str) and isinstance(v, kind) for k, v in value.items()
-        )
-        if not fits:
-            raise OptionError(f"{key}={value!r} is not a mapping of names to {words}")
+        if not isinstance(value, Mapping):
+            raise OptionError(f"{key} is of type {type(value).__name__}, not a mapping of names to {words}")
+        # What is wrong is told, and no value: one of its neighbours may be a secret.
+        for name, item in value.items():
+            if not isinstance(name, str):
+                raise OptionError(f"{key} has a key of type {type(name).__name__}; names are strings")
+            if not isinstance(item, kind):
+                raise OptionError(
+                    f"{key}[{name!r}] is of type {type(item).__name__}; it maps names to {words}"
+                )
         return dict(value)
 
     return check

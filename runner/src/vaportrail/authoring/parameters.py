@@ -81,8 +81,15 @@ class Parameters:
             raise ParameterError(f"pipeline {self._pipeline!r}: " + "; ".join(problems))
         return values
 
-    def describe(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the record says of validated values; hidden ones read ``"<hidden>"``."""
+    def describe(
+        self, values: Mapping[str, Any], plain: Callable[[str], str] = lambda text: text
+    ) -> dict[str, Any]:
+        """Return what the record says of validated values; hidden ones read ``"<hidden>"``.
+
+        Args:
+            values: as `validate` returned them.
+            plain: takes the secrets out of a text.
+        """
         described = {}
         for name, value in values.items():
             if name in self._hidden:
@@ -93,9 +100,9 @@ class Parameters:
                     value if hides_a_field(value)
                     else self._adapters[name].dump_python(value, mode="json", warnings=False)
                 )  # fmt: skip
-                described[name] = describe(dumped)
+                described[name] = describe(dumped, plain=plain)
             except Exception:
-                described[name] = describe(value)
+                described[name] = describe(value, plain=plain)
         return described
 
     def _coerce(self, name: str, adapter: pydantic.TypeAdapter[Any], raw: Any) -> Any:

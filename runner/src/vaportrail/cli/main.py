@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -72,13 +73,19 @@ def main(args: list[str] | None = None) -> Any:
         say("interrupted", err=True)
         sys.exit(EXIT_CANCELLED)
     except UsageError as error:
-        say_text(f"error: {error}", err=True)
+        _say(error)
         sys.exit(EXIT_USAGE)
     except VaportrailError as error:
-        say_text(f"error: {error}", err=True)
+        _say(error)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         # Whoever read our output has gone, as in `vaportrail logs … | head`.
         sys.stderr.close()
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(error: VaportrailError) -> None:
+    from vaportrail.cli.redacted import Redaction
+
+    say_text(f"error: {Redaction(os.environ)(str(error))}", err=True)

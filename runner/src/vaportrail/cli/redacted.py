@@ -1,13 +1,14 @@
-"""A runner's words outside of its record, the pod's log and its answer: without secrets, as there."""
+"""What a run's own process says outside of its record, on a terminal, in a pod's log and in its answer:
+without secrets, as there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TextIO
 
-from vaportrail.cli.progress import PlainProgress
 from vaportrail.contract import Failure, Outcome
+from vaportrail.execution.progress import Progress
 from vaportrail.telemetry.redact import redactor
 
 __all__ = ["RedactedProgress", "Redaction"]
@@ -38,33 +39,42 @@ class Redaction:
         return text
 
 
-class RedactedProgress(PlainProgress):
-    """Plain progress without secrets.
+class RedactedProgress:
+    """Tells another progress what it hears, without secrets, and before anything is cut.
 
     Args:
-        out: where the lines go.
+        progress: who shows it.
         redaction: looks again at each moment of the run, which are few.
     """
 
-    def __init__(self, out: TextIO, redaction: Redaction) -> None:
-        super().__init__(out)
+    def __init__(self, progress: Progress, redaction: Redaction) -> None:
+        self._progress = progress
         self._redaction = redaction
 
     def milestone(self, name: str) -> None:
         self._redaction.look()
-        super().milestone(name)
+        self._progress.milestone(self._redaction(name))
+
+    def task_submitted(self, task_id: str, label: str) -> None:
+        self._progress.task_submitted(task_id, self._redaction(label))
+
+    def attempt_started(self, task_id: str, attempt: int) -> None:
+        self._progress.attempt_started(task_id, attempt)
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
-        super().attempt_retried(task_id, attempt, delay, self._plain(failure))
+        self._progress.attempt_retried(task_id, attempt, delay, self._plain(failure))
 
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
     ) -> None:
-        super().task_ended(task_id, outcome, seconds, self._plain(failure), cause)
+        self._progress.task_ended(task_id, outcome, seconds, self._plain(failure), cause)
 
     def _plain(self, failure: Failure | None) -> Failure | None:
-        # Before it is cut: half a secret would not be known as one.
-        return replace(failure, message=self._redaction(failure.message)) if failure is not None else None
-
-    def _say(self, text: str) -> None:
-        super()._say(self._redaction(text))
+        if failure is None:
+            return None
+        return replace(
+            failure,
+            type=self._redaction(failure.type),
+            message=self._redaction(failure.message),
+            traceback=self._redaction(failure.traceback),
+        )

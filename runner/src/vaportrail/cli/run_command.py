@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -81,10 +82,12 @@ def command(
     )
     prepared = asked.placed(prepared)
     from vaportrail.cli.progress import make_progress
+    from vaportrail.cli.redacted import RedactedProgress, Redaction
 
     settings = prepared.settings
     try:
-        with make_progress(plain=plain) as progress, cancelling() as cancellation:
+        with make_progress(plain=plain) as shown, cancelling() as cancellation:
+            progress = RedactedProgress(shown, Redaction(os.environ))
             verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
             Unfailing(progress).milestone("sealing the record")
     except SpoolError as error:
@@ -109,11 +112,12 @@ def _seal_and_report(prepared: Prepared, verdict: Verdict, *, keep_spool: bool, 
     from vaportrail.cli.ended import report
     from vaportrail.cli.exit_codes import EXIT_CANCELLED, exit_code
     from vaportrail.cli.progress import let_go
+    from vaportrail.cli.redacted import Redaction
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
 
     settings = prepared.settings
-    ended = f"the run is over ({verdict.outcome.value}: {verdict.message})"
+    ended = Redaction(os.environ)(f"the run is over ({verdict.outcome.value}: {verdict.message})")
     before = signal.getsignal(signal.SIGTERM)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, signal.default_int_handler)

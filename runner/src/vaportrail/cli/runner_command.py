@@ -84,6 +84,7 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     from vaportrail.cli.answer import write_answer
     from vaportrail.cli.cancelling import cancelling
     from vaportrail.cli.entrypoint import load_pipeline
+    from vaportrail.cli.progress import PlainProgress
     from vaportrail.cli.redacted import RedactedProgress, Redaction
     from vaportrail.cluster.run import drive
     from vaportrail.contract import Outcome
@@ -102,9 +103,10 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     spool = Path(os.environ.get(SPOOL_VARIABLE, SPOOL_FOLDER))
     try:
         with (
-            RedactedProgress(sys.stderr, redaction) as progress,
+            PlainProgress(sys.stderr) as shown,
             cancelling("stopped at once", stopped, early) as cancellation,
         ):
+            progress = RedactedProgress(shown, redaction)
             ended = drive(
                 request,
                 join,

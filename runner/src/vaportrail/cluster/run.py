@@ -25,6 +25,7 @@ from vaportrail.cluster.source import Fetched, fetch
 from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
+from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.progress import Progress, Unfailing
 from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet
 from vaportrail.execution.run import (
@@ -43,6 +44,7 @@ from vaportrail.storage.waiting import interruptibly
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
 from vaportrail.telemetry.recorder import active
+from vaportrail.telemetry.redact import redactor
 
 __all__ = ["Ended", "drive"]
 
@@ -170,11 +172,12 @@ def _announce(settings: RunSettings) -> None:
 def _told(settings: RunSettings, pipeline: Pipeline[..., Any] | None) -> RunSettings:
     """Return settings with parameters that were not accepted, as the record tells them."""
     hidden = hidden_names(pipeline.fn) if pipeline is not None else set[str]()
+    plain = redactor(os.environ) or (lambda text: text)
     told = {
-        name: HIDDEN_TEXT if name in hidden else describe(value)
+        name: HIDDEN_TEXT if name in hidden else describe(value, plain=plain)
         for name, value in settings.identity.parameters.items()
     }
-    return replace(settings, identity=replace(settings.identity, parameters=told))
+    return replace(settings, identity=without_secrets(replace(settings.identity, parameters=told)))
 
 
 def _announce_late(settings: RunSettings, verdict: Verdict) -> Verdict:

@@ -30,7 +30,7 @@ from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
 from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
-from vaportrail.telemetry.recorder import Recorder, install
+from vaportrail.telemetry.recorder import Recorder, active, install
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
 
@@ -240,6 +240,9 @@ def _node_id() -> str:
 
 def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Report:
     failure = describe_failure(error)
+    recorder = active()
+    if recorder is not None:
+        failure = recorder.without_secrets(failure)
     if isinstance(error, AttemptTimedOut):
         return Report(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):

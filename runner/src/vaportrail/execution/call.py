@@ -16,6 +16,7 @@ from vaportrail.errors import UsageError
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
+from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["TaskCall", "check_fits", "describe_call", "find_edges"]
 
@@ -65,8 +66,25 @@ def check_fits(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
         ) from None
 
 
-def describe_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Return a call's arguments by name as the record tells them, handles as ``{"$task": id}``."""
+def describe_call(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder | None = None
+) -> dict[str, Any]:
+    """Return a call's arguments by name as the record tells them, handles as ``{"$task": id}``.
+
+    The task's own variables are secrets of the recorder's process from here on: what the task raises
+    comes back to it, and is told there.
+    """
+    secrets = None
+    if recorder is not None:
+        recorder.keep_secret(task.task_options.variables)
+        secrets = recorder.writer.redact
+    described = _describe_call(task, args, kwargs, secrets or _unchanged)
+    return described if secrets is None else secrets.tree(described)
+
+
+def _describe_call(
+    task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plain: Callable[[str], str]
+) -> dict[str, Any]:
     hidden = hidden_names(task.fn)
     try:
         signature = inspect.signature(task.fn)
@@ -74,15 +92,26 @@ def describe_call(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     except (TypeError, ValueError):
         # Whose they are is unknown, so where anything is hidden all of them are.
         named = {**{str(i): a for i, a in enumerate(args)}, **kwargs}
-        return {n: HIDDEN_TEXT if hidden else describe(v, known=_describe_handle) for n, v in named.items()}
+        return {
+            n: HIDDEN_TEXT if hidden else describe(v, known=_describe_handle, plain=plain)
+            for n, v in named.items()
+        }
     described: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
             for key, item in value.items():
-                described[key] = HIDDEN_TEXT if name in hidden else describe(item, known=_describe_handle)
+                described[key] = (
+                    HIDDEN_TEXT if name in hidden else describe(item, known=_describe_handle, plain=plain)
+                )
         else:
-            described[name] = HIDDEN_TEXT if name in hidden else describe(value, known=_describe_handle)
+            described[name] = (
+                HIDDEN_TEXT if name in hidden else describe(value, known=_describe_handle, plain=plain)
+            )
     return described
+
+
+def _unchanged(text: str) -> str:
+    return text
 
 
 def _describe_handle(value: Any) -> Any:

@@ -97,7 +97,7 @@ class Executor:
         function = self._functions.get(id(task.fn))
         if function is None:
             function = self._functions[id(task.fn)] = dump_function(task)
-        arguments = describe_call(task, args, kwargs)
+        arguments = describe_call(task, args, kwargs, self._recorder)
         edges = find_edges(arguments, inputs, after)
         settings = self._recorder.settings
         # A body may call tasks from several threads.

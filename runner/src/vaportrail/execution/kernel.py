@@ -91,7 +91,7 @@ class CellSpans:
         first = next((line for line in str(info.raw_cell).splitlines() if line.strip()), "")
         values = {
             c.CELL_NUMBER: number,
-            c.CELL_SOURCE: first[:200],
+            c.CELL_SOURCE: self._recorder.plain(first)[:200],
             c.TASK_RUN_ID: self._attempt.task_id,
             c.ATTEMPT: self._attempt.attempt,
         }

@@ -95,7 +95,7 @@ def make_client(
             text = self.pending.pop((name, number), "") + text
             span = cell_span_id(scope.span_id, number)
             raw, done = text.encode("utf-8", "backslashreplace"), 0
-            for line in split_lines(raw, 0, final=final):
+            for line in split_lines(raw, 0, final=final, secrets=recorder.writer.redact):
                 _log_line(recorder, name, line.text, line.partial, span)
                 done = line.end
             if done < len(raw):

@@ -190,7 +190,7 @@ def _keep(recorder: Recorder, notebook: Any, title: str) -> None:
     import nbformat
 
     if recorder.writer.redact is not None:
-        notebook = nbformat.from_dict(recorder.writer.redact.everywhere(notebook))
+        notebook = nbformat.from_dict(recorder.writer.redact.notebook(notebook))
     text = nbformat.writes(notebook)
     record_artifact(
         recorder,

@@ -23,6 +23,7 @@ from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
+from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.progress import Progress, Silent, Unfailing
@@ -38,6 +39,7 @@ from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
+from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
 from vaportrail.telemetry.values import clean
@@ -94,7 +96,7 @@ def prepare(
     for tag, value in (tags or {}).items():
         if not isinstance(value, str):
             raise UsageError(f"tag {tag!r}: {value!r} is not a str")
-    identity = RunIdentity(
+    named = RunIdentity(
         uid=uid,
         pipeline=layout.check_pipeline_name(pipeline.name),
         name=layout.check_value_name(name) if name else layout.directory_name(uid, created),
@@ -104,6 +106,7 @@ def prepare(
         tags={clean(tag): clean(value) for tag, value in (tags or {}).items()},
         entrypoint=clean(entrypoint) or place_of(pipeline.fn),
     )
+    identity = without_secrets(named)
     local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)
     spool = local_root.absolute() / layout.SPOOL / uid
     _check_writable(local_root)
@@ -122,7 +125,7 @@ def prepare_fixed(pipeline: Pipeline[..., Any], settings: RunSettings) -> Prepar
         ParameterError: one is unknown, missing or ill-typed.
     """
     arguments, described = _validated(pipeline, settings.identity.parameters)
-    identity = replace(settings.identity, parameters=described)
+    identity = without_secrets(replace(settings.identity, parameters=described))
     return Prepared(replace(settings, identity=identity), pipeline, arguments)
 
 
@@ -132,7 +135,10 @@ def _validated(
     """Return the arguments of the pipeline's function, and what the record says of them."""
     checked = Parameters(pipeline.name, pipeline.fn)
     arguments = checked.validate(parameters)
-    return arguments, checked.describe(arguments)
+    secrets = redactor(os.environ)
+    if secrets is None:
+        return arguments, checked.describe(arguments)
+    return arguments, secrets.tree(checked.describe(arguments, secrets))
 
 
 def _check_writable(root: Path) -> None:

@@ -21,6 +21,7 @@ from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp import INFO, log_record
 from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
 from vaportrail.telemetry.recorder import INTERNAL, OK, SERVER, exception_event, read_failure, run_values
+from vaportrail.telemetry.redact import Finder
 from vaportrail.telemetry.values import attributes
 
 __all__ = ["Completion"]
@@ -87,7 +88,13 @@ class Completion:
         return self._output[writer].read.get(stream, 0)
 
     def output_lines(
-        self, writer: str, stream: Stream, rest: bytes, *, final: bool = True
+        self,
+        writer: str,
+        stream: Stream,
+        rest: bytes,
+        *,
+        final: bool = True,
+        secrets: Finder | None = None,
     ) -> Iterator[Record]:
         """Yield log records of output that its process had no time to record itself.
 
@@ -96,10 +103,11 @@ class Completion:
             stream: which of its two.
             rest: the bytes that follow what `read_up_to` says.
             final: nothing follows them; else a last line without its end is left for the next piece.
+            secrets: what the process left word of.
         """
         watch = self._output[writer]
         span_id = watch.attempt.get("spanId", "")
-        for line, values in watch.rest(writer, stream, rest, final=final):
+        for line, values in watch.rest(writer, stream, rest, final=final, secrets=secrets):
             yield self._log(
                 line.text, stream, values, time=self._last, severity=SEVERITY[stream], span_id=span_id
             )

@@ -23,7 +23,7 @@ from vaportrail.storage import layout
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
-from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.secret_names import is_secret_name
 from vaportrail.version import __version__
 
 __all__ = ["PartsPlan", "fix_plan", "standing_plan"]
@@ -131,7 +131,7 @@ def _described(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hidden(name: str, value: Any) -> Any:
-    if redactor({name: "a value of any secret's length"}) is not None:
+    if is_secret_name(name):
         return HIDDEN_TEXT
     if isinstance(value, dict):
         return {key: _hidden(key, item) for key, item in value.items()}

@@ -27,6 +27,7 @@ from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH, artifact_path
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.otlp import BY_KIND
 from vaportrail.telemetry.output import Stream
+from vaportrail.telemetry.secret_digests import DIGESTS, SecretDigests, read_digests
 from vaportrail.telemetry.spool import Kind
 
 __all__ = ["SealResult", "carry_out"]
@@ -108,8 +109,9 @@ def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
             completion.see(record)
             yield record
     for writer in plan.writers:
+        secrets = _secrets(spool, writer.records.path)
         for stream, part in sorted(writer.output.items()):
-            yield from _rest_of_output(completion, writer.writer, stream, part, spool)
+            yield from _rest_of_output(completion, writer.writer, stream, part, spool, secrets)
     for part in plan.recovered:
         for record in spooled_records(spool, part.path, part.size, unsound):
             yield completion.adopt(record)
@@ -121,7 +123,12 @@ def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
 
 
 def _rest_of_output(
-    completion: Completion, writer: str, stream: Stream, part: Part, spool: Store
+    completion: Completion,
+    writer: str,
+    stream: Stream,
+    part: Part,
+    spool: Store,
+    secrets: SecretDigests | None,
 ) -> Iterator[Record]:
     """Yield what a process had no time to record of its output: there may be more than fits into memory."""
     at, rest = 0, b""
@@ -129,10 +136,18 @@ def _rest_of_output(
         begin = completion.read_up_to(writer, stream)
         at += len(piece)
         rest = (rest + piece)[-(at - begin) :] if at > begin else b""
-        yield from completion.output_lines(writer, stream, rest, final=False)
+        yield from completion.output_lines(writer, stream, rest, final=False, secrets=secrets)
         rest = rest[completion.read_up_to(writer, stream) - begin :]
     if rest:
-        yield from completion.output_lines(writer, stream, rest)
+        yield from completion.output_lines(writer, stream, rest, secrets=secrets)
+
+
+def _secrets(spool: Store, records: str) -> SecretDigests | None:
+    """Return what a dead process left word of: its output is finished where its environment is unknown."""
+    try:
+        return read_digests(spool.get(f"{records.removesuffix('.spool')}.{DIGESTS}"))
+    except RecordNotFound:
+        return None
 
 
 def _told(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]:

@@ -81,7 +81,8 @@ class OutputFiles:
                     self._take(stream, raw, final, frames)
 
     def _take(self, stream: Stream, raw: bytes, final: bool, frames: bool) -> None:
-        for line in split_lines(raw, self._done[stream], final=final, frames=frames):
+        secrets = self._recorder.writer.redact
+        for line in split_lines(raw, self._done[stream], final=final, frames=frames, secrets=secrets):
             self._done[stream] = line.end
             if self._is_users(line):
                 severity, values = SEVERITY[stream], line_values(stream, line)

@@ -73,6 +73,7 @@ SPAN_NAME: Final = "vaportrail.span.name"
 SPAN_PARENT: Final = "vaportrail.span.parent"
 SPAN_KIND: Final = "vaportrail.span.kind"
 SYNTHESISED: Final = "vaportrail.synthesised"
+REDACTED: Final = "vaportrail.redacted"
 
 # Logged values.
 VALUE_NAME: Final = "vaportrail.value.name"
@@ -198,6 +199,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(ARTIFACT_SHA256, "string", "artifact", "SHA-256 of its bytes, hex"),
     Attribute(ARTIFACT_SIZE, "int", "artifact", "bytes"),
     Attribute(ARTIFACT_MEDIA_TYPE, "string", "artifact", "IANA media type"),
+    Attribute(REDACTED, "string", "metric", "NaN stands for a number that is this secret"),
     Attribute(LEDGER_WRITER, "string", "ledger, recovered lines", "the writer it is about"),
     Attribute(LEDGER_STATE, "string", "ledger", "`exact`, or `unknown` where the last count is gone"),
     Attribute(LEDGER_COUNTED_AT, "int", "ledger", "until when an `unknown` count is sure, ns"),

@@ -46,7 +46,10 @@ class Log:
             value: plain values, dates, paths, sets and objects of fields are kept; arrays and other
                 types are described, as arguments are.
         """
-        self._event(c.EVENT_PARAM, name, describe(value))
+        check_value_name(name)
+        recorder = _recorder()
+        plain = _unchanged if recorder is None else recorder.plain
+        self._event(c.EVENT_PARAM, name, describe(value, plain=plain))
 
     def params(self, values: object) -> None:
         """Record many parameters; see `param`.
@@ -240,6 +243,10 @@ class Log:
 
     def __reduce__(self) -> str:
         return "log"
+
+
+def _unchanged(text: str) -> str:
+    return text
 
 
 def record_artifact(

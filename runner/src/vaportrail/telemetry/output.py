@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.redact import Finder, cut_outside
 from vaportrail.telemetry.spool import Kind
 
 __all__ = [
@@ -41,31 +42,42 @@ class Line(NamedTuple):
     partial: bool
 
 
-def split_lines(raw: bytes, start: int, *, final: bool, frames: bool = False) -> Iterator[Line]:
-    """Yield the lines of `raw`, which begins at byte `start` of its file.
+def split_lines(
+    raw: bytes, start: int, *, final: bool, frames: bool = False, secrets: Finder | None = None
+) -> Iterator[Line]:
+    """Yield the lines of `raw`, which begins at byte `start` of its file, without secrets.
 
     A last line without its end is yielded only when `final`; a line over 64 KiB is cut into
-    partial ones. Of what overwrites itself, as progress bars do, a line keeps its last state;
-    `frames` yields that of a last line without its end, too, as far as its frames are whole.
+    partial ones, and no secret is cut in two. Of what overwrites itself, as progress bars do, a line
+    keeps its last state; `frames` yields that of a last line without its end, too, as far as its frames
+    are whole.
     """
     offset = start
     for piece in _split_newlines(raw):
-        ended = piece.endswith(b"\n")
-        if not ended and not final and len(piece) < _LINE_LIMIT:
-            # What follows the last carriage return may be half a frame, and nothing half a line's end.
-            piece = piece[: piece.rfind(b"\r", 0, -1) + 1] if frames else b""
-        for part in _parts(piece):
+        goes_on = not final and not piece.endswith(b"\n")
+        for part in _parts(piece, secrets, goes_on=goes_on, frames=frames):
             offset += len(part)
             whole = part.endswith(b"\n")
-            yield Line(_last_state(part).decode("utf-8", "backslashreplace"), offset, not whole)
+            text = _last_state(part).decode("utf-8", "backslashreplace")
+            yield Line(text if secrets is None else secrets(text), offset, not whole)
 
 
-def _parts(piece: bytes) -> Iterator[bytes]:
-    """Yield a line in parts that are short enough, cut between frames where it has some."""
-    while len(piece) > _LINE_LIMIT:
+def _parts(piece: bytes, secrets: Finder | None, *, goes_on: bool, frames: bool) -> Iterator[bytes]:
+    """Yield a line in parts that are short enough, cut between frames where it has some.
+
+    Of a line that goes on comes only what is sure.
+    """
+    # Behind a cut there may be the rest of a secret.
+    enough = _LINE_LIMIT + (secrets.longest if secrets is not None else 0)
+    while len(piece) >= enough if goes_on else len(piece) > _LINE_LIMIT:
         cut = piece.rfind(b"\r", 0, _LINE_LIMIT - 1) + 1 or _LINE_LIMIT
+        if secrets is not None:
+            cut = cut_outside(secrets, piece, cut)
         yield piece[:cut]
         piece = piece[cut:]
+    if goes_on:
+        # What follows the last carriage return may be half a frame, and nothing half a line's end.
+        piece = piece[: piece.rfind(b"\r", 0, -1) + 1] if frames else b""
     if piece:
         yield piece
 
@@ -138,14 +150,14 @@ class OutputWatch:
         self.read[stream] = max(self.read.get(stream, 0), offset)
 
     def rest(
-        self, writer: str, stream: Stream, raw: bytes, *, final: bool = True
+        self, writer: str, stream: Stream, raw: bytes, *, final: bool = True, secrets: Finder | None = None
     ) -> Iterator[tuple[Line, dict[str, Any]]]:
         """Yield the lines of `raw`, which follows what is on record, each with its record's attributes.
 
         The lines count as read. They belong to the attempt that was running, if one was.
         """
         owner = {key: self.attempt[key] for key in (c.TASK_RUN_ID, c.ATTEMPT) if self.attempt}
-        for line in split_lines(raw, self.read.get(stream, 0), final=final):
+        for line in split_lines(raw, self.read.get(stream, 0), final=final, secrets=secrets):
             self._note(stream, line.end)
             if not is_ray_progress(line) and (self.attempt or not is_ray_mark(line)):
                 yield line, {**line_values(stream, line), **owner, c.LEDGER_WRITER: writer}

@@ -19,7 +19,10 @@ from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp import INFO, WARN, log_record
-from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.redact import Redactor
+from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
+from vaportrail.telemetry.secret_names import NAMING_VARIABLES
+from vaportrail.telemetry.secret_texts import secret_texts
 from vaportrail.telemetry.spool import Header, Writer
 from vaportrail.telemetry.values import attributes, clean, read_attributes
 from vaportrail.version import __version__
@@ -66,13 +69,30 @@ class Recorder:
             c.PROCESS_PID: os.getpid(),
         }
         header = Header(writer, role, clock(), {"attributes": attributes(resource)})
-        self._environ = dict(os.environ)
-        self.writer = Writer(Path(settings.spool), header, redactor(self._environ))
+        self._secrets: dict[str, str] = {}
+        self.writer = Writer(Path(settings.spool), header)
+        self.keep_secret(os.environ)
 
     def keep_secret(self, environ: Mapping[str, str]) -> None:
-        """Replace the secrets among these variables, too, in all that this process writes from now on."""
-        self._environ |= environ
-        self.writer.redact = redactor(self._environ)
+        """Replace the secrets among these variables, too, in all that this process writes from now on.
+
+        Their digests are left beside the spool for whoever finishes this process's output.
+        """
+        named = {name: os.environ[name] for name in NAMING_VARIABLES if name in os.environ}
+        fresh = secret_texts({**named, **environ})
+        if fresh.keys() - self._secrets.keys():
+            self._secrets = fresh | self._secrets
+            self.writer.redact = Redactor(self._secrets)
+            header = self.writer.header
+            write_digests(self.writer.directory / f"{header.writer}.{DIGESTS}", self.writer.redact)
+
+    def plain(self, text: str) -> str:
+        """Return a text without secrets, for what is cut or hashed before it is written."""
+        return text if self.writer.redact is None else self.writer.redact(text)
+
+    def without_secrets(self, failure: Failure) -> Failure:
+        """Return a failure as the record may tell it: other processes do not know this one's secrets."""
+        return Failure(self.plain(failure.type), self.plain(failure.message), self.plain(failure.traceback))
 
     def log(
         self,

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp import log_record
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
+from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, read_digests
 from vaportrail.telemetry.shipper_lines import Readable, SpoolLines
 from vaportrail.telemetry.shipper_mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
@@ -273,7 +274,10 @@ class Feed:
 
     def _recover(self, stream: Stream, raw: bytes) -> Iterator[Entry]:
         now = self._clock()
-        for line, values in self._watch.rest(self._sender.writer, stream, raw, final=len(raw) < PIECE):
+        rest = self._watch.rest(
+            self._sender.writer, stream, raw, final=len(raw) < PIECE, secrets=self._secrets()
+        )
+        for line, values in rest:
             record = log_record(
                 line.text,
                 self._sender.numbered(values),
@@ -284,6 +288,9 @@ class Feed:
                 span_id=self._watch.attempt.get("spanId", ""),
             )
             yield self._sender.entry(stream, record)
+
+    def _secrets(self) -> SecretDigests | None:
+        return read_digests(self._files.read(f"{self._path}.{DIGESTS}", 0, DIGESTS_LIMIT))
 
     def _ledger(self) -> Ledger | None:
         return read_ledger(self._files.read(f"{self._path}.ledger", 0, 64))

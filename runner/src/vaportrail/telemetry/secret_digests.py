@@ -1,0 +1,127 @@
+"""A process's secrets as digests, beside its spool: for those who read what it printed after its death.
+
+The sealer and the shipper have not the environment of the process whose output they finish. What they
+need is a file that names no secret: of each its length, of its first characters whether they are
+letters or digits, and a keyed digest. It is as private as the spool, and goes with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vaportrail.telemetry.redact import Redactor
+
+__all__ = ["DIGESTS", "DIGESTS_LIMIT", "SecretDigests", "read_digests", "write_digests"]
+
+DIGESTS: Final = "digests"
+"""The ending of such a file; its stem is the writer's, as for all files of a spool."""
+DIGESTS_LIMIT: Final = 16 << 20
+"""Bytes: an environment has at most a few megabytes."""
+_FORMAT: Final = 1
+_SHAPED: Final = 8
+"""Of so many first characters the class tells where a search is worth a digest."""
+_CLASSES: Final = {"l": "[a-z]", "u": "[A-Z]", "d": "[0-9]", "o": "[^a-zA-Z0-9]"}
+_SIZE: Final = 16
+
+
+class SecretDigests:
+    """Finds and replaces secrets of which only digests are known.
+
+    Args:
+        key: of the digests.
+        names: what stands for each secret, by shape, length and digest.
+    """
+
+    def __init__(self, key: bytes, names: Mapping[tuple[str, int, str], str]) -> None:
+        self._key = key
+        self._names: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+        for (shape, length, digest), name in names.items():
+            self._names[shape, length][digest] = name
+        self._searches = {kind: _search(*kind) for kind in self._names}
+        # A character has at most four bytes.
+        self.longest = 4 * max((length for _, length in self._names), default=0)
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where secrets begin and end, from left to right."""
+        for begin, end, _ in self._found(text):
+            yield begin, end
+
+    def __call__(self, text: str) -> str:
+        """Return text without secrets."""
+        done, parts = 0, []
+        for begin, end, name in self._found(text):
+            parts += [text[done:begin], name]
+            done = end
+        return "".join([*parts, text[done:]])
+
+    def _found(self, text: str) -> list[tuple[int, int, str]]:
+        found: list[tuple[int, int, str]] = []
+        for kind, search in self._searches.items():
+            known = self._names[kind]
+            last, name = "", None
+            for match in search.finditer(text):
+                if match[1] != last:  # rulers and fillers are one character again and again
+                    last = match[1]
+                    name = known.get(_digest(self._key, last))
+                if name is not None:
+                    found.append((*match.span(1), name))
+        # Longest first: a secret may contain another.
+        found.sort(key=lambda each: (each[0], -each[1]))
+        apart: list[tuple[int, int, str]] = []
+        for each in found:
+            if not apart or each[0] >= apart[-1][1]:
+                apart.append(each)
+        return apart
+
+
+def write_digests(path: Path, redact: Redactor) -> None:
+    """Write the digests of all that `redact` replaces, in the place of those that are there."""
+    key = os.urandom(_SIZE)
+    listed = [[*_kind(form), _digest(key, form), name] for form, name in sorted(redact.replacements.items())]
+    content = json.dumps({"format": _FORMAT, "key": key.hex(), "secrets": listed})
+    partial = path.with_suffix(f".{DIGESTS}.part")
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(content)
+    partial.replace(path)
+
+
+def read_digests(raw: bytes) -> SecretDigests | None:
+    """Return what a file of digests knows, or None where it is damaged or of another version."""
+    try:
+        said: dict[str, Any] = json.loads(raw)
+        if said["format"] != _FORMAT:
+            return None
+        names = {(str(s), int(n), str(d)): str(name) for s, n, d, name in said["secrets"]}
+        if any(
+            not re.fullmatch(f"[ludo]{{1,{_SHAPED}}}", shape) or length < len(shape)
+            for shape, length, _ in names
+        ):
+            return None
+        return SecretDigests(bytes.fromhex(said["key"]), names)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _kind(text: str) -> tuple[str, int]:
+    return "".join(_class(char) for char in text[:_SHAPED]), len(text)
+
+
+def _class(char: str) -> str:
+    return next(name for name, pattern in _CLASSES.items() if re.fullmatch(pattern, char, re.S))
+
+
+def _search(shape: str, length: int) -> re.Pattern[str]:
+    begin = "".join(_CLASSES[kind] for kind in shape)
+    # Looking ahead finds those that overlap.
+    return re.compile(rf"(?=({begin}[\s\S]{{{length - len(shape)}}}))")
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_SIZE).hexdigest()

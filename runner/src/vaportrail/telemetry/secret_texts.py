@@ -1,0 +1,141 @@
+"""What of an environment is secret, as texts: values, their lines and parts, and the forms they take.
+
+A program rarely prints a secret as it stands in its variable: it prints a line of a key, one field of
+a JSON document, the password of a URL, or a `repr`.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus, unquote
+
+from vaportrail.telemetry.secret_names import secret_names
+from vaportrail.telemetry.values import clean
+
+__all__ = ["escaped", "forms", "secret_texts"]
+
+_SHORTEST: Final = 8
+"""Shorter texts would be found in too much that is no secret."""
+_URL_USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s@]*)@")
+_TOKEN_AS_USER: Final = 20
+"""A user without a password is a token from this length on, if it has digits: names are shorter."""
+_PAIR: Final = re.compile(r"""([A-Za-z_][\w .-]*?)\s*=\s*("[^"]*"|'[^']*'|[^;&\s]+)""")
+_PEM_FRAME: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
+_NEWLINES: Final = re.compile(r"\r\n|\n|\r|\\r\\n|\\n")
+
+
+def secret_texts(
+    environ: Mapping[str, str], exists: Callable[[str], bool] = os.path.exists
+) -> dict[str, str]:
+    """Return the secrets among environment variables, and what stands for each: ``[redacted:NAME]``.
+
+    Args:
+        environ: the variables.
+        exists: says whether there is such a file: the path of a key's file is no secret.
+    """
+    counts = secret_names(environ)
+    found: dict[str, str] = {}
+    for name, value in sorted(environ.items()):
+        if counts(name) and not (os.sep in value and exists(value)):
+            parts = _parts(value, counts)
+        else:
+            parts = _passwords(value)
+        for part in parts:
+            if len(part.strip()) >= _SHORTEST and not _PEM_FRAME.fullmatch(part):
+                found.setdefault(part, f"[redacted:{name}]")
+    return found
+
+
+def _parts(value: str, counts: Callable[[str], bool]) -> Iterator[str]:
+    yield value
+    yield value.strip()
+    lines = _NEWLINES.split(value)
+    if len(lines) > 1:
+        yield from (line.strip() for line in lines)
+    yield from _passwords(value)
+    for name, text in _PAIR.findall(value):
+        if counts(name.replace(" ", "_")):
+            yield text.strip("\"'")
+    for text in _fields(value, counts):
+        yield from _parts(text, counts)
+
+
+def _passwords(value: str) -> Iterator[str]:
+    for userinfo in _URL_USERINFO.findall(value):
+        user, colon, password = userinfo.partition(":")
+        if not colon and len(user) >= _TOKEN_AS_USER and any(char.isdigit() for char in user):
+            password = user
+        yield password
+        yield unquote(password)
+
+
+def _fields(value: str, counts: Callable[[str], bool]) -> list[str]:
+    """Return the texts that a JSON document names as secrets."""
+    if not value.lstrip().startswith(("{", "[")):
+        return []
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return []
+    texts: list[str] = []
+    left: list[tuple[bool, Any]] = [(False, document)]
+    while left:
+        named, item = left.pop()
+        if isinstance(item, dict):
+            left += [(named or counts(key), inner) for key, inner in item.items()]
+        elif isinstance(item, list):
+            left += [(named, inner) for inner in item]
+        elif named and isinstance(item, str):
+            texts.append(item)
+        elif named and isinstance(item, int | float) and not isinstance(item, bool):
+            texts.append(str(item))
+    return texts
+
+
+def escaped(text: str) -> set[str]:
+    """Return a text as it stands within JSON, in ASCII and not."""
+    return {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+
+
+def forms(secret: str) -> set[str]:
+    """Return the forms in which a program may print a secret: raw, escaped, quoted.
+
+    >>> sorted(forms('a"b<c>de'))[:3]
+    ['a"b%3Cc%3Ede', 'a"b<c>de', 'a%22b%3Cc%3Ede']
+    """
+    readable = clean(secret)
+    raw = os.fsencode(secret).decode("utf-8", "backslashreplace") if _is_from_bytes(secret) else readable
+    once = escaped(readable) | {readable}
+    page = html.escape(readable)
+    return (
+        {
+            *once,
+            *(twice for form in once for twice in escaped(form)),
+            raw,
+            repr(readable)[1:-1],
+            repr(f"{readable}'\"")[1:-4],  # with both quotes around it
+            repr(readable.encode("utf-8", "replace"))[2:-1],
+            page,
+            html.escape(readable, quote=False),
+            page.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
+            quote(readable, safe=""),
+            quote(readable),
+            quote_plus(readable),
+            quote(readable, safe="\"'<>"),
+        }
+        - {""}
+    )
+
+
+def _is_from_bytes(text: str) -> bool:
+    """Return whether a variable's value holds bytes that are no UTF-8, as Python has them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return all(not "\ud800" <= char <= "\udfff" or "\udc80" <= char <= "\udcff" for char in text)
+    return False
