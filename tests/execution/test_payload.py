@@ -39,6 +39,15 @@ class Model(BaseModel):
     content: Any
 
 
+class Typed(BaseModel, frozen=True):
+    content: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    content: int
+
+
 class Slotted:
     __slots__ = ("content",)
 
@@ -64,6 +73,8 @@ PLACES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "deque": (lambda h: deque([h]), lambda v: v[0]),
     "dataclass": (Box, lambda v: v.content),
     "model": (lambda h: Model(content=[h]), lambda v: v.content[0]),
+    "typed model": (lambda h: Typed.model_construct(content=h), lambda v: v.content),
+    "frozen dataclass": (Frozen, lambda v: v.content),
     "slots": (Slotted, lambda v: v.content),
     "partial": (lambda h: functools.partial(show, h), lambda v: v.args[0]),
     "closure": (from_closure, lambda v: v()),
