@@ -130,3 +130,7 @@ def test_counts_of_records_of_old_have_no_reasons() -> None:
     }  # fmt: skip
 
     assert Counts.model_validate(old).loss_reasons == []
+
+
+def test_the_counts_tell_of_no_signal_that_nobody_writes() -> None:
+    assert "metrics" not in Counts.model_fields

@@ -189,7 +189,6 @@ class SealAnswer(_Model):
     loss: Literal["None", "Counted", "Unknown"]
     lost_spans: int = 0
     lost_logs: int = 0
-    lost_metrics: int = 0
     tasks: dict[str, int] = {}
     """How many tasks ended how."""
     timings: dict[str, float] = {}

@@ -145,7 +145,6 @@ def _sealed(observed: Observed, status: PipelineRunStatus, answer: SealAnswer) -
         state=answer.loss,
         spans=max(0, answer.lost_spans),
         log_records=max(0, answer.lost_logs),
-        values=max(0, answer.lost_metrics),
     )
     record = RecordStatus(
         uri=record_uri(observed.run), state="Sealed", manifest_sha256=answer.sha256[:64], loss=loss

@@ -77,7 +77,7 @@ def describe(run: Run) -> Iterator[str]:
 
 def _loss(run: Run) -> str:
     counts = run.facts.counts
-    lost = counts.logs.lost + counts.spans.lost + counts.metrics.lost
+    lost = counts.logs.lost + counts.spans.lost
     if counts.loss == "None":
         return "none"
     if counts.loss == "Counted":

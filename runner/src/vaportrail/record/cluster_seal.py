@@ -174,7 +174,6 @@ def _answer(settings: RunSettings, result: SealResult, seconds: dict[str, float]
         loss=counts.loss,
         lost_spans=counts.spans.lost,
         lost_logs=counts.logs.lost,
-        lost_metrics=counts.metrics.lost,
         tasks=verdict.tasks,
         timings=seconds,
         late_parts=late,

@@ -44,7 +44,7 @@ __all__ = ["FactsBuilder", "build_facts"]
 _SEALER = "sealer"
 _ADDED = (_SEALER, "shipper")
 """Roles of those who add to what the run itself made; what they add is not counted as made."""
-_SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans", "M": "metrics"}
+_SIGNAL_NAME: Mapping[Kind, str] = {"L": "logs", "T": "spans"}
 _COUNTERS: Mapping[Kind, str] = {
     "L": c.LEDGER_MADE_LOGS, "T": c.LEDGER_MADE_SPANS, "M": c.LEDGER_MADE_METRICS
 }  # fmt: skip

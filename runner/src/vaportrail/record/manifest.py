@@ -198,7 +198,6 @@ class Counts(_Model):
 
     logs: SignalCount
     spans: SignalCount
-    metrics: SignalCount
     loss: Literal["None", "Counted", "Unknown"]
     """`Unknown`: more than was counted may be missing; `loss_reasons` says why."""
     loss_reasons: list[str] = []

@@ -131,7 +131,7 @@ class Loss(_StatusModel):
     log_records: Count = 0
     """How many log records."""
     values: Count = 0
-    """How many values of metrics."""
+    """Always 0: logged values are log records, and counted as such."""
 
 
 class RecordStatus(_StatusModel):
