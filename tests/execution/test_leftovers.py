@@ -18,6 +18,13 @@ STREAMS = (
     "other_descriptors",
 )
 
+STATE = (
+    "folder", "removed_folder", "environment", "umask", "search_path", "arguments", "recursion_limit",
+    "handlers", "ignored_signals", "timer", "root_level", "handlers_of_root", "configuration",
+    "disabled_logging", "cut_logger", "record_factory", "captured_warnings", "warning_filters", "hooks",
+    "language", "precision", "tracer_provider", "trace_function",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
@@ -57,8 +64,8 @@ def test_the_next_tasks_output_is_recorded_all_the_same(
 @pytest.mark.parametrize(
     ("task_id", "message"),
     [
-        ("closes_its_record-1", "how it ended could not be recorded: [Errno 9]"),
-        (f"looks-{len(STREAMS) + 1}", "the attempt could not begin: [Errno 9]"),
+        ("closes_its_record-1", "how it ended could not be recorded: the spool "),
+        (f"looks-{len(STREAMS) + 1}", "the attempt could not begin: the spool "),
     ],
 )
 def test_an_attempt_whose_record_is_gone_fails_and_says_so(run: Run, task_id: str, message: str) -> None:
@@ -67,3 +74,26 @@ def test_an_attempt_whose_record_is_gone_fails_and_says_so(run: Run, task_id: st
     assert attempt.outcome is Outcome.FAILED
     assert attempt.failure is not None
     assert message in attempt.failure.message
+
+
+def test_a_tasks_arguments_are_none_of_rays(run: Run) -> None:
+    assert run.task("finds-1").params["parsed"] == "Namespace()"
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_what_a_task_changed_in_its_process_is_as_before_for_the_next(name: str, run: Run) -> None:
+    number = STATE.index(name) + 1
+    changed, found = run.task(f"changes-{number}"), run.task(f"finds-{number + 1}")
+
+    assert changed.outcome is Outcome.SUCCEEDED, changed.attempts[0].failure
+    assert found.params == run.task("finds-1").params
+    assert [line.text for line in found.logs()] == ["logged"]
+
+
+def test_a_breakpoint_fails_its_task_at_once_and_says_how_to_debug(run: Run) -> None:
+    (attempt,) = run.task("debugged-1").attempts
+
+    assert attempt.outcome is Outcome.FAILED
+    assert attempt.failure is not None
+    assert "to debug a task, call it outside of a run" in attempt.failure.message
+    assert "leftovers.py" in attempt.failure.traceback

@@ -51,6 +51,7 @@ def test_it_listens_on_loopback_and_answers_only_with_the_token(tmp_path: Path) 
         without = [ask(place, "0" * 64) for place in places]
 
     assert addresses
+    assert 44217 not in {port for _, port in addresses}, "Ray's monitor answers there without a token"
     assert {ip.removeprefix("::ffff:") for ip, _ in addresses} <= {"127.0.0.1", "::1"}
     assert any("answered" in answer.stdout for answer in with_token), "the right token must be answered"
     assert not any("answered" in answer.stdout for answer in without)

@@ -68,9 +68,10 @@ def command(
     parameters |= parse_assignments(assignments)
     _require_run_extra()
     from vaportrail.cli.cancelling import cancelling
+    from vaportrail.execution.alone import alone
     from vaportrail.execution.local import embedded_ray
     from vaportrail.execution.progress import Unfailing
-    from vaportrail.execution.run import execute, prepare
+    from vaportrail.execution.run import execute, keep_to_oneself, prepare
 
     prepared = prepare(
         pipeline,
@@ -86,7 +87,8 @@ def command(
 
     settings = prepared.settings
     try:
-        with make_progress(plain=plain) as shown, cancelling() as cancellation:
+        with alone(pipeline.name), make_progress(plain=plain) as shown, cancelling() as cancellation:
+            keep_to_oneself(settings)
             progress = RedactedProgress(shown, Redaction(os.environ))
             verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
             Unfailing(progress).milestone("sealing the record")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.errors import VaportrailError
-from vaportrail.execution.ray_session import RAY_ENVIRONMENT
+from vaportrail.execution.ray_environment import RAY_ENVIRONMENT
 
 __all__ = ["Join", "JoinFailed"]
 

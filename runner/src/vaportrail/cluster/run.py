@@ -27,14 +27,14 @@ from vaportrail.errors import EntrypointError, RecordError, UsageError, Vaportra
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.progress import Progress, Unfailing
-from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet
+from vaportrail.execution.ray_environment import ray_environment
+from vaportrail.execution.ray_session import connect, quiet
 from vaportrail.execution.run import (
     execute,
     prepare_fixed,
     record_refusal,
 )
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
-from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import Verdict
 from vaportrail.handover import RunAnswer, RunRequest
 from vaportrail.record.times import rfc3339
@@ -220,7 +220,7 @@ def _cluster(
 ) -> Iterator[None]:
     """Connect to the cluster; within, the user's code runs."""
     # What is in the source is meant, also what its repository ignores.
-    with variables({**RAY_ENVIRONMENT, "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}):
+    with ray_environment({"RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1"}):
         importlib.import_module("ray")  # it takes half a second, which there is now
         moments.joined = join.wait()
         recorder = active()

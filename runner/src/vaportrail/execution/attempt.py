@@ -20,10 +20,12 @@ from opentelemetry import context as otel_context
 
 from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
 from vaportrail.errors import SpoolError, UsageError
-from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable
+from vaportrail.execution.breakpoints import refuse_breakpoints
+from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable, watch
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
+from vaportrail.execution.process_state import put_back
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
@@ -169,10 +171,12 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[R
             time_limit(spec.timeout, stacks),
             variables({**(spec.env or {}), **children}),
         ):
+            # Modules are imported here: what they set up stays for those who import them later.
             args, kwargs = _loaded("an argument", lambda: load_call(payload, values))
             function = _loaded("the task's function", lambda: load_function(spec.function))
             try:
-                value = function(*args, **kwargs)
+                with put_back():
+                    value = function(*args, **kwargs)
             except SystemExit as leaving:  # in peace, as a program's `main` does
                 if leaving.code not in (None, 0):
                     raise
@@ -226,9 +230,12 @@ def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
         # fails looks to `subprocess` as if it had succeeded.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _captures[writer] = Capture(recorder)
-        install_handler()
+        sys.argv[:] = [""]  # Ray's own are none of a task's
+        refuse_breakpoints()
+        watch()
         install_provider()
         count_nested_work()
+    install_handler()
     return recorder, _captures[writer]
 
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from vaportrail.execution.deadline import AttemptInterrupted
 
-__all__ = ["AttemptCancelled", "cancel_marker", "cancellable"]
+__all__ = ["AttemptCancelled", "cancel_marker", "cancellable", "watch"]
 
 _PERIOD: Final = 0.2
 _SIGNAL: Final = signal.SIGUSR1
@@ -57,7 +57,7 @@ def cancellable(marker: Path) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _watch()
+    watch()
     # Ray's way arrives as a SIGINT that was never sent.
     before = signal.signal(signal.SIGINT, _hear)
     _current = _Attempt(marker)
@@ -78,7 +78,7 @@ def _hear(signum: int, _frame: FrameType | None) -> None:
 
 
 @lru_cache(maxsize=1)
-def _watch() -> None:
+def watch() -> None:
     """Look for markers from now on, in one thread for the process's life."""
     # Never taken back: by default this signal would end the process.
     signal.signal(_SIGNAL, _hear)

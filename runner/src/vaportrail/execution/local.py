@@ -7,18 +7,18 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 from vaportrail.execution.attempt import SCRATCH_VARIABLE
-from vaportrail.execution.ray_session import RAY_ENVIRONMENT, connect, quiet, session_folder
-from vaportrail.execution.variables import variables
+from vaportrail.execution.ray_environment import ray_environment
+from vaportrail.execution.ray_session import connect, disconnect, quiet, session_folder
 
 __all__ = ["embedded_ray"]
 
 _ENVIRONMENT = {
-    **RAY_ENVIRONMENT,
     # Binds every server to 127.0.0.1; Ray uses the switch for single-node use off Linux.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # No port that answers without the token: Ray goes on where this server cannot start.
+    "AUTOSCALER_METRIC_PORT": "-1",
     # A lost worker's own children go with it.
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
 }
@@ -34,25 +34,17 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
     with session_folder() as folder:
         settings = {
             **_ENVIRONMENT,
-            "RAY_AUTH_TOKEN": _token(),
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "PYTHONPATH": _search_path(),
-            SCRATCH_VARIABLE: str(folder / "scratch"),
+            SCRATCH_VARIABLE: str(folder.scratch),
         }
-        with variables(settings):
-            import ray
-
+        with ray_environment(settings):
             try:
-                connect(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder))
+                connect(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.ray))
                 with quiet():
                     yield
             finally:
-                ray.shutdown()
-
-
-@lru_cache(maxsize=1)
-def _token() -> str:
-    """Return this process's token: Ray reads it once, so a second run must go on with it."""
-    return secrets.token_hex(32)
+                disconnect()
 
 
 def _search_path() -> str:

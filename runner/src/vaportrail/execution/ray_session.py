@@ -4,51 +4,72 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["RAY_ENVIRONMENT", "connect", "quiet", "session_folder"]
+from vaportrail.execution.process_state import put_back
+from vaportrail.storage.private import private_folder
+
+__all__ = ["SessionFolder", "connect", "disconnect", "quiet", "session_folder"]
 
 _PREFIX = "vtray-"
 _LOCK = "alive.lock"
-RAY_ENVIRONMENT: Final[Mapping[str, str]] = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-"""What Ray is told by environment variables, wherever a run is driven."""
+_BASE_BYTES: Final = 107 - len(
+    "/vtray-12345678/r/session_2026-11-29_16-01-20_880123_4194304/sockets/plasma_store"
+)
+"""How long the folder for temporary files may be: a socket's path has 107 bytes."""
+_SHORT: Final = "/tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFolder:
+    """Where a run's processes on this machine keep what is theirs: below a folder of mode 0700.
+
+    Attributes:
+        ray: for Ray's session. Ray opens it to everybody, but nobody else comes so far.
+        scratch: for the attempts' own folders.
+    """
+
+    ray: Path
+    scratch: Path
 
 
 @contextmanager
-def session_folder() -> Iterator[Path]:
-    """Make a folder for Ray's session; it goes with it, and so do those of sessions that were killed."""
-    for stale in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+def session_folder() -> Iterator[SessionFolder]:
+    """Make the folders of a session; they go with it, and so do those of sessions that were killed."""
+    base = _base(tempfile.gettempdir())
+    for stale in base.glob(f"{_PREFIX}*/{_LOCK}"):
         _remove_if_dead(stale)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     try:
         unlocked = folder / f"{_LOCK}.new"
         with unlocked.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             unlocked.rename(folder / _LOCK)  # seen by others only once it is held
-            (folder / "scratch").mkdir()
-            yield folder
+            yield SessionFolder(private_folder(folder / "r"), private_folder(folder / "s"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _base(temporary: str) -> Path:
+    """Return the folder for temporary files, or a shorter one where Ray's sockets would have no room."""
+    return Path(temporary if len(os.fsencode(temporary)) <= _BASE_BYTES else _SHORT)
+
+
 def _remove_if_dead(lock: Path) -> None:
     try:
+        if lock.parent.lstat().st_uid != os.geteuid():
+            return
         with lock.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)
-    except OSError:  # alive, another user's, or just gone
+    except OSError:  # alive, or just gone
         return
 
 
@@ -56,19 +77,17 @@ def connect(**arguments: Any) -> None:
     """Make this process a driver, silently; `arguments` are those of `ray.init`."""
     import ray
 
-    with _own_sigterm():
+    # It takes SIGTERM, to leave at once, and sets variables and hooks of its own.
+    with put_back():
         ray.init(log_to_driver=False, configure_logging=False, **arguments)
 
 
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Put the handler of SIGTERM back: `ray.init` takes it, to leave at once."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
+def disconnect() -> None:
+    """End what `connect` began; without effect where it did not come so far."""
+    import ray
+
+    with put_back():
+        ray.shutdown()
 
 
 @contextmanager

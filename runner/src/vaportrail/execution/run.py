@@ -19,6 +19,7 @@ from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
 from vaportrail.errors import InternalError, SpoolError, TaskFailed, UsageError, VaportrailError
+from vaportrail.execution.alone import alone, refuse_within
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.environment import capture_environment, folder_of
@@ -34,10 +35,10 @@ from vaportrail.execution.run_events import write_body_failure, write_ended, wri
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
+from vaportrail.storage.private import private_folder
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
-from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.stdlib_logging import install_handler
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Prepared",
     "execute",
+    "keep_to_oneself",
     "prepare",
     "prepare_fixed",
     "record_refusal",
@@ -85,11 +87,7 @@ def prepare(
         UsageError: a parameter, a name or the record root is not right.
         RecordError: the record root cannot be written, or is not safe to write to.
     """
-    if session.current() is not None or attempt_scope() is not None:
-        raise UsageError(
-            f"pipeline {pipeline.name!r} cannot be run from within another run; call it as a function, "
-            "and its tasks become tasks of that run"
-        )
+    refuse_within(pipeline.name)
     arguments, described = _validated(pipeline, parameters)
     record_root = normalise_root(root or os.environ.get("VAPORTRAIL_RECORD") or layout.DEFAULT_ROOT)
     created, uid = clock(), new_uid()
@@ -256,6 +254,12 @@ def _warn(recorder: Recorder, text: str) -> None:
         recorder.log(text, severity=(13, "WARN"), span_id=recorder.run_span_id)
 
 
+def keep_to_oneself(settings: RunSettings) -> None:
+    """Make the record's folder, closed to other users until it is sealed; for a run on this machine."""
+    if not is_remote(settings.root):
+        private_folder(Path(settings.record_uri))
+
+
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:
     """Write the record of a run that could not even begin."""
     with _recorded(settings, capture_environment(Path.cwd(), git)) as recorder:
@@ -269,7 +273,7 @@ def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator
         stack.enter_context(_alive(settings))
         recorder = install(settings, "runner")
         stack.callback(_close, settings)
-        install_handler()
+        stack.callback(install_handler())
         write_started(recorder, environment)
         yield recorder
 
@@ -297,8 +301,10 @@ def run_pipeline(
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
 
-    prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
-    execute(prepared, Silent(), embedded_ray())
+    with alone(pipeline.name):
+        prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
+        keep_to_oneself(prepared.settings)
+        execute(prepared, Silent(), embedded_ray())
     seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
     run = open_run(prepared.settings.record_uri)
     run.tell_result(prepared.returned.value, missing=prepared.returned.missing)

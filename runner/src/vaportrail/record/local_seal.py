@@ -17,8 +17,9 @@ from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
 from vaportrail.record.settings import spool_settings
 from vaportrail.storage import layout
+from vaportrail.storage.private import open_folder
 from vaportrail.storage.regular import hold, open_lock, open_regular
-from vaportrail.storage.store import normalise_root, open_store
+from vaportrail.storage.store import is_remote, normalise_root, open_store
 
 __all__ = ["check_root", "find_spool", "is_alive", "seal_spool", "spools"]
 
@@ -61,6 +62,8 @@ def seal_spool(
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
         clear_record(record, progress)
+        if not is_remote(settings.record_uri):
+            open_folder(Path(settings.record_uri))
         if keep_spool:
             (folder / _KEPT).touch()
         else:

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from opentelemetry import context as otel_context
 
 from vaportrail.contract import RunSettings
+from vaportrail.storage.private import private_folder
 
 __all__ = ["AttemptScope", "Context", "attempt_scope", "context", "set_attempt_scope"]
 
@@ -59,9 +60,7 @@ class Context:
     @property
     def scratch(self) -> Path:
         """A folder of this attempt's own, removed when it ends."""
-        folder = Path(self._scratch)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        return private_folder(Path(self._scratch))
 
     def bind(self, fn: Callable[P, R]) -> Callable[P, R]:
         """Return `fn` carrying the current span into another thread.

@@ -30,6 +30,7 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 CODE_FILE_PATH: Final = "code.file.path"
 CODE_FUNCTION_NAME: Final = "code.function.name"
 CODE_LINE_NUMBER: Final = "code.line.number"
+CODE_STACKTRACE: Final = "code.stacktrace"
 THREAD_NAME: Final = "thread.name"
 LOG_IOSTREAM: Final = "log.iostream"
 
@@ -157,6 +158,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(CODE_FILE_PATH, "string", "stdlib log records", "source file"),
     Attribute(CODE_FUNCTION_NAME, "string", "stdlib log records", "function"),
     Attribute(CODE_LINE_NUMBER, "int", "stdlib log records", "line"),
+    Attribute(CODE_STACKTRACE, "string", "stdlib log records", "the stack, where `stack_info` was asked for"),
     Attribute(THREAD_NAME, "string", "stdlib log records", "thread, when not the main one"),
     Attribute(LOG_IOSTREAM, "string", "output lines", "`stdout` or `stderr`"),
     Attribute(STREAM_OFFSET, "int", "output lines", "byte offset of the line's end"),
@@ -217,6 +219,9 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(RECEIPT_CREATED, "int", "receipt", "when the first was made, ns since the epoch"),
     Attribute(RECEIPT_REMOVED, "int", "receipt", "when the last was gone; none if it is still there"),
 )
+
+NAMES: Final = frozenset(attribute.name for attribute in ATTRIBUTES)
+"""What an attribute may not be called whose meaning is the user's own."""
 
 EVENTS: Final[dict[str, str]] = {
     EVENT_RUN_STARTED: "the run's identity, parameters and environment",

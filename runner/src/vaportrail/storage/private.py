@@ -1,0 +1,50 @@
+"""Folders that are this user's alone, whatever the umask is and whoever was there first."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+__all__ = ["open_folder", "private_folder"]
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder with mode 0700, or take one that is there and is so already; return it.
+
+    Raises:
+        PermissionError: what is there is no folder, is another user's, or is open to others.
+
+    Example:
+        >>> import tempfile
+        >>> oct(private_folder(Path(tempfile.mkdtemp()) / "mine").stat().st_mode & 0o777)
+        '0o700'
+    """
+    try:
+        path.mkdir(mode=0o700)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        pass
+    found = path.lstat()
+    problem = ""
+    if not stat.S_ISDIR(found.st_mode):
+        problem = "it is there already and is no folder"
+    elif found.st_uid != os.geteuid():
+        problem = f"it is there already and belongs to user {found.st_uid}"
+    elif stat.S_IMODE(found.st_mode) & 0o077:
+        problem = f"it is there already and open to others (mode {stat.S_IMODE(found.st_mode):04o})"
+    if problem:
+        raise PermissionError(
+            f"folder {str(path)!r} is to hold what only this user may read and write, but {problem}; "
+            "remove it, or set TMPDIR to a folder of your own"
+        )
+    return path
+
+
+def open_folder(path: Path) -> None:
+    """Give a folder of mode 0700 the mode that the process's umask gives new folders."""
+    umask = os.umask(0o077)  # the only way to ask; strict meanwhile
+    os.umask(umask)
+    path.chmod(0o777 & ~umask)
