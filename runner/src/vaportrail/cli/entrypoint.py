@@ -49,6 +49,8 @@ def _import(target: str, entrypoint: str) -> ModuleType:
         if not path.is_file():
             raise EntrypointError(f"{entrypoint!r}: there is no file {target}")
         folder, module = str(path.resolve().parent), path.stem
+        _check_name(path, entrypoint)
+        _check_name(path, entrypoint)
     else:
         folder, module = os.getcwd(), target
     if folder not in sys.path:
@@ -73,6 +75,28 @@ def _import(target: str, entrypoint: str) -> ModuleType:
             'guard what ends the program with if __name__ == "__main__":'
         ) from None
     except Exception as error:
+        hint = ""
+        if isinstance(error, ImportError) and "no known parent package" in str(error):
+            place, package = Path(folder).parent, f"{Path(folder).name}.{module}"
+            hint = f"; it is part of a package: start in {place} and give {package}:PIPELINE"
         raise EntrypointError(
-            f"{entrypoint!r}: importing {module} raised {type(error).__name__}: {error}"
+            f"{entrypoint!r}: importing {module} raised {type(error).__name__}: {error}{hint}"
         ) from error
+
+
+def _check_name(path: Path, entrypoint: str) -> None:
+    """Refuse a file that Python, here or in a worker, would not import by its name."""
+    name = path.stem
+    if "." in name:
+        raise EntrypointError(
+            f"{entrypoint!r}: Python takes {name!r} for a module in a package, because of the dot; "
+            f"call the file {name.replace('.', '_')}.py"
+        )
+    loaded = getattr(sys.modules.get(name), "__file__", None)
+    taken = name in sys.stdlib_module_names or name in sys.builtin_module_names
+    if taken or (loaded is not None and Path(loaded).resolve() != path.resolve()):
+        whose = "Python's own module" if taken else f"the module in {loaded}"
+        raise EntrypointError(
+            f"{entrypoint!r}: {name!r} is {whose}, which is imported instead of this file, here and in the "
+            f"workers; call the file something else, such as my_{name}.py"
+        )

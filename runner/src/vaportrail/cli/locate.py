@@ -48,7 +48,7 @@ def locate(text: str, root: str) -> Run:
     Raises:
         RecordNotFound: there is none, or more than one.
     """
-    if "://" in text or (os.sep in text and Path(text).exists()) or (Path(text) / layout.MANIFEST).exists():
+    if "://" in text or _is_place(text):
         return open_run(text)
     runs = _readable(root)
     if text == "latest":
@@ -74,6 +74,14 @@ def _readable(root: str) -> Iterator[Run]:
             yield run
         else:
             say(f"warning: {run}", err=True)
+
+
+def _is_place(text: str) -> bool:
+    """Return whether a text is a record's folder, which need not be there before the record is."""
+    root, *place = text.rstrip(os.sep).rsplit(os.sep, 3)
+    if len(place) == 3 and place[0] == layout.RUNS and Path(root).is_dir():
+        return True
+    return (os.sep in text and Path(text).exists()) or (Path(text) / layout.MANIFEST).exists()
 
 
 def means(text: str, run: RunIdentity | RunInfo, place: str) -> bool:

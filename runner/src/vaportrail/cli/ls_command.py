@@ -46,7 +46,8 @@ def line(run: Run) -> str:
     verdict = run.facts.verdict
     name = run.uri.rpartition("/")[2]
     called = f" ({run.name})" if run.name != name else ""
-    state = "" if run.sealed else style("  running" if run.alive else "  not sealed", fg="cyan")
+    open_still = "  running" if run.alive else f"  not sealed: {run.seal_command}"
+    state = "" if run.sealed else style(open_still, fg="cyan")
     seconds = words.duration(verdict.duration_seconds)
     return (
         f"{words.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
@@ -64,6 +65,7 @@ def summary(run: Run) -> dict[str, object]:
         "outcome": run.outcome.value,
         "message": run.facts.verdict.message,
         "sealed": run.sealed,
+        "seal_command": run.seal_command,
         "created": run.facts.run.created,
         "duration_seconds": run.facts.verdict.duration_seconds,
         "tasks": run.facts.verdict.tasks,

@@ -12,7 +12,7 @@ import click
 from vaportrail.cli.exit_codes import EXIT_CANCELLED, EXIT_FAILED, EXIT_USAGE
 from vaportrail.cli.screen import say, say_text, show_usage
 from vaportrail.errors import UsageError, VaportrailError
-from vaportrail.version import __version__
+from vaportrail.version import __version__, revision
 
 __all__ = ["main"]
 
@@ -52,12 +52,20 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _tell_version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        known = revision()
+        click.echo(f"vaportrail, version {__version__}{f', revision {known}' if known else ''}")
+        context.exit()
+
+
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: vaportrail run hello.py:hello",
 )
-@click.version_option(__version__, prog_name="vaportrail")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
+              help="Show the version and exit.")  # fmt: skip
 def group() -> None:
     """Run Python and notebook workflows on Ray; keep one sealed record of each run."""
 

@@ -56,6 +56,8 @@ def describe(run: Run) -> Iterator[str]:
     facts = run.facts
     yield verdict_line(run)
     yield f"record      {run.uri}"
+    if run.seal_command:
+        yield f"seal it     {run.seal_command}"
     if facts.run.parameters:
         yield "parameters  " + ", ".join(f"{k}={v}" for k, v in facts.run.parameters.items())
     if facts.run.tags:

@@ -6,12 +6,14 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from vaportrail.authoring.callables import function_of
+from vaportrail.version import revision
 
 __all__ = ["capture_environment", "folder_of"]
 
@@ -38,7 +40,30 @@ def capture_environment(code_folder: Path, git: Mapping[str, Any] | None = None)
         "image": os.environ.get("VAPORTRAIL_IMAGE", ""),
         "git": dict(git) if git else _git(code_folder),
         "packages": dict(sorted(packages.items())),
+        # The version is among the packages; a checkout has many revisions of one version.
+        "vaportrail_revision": revision(),
     }
+
+
+def _runs_untracked(ask: Callable[..., str | None]) -> bool:
+    """Return whether code that is loaded lies in the work tree, and its revision does not hold it."""
+    top = ask("rev-parse", "--show-toplevel")
+    if not top:
+        return False
+    loaded = set(_project_files(Path(top)))
+    known = ask("-C", top, "ls-files", "-z", "--full-name", "--", *sorted(loaded)) if loaded else ""
+    return bool(loaded - set((known or "").split("\0")))
+
+
+def _project_files(top: Path) -> Iterator[str]:
+    """Yield the files of loaded modules below a folder, but for those of the installation."""
+    installed = [Path(place).resolve() for place in (sys.prefix, sys.base_prefix)]
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        path = Path(file).resolve() if isinstance(file, str) else top
+        theirs = any(path.is_relative_to(place) for place in installed) or "site-packages" in path.parts
+        if path.is_relative_to(top.resolve()) and path.suffix == ".py" and not theirs and path.is_file():
+            yield path.relative_to(top.resolve()).as_posix()
 
 
 def _git(folder: Path) -> dict[str, Any]:
@@ -58,7 +83,7 @@ def _git(folder: Path) -> dict[str, Any]:
     return {
         "revision": revision,
         "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
-        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")) or _runs_untracked(ask),
         # A remote's URL may hold a user name and a token.
         "remote": _USERINFO.sub("", url),
     }

@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from vaportrail.contract import Outcome
+from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
 from vaportrail.record.local_seal import is_alive, spools
@@ -17,8 +18,10 @@ from vaportrail.record.manifest import AttemptInfo, Facts, Manifest, TaskInfo, r
 from vaportrail.record.otlp import Record
 from vaportrail.record.settings import spool_settings
 from vaportrail.record.spooled import spooled_records
+from vaportrail.record.stored import seal_command, still_arrives, stored_facts, stored_records
 from vaportrail.record.times import rfc3339
 from vaportrail.record.verify import sealed_records
+from vaportrail.record.waiting import unsealed_runs
 from vaportrail.storage import layout
 from vaportrail.storage.artifacts import Artifact
 from vaportrail.storage.store import is_remote, normalise_root, open_store
@@ -122,18 +125,26 @@ class Run:
         uri: the record's folder or URI.
         facts: all there is to know but the lines themselves; see the record format.
         manifest: the sealed manifest; None while the run is not sealed.
-        spool: the spool's folder where the run is not sealed.
+        spool: the spool's folder where a run of this machine is not sealed.
+        stored: whose parts they are where a run of a cluster is not sealed.
         problems: what could not be read of it so far, a sentence each; all the rest was.
     """
 
     def __init__(
-        self, uri: str, facts: Facts, *, manifest: Manifest | None = None, spool: Path | None = None
+        self,
+        uri: str,
+        facts: Facts,
+        *,
+        manifest: Manifest | None = None,
+        spool: Path | None = None,
+        stored: RunSettings | None = None,
     ) -> None:
         self.uri = uri
         self.facts = facts
         self.manifest = manifest
         self.spool = spool
         self.problems: list[str] = []
+        self.stored = stored
         self._result: Any = None
         self._no_result = "a record does not keep it; log what should outlive the run"
 
@@ -154,8 +165,20 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """Whether the runner is still at it."""
+        """Whether the runner is still at it; of a cluster's, whether it may be."""
+        if self.stored is not None:
+            return self.outcome is Outcome.UNFINISHED and still_arrives(self.stored)
         return self.spool is not None and is_alive(self.spool)
+
+    @property
+    def seal_command(self) -> str:
+        """The command that seals the run; empty where it is sealed or still seals itself."""
+        if self.sealed or self.alive:
+            return ""
+        if self.stored is not None:
+            return seal_command(self.stored)
+        assert self.spool is not None
+        return f"vaportrail seal {self.facts.run.uid} --record {self.spool.parent.parent}"
 
     @property
     def outcome(self) -> Outcome:
@@ -261,6 +284,8 @@ class Run:
     def _log_records(self) -> Iterator[Record]:
         if self.manifest is not None:
             return sealed_records(open_store(self.uri), self.manifest, "logs", unreadable=self._problem)
+        if self.stored is not None:
+            return (record for record in stored_records(self.stored) if record.kind == "L")
         assert self.spool is not None
         return (record for record in live_records(self.spool, self._problem) if record.kind == "L")
 
@@ -296,6 +321,8 @@ def open_run(uri: str) -> Run:
     try:
         return _sealed(place)
     except RecordNotFound:
+        if (stored := _stored_at(place)) is not None:
+            return _stored(stored)
         spool = None if is_remote(place) else _spool_of(Path(place))
         if spool is not None:
             with suppress(RecordNotFound):
@@ -305,7 +332,8 @@ def open_run(uri: str) -> Run:
         return _sealed(place)
     except RecordNotFound:
         raise RecordNotFound(
-            f"there is no record at {uri}: it has no {layout.MANIFEST}, and no spool of it is left"
+            f"there is no record at {uri}: it has no {layout.MANIFEST}, and neither a spool nor parts of it "
+            "are left"
         ) from None
 
 
@@ -313,6 +341,19 @@ def _sealed(place: str) -> Run:
     raw = open_store(place).get(layout.MANIFEST, layout.MANIFEST_LIMIT)
     manifest = read_manifest(raw, f"{place}/{layout.MANIFEST}")
     return Run(place, manifest, manifest=manifest)
+
+
+def _stored_at(record: str) -> RunSettings | None:
+    """Return the run of a cluster whose record belongs at a place, if its parts wait in the same root."""
+    parts = record.rsplit("/", 3)
+    if len(parts) < 4 or not parts[0]:
+        return None
+    path = "/".join(parts[1:])
+    return next((settings for settings in unsealed_runs(parts[0]) if settings.path == path), None)
+
+
+def _stored(settings: RunSettings) -> Run:
+    return Run(settings.record_uri, stored_facts(settings), stored=settings)
 
 
 def _spool_of(record: Path) -> Path | None:
@@ -364,36 +405,44 @@ def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | Recor
         ) from None
     names = [pipeline] if pipeline else store.folders(f"{layout.RUNS}/")
     found = [(run, name) for name in names for run in store.folders(f"{layout.RUNS}/{name}/")]
-    unsealed: dict[tuple[str, str], Path] = {}
+    problems: list[str] = []
+    shipped = unsealed_runs(place, problems.append)
+    waiting: dict[tuple[str, str], Callable[[], Run]]
+    waiting = {_directory(settings): partial(_stored, settings) for settings in shipped}
+    theirs = {settings.identity.uid for settings in shipped}
     for spool in [] if is_remote(place) else spools(place):
+        if spool.name in theirs:
+            continue
         try:
-            unsealed[_directory(spool)] = spool
+            waiting[_directory(spool_settings(spool))] = partial(_unsealed, spool)
         except RecordNotFound:  # somebody has just sealed it
             continue
         except RecordError as error:
             yield error
-    keys = sorted({*found, *(key for key in unsealed if not pipeline or key[1] == pipeline)}, reverse=True)
+    if is_remote(place):  # else its spool's folder has told the same
+        yield from map(RecordError, problems)
+    keys = sorted({*found, *(key for key in waiting if not pipeline or key[1] == pipeline)}, reverse=True)
     for key in keys:
         try:
-            yield _one(place, key, unsealed.get(key))
+            yield _one(place, key, waiting.get(key))
         except RecordError as error:
             yield error
 
 
-def _directory(spool: Path) -> tuple[str, str]:
-    _, name, folder = spool_settings(spool).path.split("/")
+def _directory(settings: RunSettings) -> tuple[str, str]:
+    _, name, folder = settings.path.split("/")
     return folder, name
 
 
-def _one(root: str, key: tuple[str, str], spool: Path | None) -> Run:
+def _one(root: str, key: tuple[str, str], unsealed: Callable[[], Run] | None) -> Run:
     folder, name = key
     place = f"{root}/{layout.RUNS}/{name}/{folder}"
     try:
         return _sealed(place)
     except RecordNotFound:
-        if spool is None:
+        if unsealed is None:
             raise RecordNotFound(f"{place} was never sealed, and its spool is gone") from None
     try:
-        return _unsealed(spool)
+        return unsealed()
     except RecordNotFound:  # somebody has just sealed it
         return _sealed(place)
