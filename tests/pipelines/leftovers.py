@@ -224,7 +224,8 @@ def state() -> dict[str, str]:
     root = logging.getLogger()
     found = {
         "folder": os.getcwd(),
-        "environment": sorted(os.environ.items()),
+        # Those of ours name the attempt.
+        "environment": sorted(kv for kv in os.environ.items() if not kv[0].startswith("VAPORTRAIL_")),
         "umask": old,
         "path": sys.path,
         "arguments": sys.argv,
