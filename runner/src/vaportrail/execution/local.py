@@ -19,6 +19,9 @@ _ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # No port that answers without the token: Ray goes on where this server cannot start.
     "AUTOSCALER_METRIC_PORT": "-1",
+    # On a machine that is busy with other work Ray's own processes take longer than it waits for them.
+    "RAY_agent_register_timeout_ms": "200000",
+    "RAY_raylet_start_wait_time_s": "200",
     # A lost worker's own children go with it.
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
 }
