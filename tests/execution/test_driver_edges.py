@@ -35,6 +35,7 @@ from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import executor as executor_module
 from vaportrail.execution import run as run_module
+from vaportrail.execution import stopping as stopping_module
 from vaportrail.execution.attempt import Report
 from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.graph import Graph
@@ -149,8 +150,8 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> InThreads:
     """The backend of the runs of a test, which are quick to give up."""
     backend = InThreads()
     monkeypatch.setattr(run_module, "RayBackend", lambda settings, *, complete: backend)
-    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(executor_module, "FORCED_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(stopping_module, "CANCEL_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(stopping_module, "FORCED_GRACE_SECONDS", 0.05)
     return backend
 
 
@@ -282,7 +283,7 @@ BROKEN: dict[str, Broken] = {
     "Backend.fetch": Broken(breaks_backend("fetch")),
     "Backend.hindrance": Broken(breaks_backend("hindrance"), ends=Outcome.SUCCEEDED, says=""),
     "Narrator.waits": Broken(breaks_waits, blocked),
-    "execution/executor.py Executor._look_for_hindrance _later": Broken(
+    "execution/executor.py Executor._look_for_hindrance later": Broken(
         hinders, blocked, Outcome.SUCCEEDED, says="waits-1 waits: it asks for a moon; it begins when"
     ),
     "Progress.milestone": Broken(breaks_progress("milestone"), ends=Outcome.SUCCEEDED),
@@ -297,11 +298,11 @@ BROKEN: dict[str, Broken] = {
     "execution/executor.py Executor.__init__ Thread": Broken(
         lambda patch, _: patch.setattr(Graph, "attempt_ended", raising)
     ),
-    "execution/executor.py Executor._start _later": Broken(
+    "execution/executor.py Executor._start later": Broken(
         lambda patch, _: patch.setattr(Graph, "started", raising), retried
     ),
-    "execution/executor.py Executor._stop _later": Broken(breaks_force, cancelled),
-    "execution/executor.py Executor._stop.force _later": Broken(
+    "execution/stopping.py Stopping.begin later": Broken(breaks_force, cancelled),
+    "execution/stopping.py Stopping._force later": Broken(
         loses_attempts, cancelled, says="gave no sign of its end"
     ),
 }
@@ -344,12 +345,12 @@ ELSEWHERE: dict[str, str] = {
     "execution/run_cancellation.py Cancellation._raised_again signal": CANCELLATION,
     "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
     # They only put back, or set aside, what others had set.
-    "execution/ray_session.py _own_sigterm signal": "tests/execution/test_stopping_runs.py",
+    "execution/process_state.py _set_handlers signal": "tests/execution/test_stopping_runs.py",
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
     "execution/attempt.py _prepare signal": "tests/execution/test_edges.py",
     "execution/cancellation.py cancellable signal": "tests/execution/test_cancellation.py",
-    "execution/cancellation.py _watch signal": "tests/execution/test_cancellation.py",
-    "execution/cancellation.py _watch Thread": "tests/execution/test_cancellation.py",
+    "execution/cancellation.py watch signal": "tests/execution/test_cancellation.py",
+    "execution/cancellation.py watch Thread": "tests/execution/test_cancellation.py",
     "execution/deadline.py time_limit signal": "tests/execution/test_deadline.py",
     "telemetry/capture.py OutputFiles.__init__ Thread": "tests/telemetry",
     "telemetry/logger.py _unrecorded_folder register": "tests/telemetry",
@@ -361,7 +362,7 @@ ELSEWHERE: dict[str, str] = {
     "cluster/readiness.py listening Thread": "tests/cluster",
 }
 
-CALLS = {"add_done_callback", "Thread", "Timer", "signal", "_later", "callback", "register"}
+CALLS = {"add_done_callback", "Thread", "Timer", "signal", "later", "callback", "register"}
 
 
 class Edges(ast.NodeVisitor):

@@ -21,7 +21,7 @@ from vaportrail.authoring import session
 from vaportrail.authoring.handle import Handle
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
 from vaportrail.errors import HandleError, InternalError, OptionError, SpoolError, TaskFailed, UsageError
-from vaportrail.execution import executor as executor_module
+from vaportrail.execution import stopping as stopping_module
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.progress import Unfailing
@@ -304,7 +304,7 @@ def test_a_waiting_task_is_cancelled_and_the_one_before_goes_on(body: Body) -> N
 
 
 def test_a_task_that_does_not_hear_the_cancel_is_ended(body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(stopping_module, "CANCEL_GRACE_SECONDS", 0.01)
     body.backend.deaf = True
     running = at_gate("g")
     cancel(running)
@@ -628,8 +628,8 @@ def until(condition: Callable[[], bool]) -> None:
 def test_a_task_whose_attempt_can_neither_be_stopped_nor_ended_is_given_up_and_says_why(
     body: Body, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor_module, "CANCEL_GRACE_SECONDS", 0.01)
-    monkeypatch.setattr(executor_module, "FORCED_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(stopping_module, "CANCEL_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(stopping_module, "FORCED_GRACE_SECONDS", 0.01)
 
     def refuse(running: Running, *, force: bool) -> None:
         raise ConnectionError("the raylet is gone")

@@ -20,6 +20,7 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task, task
 from vaportrail.errors import UsageError
 from vaportrail.execution.payload import (
+    Functions,
     check_picklable,
     dump_call,
     dump_function,
@@ -210,6 +211,16 @@ def test_a_decorated_function_goes_by_name_and_arrives_plain(monkeypatch: pytest
     raw = dump_function(made)
     assert pickle.loads(raw) == ("a_users_module", "made")
     assert load_function(raw) is plus_one
+
+
+def test_a_function_that_takes_the_place_of_one_that_is_gone_is_not_mistaken_for_it() -> None:
+    functions = Functions()
+
+    def made(number: int) -> Task[..., Any]:
+        return Task(lambda: number)
+
+    for number in range(100):
+        assert load_function(functions.dump(made(number)))() == number
 
 
 def test_a_function_whose_name_means_another_one_goes_by_value(monkeypatch: pytest.MonkeyPatch) -> None:

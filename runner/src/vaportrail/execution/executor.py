@@ -9,8 +9,6 @@ asks for one of them is told why. What a backend raises is the end of the task t
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import queue
 import threading
 import time
@@ -22,31 +20,26 @@ from typing import Any, Final
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
-from vaportrail.contract import Failure, Outcome, exception_type
+from vaportrail.contract import Outcome
 from vaportrail.errors import HandleError, InternalError, TaskFailed, UsageError, VaportrailError
 from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
-from vaportrail.execution.cancellation import AttemptCancelled
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
+from vaportrail.execution.inbox import Inbox
 from vaportrail.execution.narrator import Narrator
-from vaportrail.execution.payload import dump_call, dump_function
+from vaportrail.execution.payload import Functions, dump_call
 from vaportrail.execution.progress import Unfailing
+from vaportrail.execution.stopping import Stopping
 from vaportrail.record.label import call_label
 from vaportrail.telemetry.identity import task_span_id
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["Executor"]
 
-CANCEL_GRACE_SECONDS: Final = 5.0
-"""How long an interrupted attempt may take before its process is ended."""
-FORCED_GRACE_SECONDS: Final = 10.0
-"""How long that may take before nobody waits for it any more."""
 WAIT_SECONDS: Final = 60.0
 """How long a task may wait for a node that could take it before that is said."""
 _LOOK_SECONDS: Final = 0.5
-
-Message = Callable[[], list[Step]]
 
 
 class Executor:
@@ -77,10 +70,8 @@ class Executor:
         self._names: Counter[str] = Counter()
         self._naming = threading.Lock()
         self._closed = False
-        self._functions: dict[int, bytes] = {}
-        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._timers: list[tuple[float, int, Message]] = []
-        self._order = itertools.count()
+        self._functions = Functions()
+        self._inbox = Inbox()
         self._draining: list[threading.Event] = []
         self._fault: VaportrailError | None = None
         self._thread = threading.Thread(target=self._loop, name="vaportrail-executor", daemon=True)
@@ -94,9 +85,7 @@ class Executor:
         check_fits(task, args, kwargs)
         payload, handles = dump_call(task.name, args, kwargs)
         inputs = [self._own(handle).task_id for handle in handles]
-        function = self._functions.get(id(task.fn))
-        if function is None:
-            function = self._functions[id(task.fn)] = dump_function(task)
+        function = self._functions.dump(task)
         arguments = describe_call(task, args, kwargs, self._recorder)
         edges = find_edges(arguments, inputs, after)
         settings = self._recorder.settings
@@ -209,7 +198,7 @@ class Executor:
     def _loop(self) -> None:
         while True:
             try:
-                message = self._next()
+                message = self._inbox.take()
                 if message is None:
                     return
                 self._carry_out(message())
@@ -245,17 +234,6 @@ class Executor:
             act()
         except BaseException as fault:
             self._land(fault)
-
-    def _next(self) -> Message | None:
-        while True:
-            wait = None if not self._timers else max(0.0, self._timers[0][0] - time.monotonic())
-            try:
-                return self._inbox.get(timeout=wait)
-            except queue.Empty:
-                return heapq.heappop(self._timers)[2]
-
-    def _later(self, seconds: float, message: Message) -> None:
-        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), message))
 
     def _carry_out(self, steps: list[Step]) -> None:
         for step in steps:
@@ -294,7 +272,9 @@ class Executor:
             failure = call.failure
             self._progress.attempt_retried(step.task_id, step.attempt, step.delay, failure)
             due = Start(step.task_id, step.attempt)
-            self._later(step.delay, lambda: [due] if self._graph.started(due.task_id, due.attempt) else [])
+            self._inbox.later(
+                step.delay, lambda: [due] if self._graph.started(due.task_id, due.attempt) else []
+            )
             return
         options = call.task.task_options
         spec = AttemptSpec(
@@ -322,6 +302,9 @@ class Executor:
         else:
             self._look_for_hindrance(call, step.attempt, WAIT_SECONDS)
 
+    def _due(self, step: Start) -> list[Step]:
+        return [step] if self._graph.started(step.task_id, step.attempt) else []
+
     def _look_for_hindrance(self, call: TaskCall, attempt: int, wait: float) -> list[Step]:
         """Say that an attempt waits for a node that there is not, once it has waited; a cluster may grow."""
         over = call.attempts_ended >= attempt
@@ -330,7 +313,7 @@ class Executor:
         except Exception:  # it is only about telling
             why = ""
         if why and wait:
-            self._later(wait, partial(self._look_for_hindrance, call, attempt, 0.0))
+            self._inbox.later(wait, partial(self._look_for_hindrance, call, attempt, 0.0))
         elif why:
             text = f"{call.task_id} waits: {why}; it begins when one joins that has"
             self._record(lambda: self._narrator.waits(call, text))
@@ -359,36 +342,12 @@ class Executor:
 
     def _stop(self, step: Stop) -> None:
         call = self._calls[step.task_id]
-        running = call.running
-        hindrances: list[str] = []
 
-        def ask(*, force: bool) -> None:
-            if running is not None:
-                try:
-                    self._backend.stop(running, force=force)
-                except Exception as error:
-                    hindrances.append(f"{type(error).__name__}: {error}")
-
-        def force() -> list[Step]:
-            if not call.outcome.ended:
-                ask(force=True)
-                self._later(FORCED_GRACE_SECONDS, give_up)
-            return []
-
-        def give_up() -> list[Step]:
-            if call.outcome.ended:
-                return []
-            waited = CANCEL_GRACE_SECONDS + FORCED_GRACE_SECONDS
-            message = f"was cancelled, and gave no sign of its end within {waited:g} s"
-            if hindrances:
-                message += f"; stopping it raised {hindrances[-1]}"
-            failure = Failure(exception_type(AttemptCancelled()), message)
-            end = AttemptEnd(Outcome.CANCELLED, failure, spoken=False)
+        def abandon(end: AttemptEnd) -> list[Step]:
             self._take_end(call, step.attempt, end)
             return self._graph.abandon(call.task_id)
 
-        ask(force=False)
-        self._later(CANCEL_GRACE_SECONDS, force)
+        Stopping(call, self._backend, self._inbox, abandon).begin()
 
     def _finish(self, step: Finish) -> None:
         call = self._calls[step.task_id]

@@ -18,7 +18,7 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
 from vaportrail.errors import UsageError
 
-__all__ = ["check_picklable", "dump_call", "dump_function", "load_call", "load_function"]
+__all__ = ["Functions", "check_picklable", "dump_call", "dump_function", "load_call", "load_function"]
 
 
 def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, list[Handle]]:
@@ -118,6 +118,20 @@ def dump_function(task: Task[..., Any]) -> bytes:
         return bytes(cloudpickle.dumps(fn))
     except Exception as error:
         raise UsageError(f"task {task.name!r} cannot be sent to a worker: {error}") from error
+
+
+class Functions:
+    """The functions of a run's tasks as bytes, each dumped once."""
+
+    def __init__(self) -> None:
+        # The function is held: the next object at the place of one that is gone has its id.
+        self._dumped: dict[int, tuple[Callable[..., Any], bytes]] = {}
+
+    def dump(self, task: Task[..., Any]) -> bytes:
+        """Return a task's function as `dump_function` does."""
+        if id(task.fn) not in self._dumped:
+            self._dumped[id(task.fn)] = (task.fn, dump_function(task))
+        return self._dumped[id(task.fn)][1]
 
 
 def load_function(raw: bytes) -> Callable[..., Any]:

@@ -1,0 +1,68 @@
+"""Stopping an attempt: it is asked, then its process is ended, then nobody waits for it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from vaportrail.contract import Failure, Outcome, exception_type
+from vaportrail.execution.backend import AttemptEnd, Backend
+from vaportrail.execution.call import TaskCall
+from vaportrail.execution.cancellation import AttemptCancelled
+from vaportrail.execution.graph import Step
+from vaportrail.execution.inbox import Inbox
+
+__all__ = ["Stopping"]
+
+CANCEL_GRACE_SECONDS: Final = 5.0
+"""How long an interrupted attempt may take before its process is ended."""
+FORCED_GRACE_SECONDS: Final = 10.0
+"""How long that may take before nobody waits for it any more."""
+
+
+class Stopping:
+    """Stops one attempt, with more force as it takes longer; runs in the executor's thread.
+
+    Args:
+        call: the task whose running attempt is stopped.
+        backend: where it runs.
+        inbox: takes what is to be done later.
+        abandon: ends the task of which nobody hears any more.
+    """
+
+    def __init__(
+        self, call: TaskCall, backend: Backend, inbox: Inbox, abandon: Callable[[AttemptEnd], list[Step]]
+    ) -> None:
+        self._call = call
+        self._running = call.running
+        self._backend = backend
+        self._inbox = inbox
+        self._abandon = abandon
+        self._hindrance = ""
+
+    def begin(self) -> None:
+        """Ask the attempt to end."""
+        self._ask(force=False)
+        self._inbox.later(CANCEL_GRACE_SECONDS, self._force)
+
+    def _ask(self, *, force: bool) -> None:
+        if self._running is None:
+            return
+        try:
+            self._backend.stop(self._running, force=force)
+        except Exception as error:
+            self._hindrance = f"; stopping it raised {type(error).__name__}: {error}"
+
+    def _force(self) -> list[Step]:
+        if not self._call.outcome.ended:
+            self._ask(force=True)
+            self._inbox.later(FORCED_GRACE_SECONDS, self._give_up)
+        return []
+
+    def _give_up(self) -> list[Step]:
+        if self._call.outcome.ended:
+            return []
+        waited = CANCEL_GRACE_SECONDS + FORCED_GRACE_SECONDS
+        message = f"was cancelled, and gave no sign of its end within {waited:g} s{self._hindrance}"
+        failure = Failure(exception_type(AttemptCancelled()), message)
+        return self._abandon(AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
