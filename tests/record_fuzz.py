@@ -52,6 +52,10 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(item, (*at, key))
 
 
+def odd(dice: random.Random) -> Any:
+    return copy.deepcopy(dice.choice(ODD))  # what is put into it later is put into a copy
+
+
 def deep(levels: int) -> Any:
     value: Any = 1
     for level in range(levels):
@@ -81,7 +85,7 @@ def mutated(value: Any, dice: random.Random) -> Any:
     for _ in range(dice.choice((1, 1, 1, 1, 2, 3))):
         there = [path for path in places(value) if path[-1] != "key" or dice.random() < 0.1]
         if not there:
-            return dice.choice(ODD)
+            return odd(dice)
         path = dice.choice(there)
         inside = value
         for step in path[:-1]:
@@ -109,7 +113,7 @@ def mutated(value: Any, dice: random.Random) -> Any:
             case 4 if dice.random() < 0.2:
                 inside[path[-1]] = deep(dice.choice((20, 60, 150, 400)))
             case _:
-                inside[path[-1]] = dice.choice(ODD)
+                inside[path[-1]] = odd(dice)
     return value
 
 
