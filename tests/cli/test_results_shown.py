@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from vaportrail.cli.ended import result_lines
+from vaportrail.cli.ended import report, result_lines
 from vaportrail.contract import Outcome
+from vaportrail.record.manifest import Facts, RunInfo, VerdictInfo
+from vaportrail.record.read import Run as RecordedRun
 
 
 class Run:
@@ -54,3 +57,62 @@ def test_a_result_is_shown_without_the_environments_secrets() -> None:
 
 def test_of_a_run_that_failed_a_missing_result_is_not_told_once_more() -> None:
     assert result_lines(Run(LookupError("the body raised"), Outcome.FAILED), {}) == []
+
+
+def test_a_number_that_is_a_secret_is_replaced_in_a_result() -> None:
+    assert result_lines(Run({"pin": 12345678}), {"DB_PASSWORD": "12345678"}) == [
+        'result      {"pin": "[redacted:DB_PASSWORD]"}'
+    ]
+
+
+def recorded_run() -> RecordedRun:
+    run = RunInfo.model_construct(
+        uid="u",
+        pipeline="p",
+        name="n",
+        created="2026-11-23T01:37:43Z",
+        parameters={},
+        tags={"team": "vision"},
+    )
+    verdict = VerdictInfo.model_construct(
+        outcome=Outcome.SUCCEEDED, message="", duration_seconds=4.5, tasks={}, failure=None
+    )
+    return RecordedRun("root/runs/p/n", Facts.model_construct(run=run, verdict=verdict), manifest=object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"auc": float("nan"), "of": object()}, {"auc": "NaN", "of": {"$type": "builtins.object"}}),
+        (None, None),
+    ],
+    ids=["mapping", "nothing"],
+)
+def test_the_json_of_an_end_has_the_result_as_the_record_describes_values(
+    value: Any, shown: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = recorded_run()
+    run.tell_result(value)
+
+    report(run, "abc", as_json=True, ran_here=True)
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["result"], told["sha256"]) == (shown, "abc")
+
+
+def test_the_json_of_an_end_has_no_secret_of_the_result(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "12345678")
+    run = recorded_run()
+    run.tell_result({"pin": 12345678, "of": "12345678"})
+
+    report(run, "abc", as_json=True, ran_here=True)
+
+    assert "12345678" not in capsys.readouterr().out
+
+
+def test_the_json_of_a_run_of_elsewhere_has_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    report(recorded_run(), "abc", as_json=True)
+
+    assert "result" not in json.loads(capsys.readouterr().out)

@@ -93,17 +93,17 @@ def test_nothing_of_a_label_can_act_in_a_gantt_chart(name: str, value: str) -> N
 
 
 def test_attempts_are_bars_in_the_section_of_their_task() -> None:
-    tasks = make_task("a-1"), make_task("b-1")
+    tasks = make_task("a-1", arguments={"n": 3}), make_task("b-1")
     attempts = (
         make_attempt("a-1", 1_000_000_000, 2_000_000_000, outcome=Outcome.FAILED),
         make_attempt("a-1", 3_000_000_000, 4_000_000_000, attempt=2),
         make_attempt("b-1", 5_000_000_000, 5_000_000_000),
     )
     assert gantt_chart(make_facts(*tasks, attempts=attempts)).splitlines()[3:] == [
-        "  section a#40;#41;",
+        "  section a-1 #40;n=3#41;",
         "  FAILED 1 :crit, 1000, 2000",
         "  SUCCEEDED 2 :3000, 4000",
-        "  section b#40;#41;",
+        "  section b-1",
         "  SUCCEEDED 1 :5000, 5001",
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import pickle
 import sqlite3
 import warnings
@@ -401,6 +402,10 @@ class Point(NamedTuple):
     y: int
 
 
+class Measured(BaseModel):
+    auc: float
+
+
 class Row(BaseModel):
     x: int
     key: Annotated[str, Hidden] = "s3cret"
@@ -470,11 +475,22 @@ def test_a_table_is_stored_as_csv(run: Settings, rows: Any, expected: list[list[
         ({True: 1, None: 2, 1.5: 3}, {"true": 1, "null": 2, "1.5": 3}),
         ({date(2026, 1, 2): range(2)}, {"2026-01-02": [0, 1]}),
         (np.array([[1, None]], dtype=object), [[1, None]]),
+        (
+            {"auc": math.nan, "all": np.array([math.inf, 1.0]), -math.inf: np.float32("-inf")},
+            {"auc": "NaN", "all": ["Infinity", 1.0], "-Infinity": "-Infinity"},
+        ),
+        (Measured(auc=math.nan), {"auc": "NaN"}),
     ],
-    ids=["times", "exact", "set", "dataclass", "model", "numpy keys", "plain keys", "date key", "objects"],
-)
+    ids=[
+        "times", "exact", "set", "dataclass", "model", "numpy keys", "plain keys", "date key", "objects",
+        "no numbers", "model of no number",
+    ],
+)  # fmt: skip
 def test_json_takes_what_a_parameter_takes(run: Settings, value: Any, expected: Any) -> None:
-    assert json.loads(stored(log.json("j", value))) == expected
+    def no_json(word: str) -> None:
+        raise AssertionError(f"{word} is Python's and not JSON")
+
+    assert json.loads(stored(log.json("j", value)), parse_constant=no_json) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from vaportrail.cli.exit_codes import exit_code
 from vaportrail.cli.ls_command import summary
@@ -20,7 +20,7 @@ from vaportrail.cli.show_command import (
 from vaportrail.record.read import Run
 from vaportrail.telemetry.described import describe
 
-__all__ = ["report", "result_lines"]
+__all__ = ["report", "result_lines", "result_text"]
 
 _WIDTH: Final = 300
 """How much of a result is shown; it is no place to look at data."""
@@ -36,7 +36,8 @@ def report(run: Run, sha256: str, *, as_json: bool, ran_here: bool = False) -> i
         ran_here: whether this process ran it, and so knows what the pipeline returned.
     """
     if as_json:
-        say_json({**summary(run), "sha256": sha256})
+        result = {"result": _described(_returned(run), Redaction(os.environ))} if ran_here else {}
+        say_json({**summary(run), **result, "sha256": sha256})
     else:
         failures = [*body_failure_lines(run), *attempt_failure_lines(run)]
         for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
@@ -57,13 +58,26 @@ def result_lines(run: Run, environ: Mapping[str, str]) -> list[str]:
         value = run.result
     except LookupError as error:
         # Where the run failed, its end says enough.
-        return [f"result      {_shown(str(error), environ)}"] if run.outcome.ok else []
-    if value is None:
-        return []
-    return [f"result      {_shown(json.dumps(describe(value), ensure_ascii=False), environ)}"]
+        return [f"result      {_short(Redaction(environ)(str(error)))}"] if run.outcome.ok else []
+    return [] if value is None else [f"result      {result_text(value, Redaction(environ))}"]
 
 
-def _shown(text: str, environ: Mapping[str, str]) -> str:
-    plain = Redaction(environ)(text)
-    shown = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in plain)
+def result_text(value: Any, redaction: Redaction) -> str:
+    """Return what a pipeline returned in a few words without secrets and control characters."""
+    return _short(json.dumps(_described(value, redaction), ensure_ascii=False))
+
+
+def _described(value: Any, redaction: Redaction) -> Any:
+    return redaction.tree(describe(value, plain=redaction))
+
+
+def _returned(run: Run) -> Any:
+    try:
+        return run.result
+    except LookupError:
+        return None
+
+
+def _short(text: str) -> str:
+    shown = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
     return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]}..."

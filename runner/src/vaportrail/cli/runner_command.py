@@ -83,6 +83,7 @@ def _request() -> RunRequest:
 def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
     from vaportrail.cli.answer import write_answer
     from vaportrail.cli.cancelling import cancelling
+    from vaportrail.cli.ended import result_text
     from vaportrail.cli.entrypoint import load_pipeline
     from vaportrail.cli.progress import PlainProgress
     from vaportrail.cli.redacted import RedactedProgress, Redaction
@@ -117,6 +118,8 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
                 cancellation=cancellation,
             )
         Unfailing(progress).milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
+        if ended.result is not None:
+            Unfailing(progress).milestone(f"result: {result_text(ended.result, redaction)}")
         say(ended.answer)
     except BaseException as error:  # also what would end Python in peace, such as SystemExit
         redaction.look()

@@ -10,7 +10,7 @@ from vaportrail.cli import words
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json
 from vaportrail.contract import Outcome
-from vaportrail.record.label import task_label
+from vaportrail.record.label import call_label
 from vaportrail.record.manifest import AttemptInfo, TaskInfo
 from vaportrail.record.read import Run
 from vaportrail.record.times import from_rfc3339
@@ -102,7 +102,7 @@ def _tasks(run: Run) -> Iterator[str]:
         because = f"  because {task.cause} did not succeed" if task.cause else ""
         because += "  (allowed)" if task.allow_failure and not task.outcome.ok else ""
         head = f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}"
-        yield f"{head}  {task_label(task)}{more}{because}"
+        yield f"{head}  {call_label(task.name, task.arguments)}{more}{because}"
 
 
 def _running_seconds(run: Run, task: TaskInfo) -> float | None:

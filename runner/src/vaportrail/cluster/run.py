@@ -56,10 +56,13 @@ Load = Callable[[str], Pipeline[..., Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended: the answer to who asked for it, and whether what was asked for was wrong."""
+    """How a run ended: the answer to who asked for it, whether what was asked for was wrong, and what the
+    pipeline returned, where it did.
+    """
 
     answer: RunAnswer
     bad_input: bool = False
+    result: Any = None
 
 
 @dataclass(slots=True)
@@ -120,7 +123,7 @@ def drive(
             request, join, _runtime_env(fetched, search_path), moments, cancellation, ready_port, clock
         )
         verdict = execute(prepared, progress, ray, cancellation=cancellation, complete=False, git=fetched.git)
-        return Ended(_answer(verdict, moments, fetched))
+        return Ended(_answer(verdict, moments, fetched), result=prepared.returned.value)
     Unfailing(progress).milestone(verdict.message)
     settings = _told(settings, pipeline)
     # First what the record needs: the store may be what failed.

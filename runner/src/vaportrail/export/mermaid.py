@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vaportrail.contract import Outcome
-from vaportrail.record.label import task_label
+from vaportrail.record.label import call_label, id_label
 from vaportrail.record.manifest import Facts
 from vaportrail.record.times import from_rfc3339
 
@@ -45,7 +45,9 @@ def flowchart(facts: Facts) -> str:
     for task in facts.tasks:
         open_, close = ("[[", "]]") if task.kind == "notebook" else ("[", "]")
         style = _CLASSES.get(task.outcome, "failed")
-        lines.append(f'  {number[task.id]}{open_}"{_text(task_label(task))}"{close}:::{style}\n')
+        lines.append(
+            f'  {number[task.id]}{open_}"{_text(call_label(task.name, task.arguments))}"{close}:::{style}\n'
+        )
     for task in facts.tasks:
         for edge in task.upstream:
             if edge.task in number:
@@ -57,7 +59,7 @@ def flowchart(facts: Facts) -> str:
 def gantt_chart(facts: Facts) -> str:
     """Return a Mermaid Gantt chart of the attempts, queueing left out."""
     lines = ["gantt\n", "  dateFormat x\n", "  axisFormat %H:%M:%S\n"]
-    label = {task.id: task_label(task) for task in facts.tasks}
+    label = {task.id: id_label(task.id, task.arguments) for task in facts.tasks}
     section = ""
     for attempt in facts.attempts:
         if not (attempt.started and attempt.ended):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.errors import RecordError
 from vaportrail.record.read import IDLE_WORKER, Run
@@ -17,6 +17,14 @@ __all__ = ["safe_path", "write_tree"]
 _PIPELINE_FOLDER = "pipeline"
 _LONGEST_NAME = 200
 """Bytes; file systems take 255, and a number may be added."""
+_ENDINGS: Final = {
+    "application/json": ".json",
+    "application/vnd.plotly.v1+json": ".json",
+    "image/png": ".png",
+    "text/csv": ".csv",
+    "text/plain": ".txt",
+}
+"""Of what the record knows the form of."""
 
 
 def safe_path(folder: Path, name: str) -> Path:
@@ -87,13 +95,19 @@ def _write_log(run: Run, task: str, folder: Path) -> int:
     return 1
 
 
+def _with_ending(name: str, artifact: Artifact) -> str:
+    """Return a logged name with the ending that its kind has, where it has none."""
+    ending = "" if PurePosixPath(name).suffix else _ENDINGS.get(artifact.media_type, "")
+    return name if artifact.kind == "file" else f"{name}{ending}"
+
+
 def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
     count = 0
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
         try:
-            path = _free(safe_path(folder, name))
+            path = _free(safe_path(folder, _with_ending(name, stored[name])))
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             say(f"left out: {name[:200]!r} cannot be written: {error.strerror}")

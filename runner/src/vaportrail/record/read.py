@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
+from vaportrail.record.label import id_label
 from vaportrail.record.local_seal import is_alive, spools
 from vaportrail.record.manifest import AttemptInfo, Facts, Manifest, TaskInfo, read_manifest
 from vaportrail.record.otlp import Record
@@ -70,7 +71,7 @@ class MetricPoint:
     time: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TaskRun:
     """One task of a run: what it was called with, how it ended, what it logged."""
 
@@ -116,6 +117,9 @@ class TaskRun:
     def logs(self) -> Iterator[LogLine]:
         """Its log lines and output, in the order they were made."""
         return self.run.logs(task=self.id)
+
+    def __repr__(self) -> str:
+        return f"<TaskRun {id_label(self.id, self.arguments)} {self.outcome.value}>"
 
 
 class Run:
@@ -191,6 +195,21 @@ class Run:
     @property
     def parameters(self) -> Mapping[str, Any]:
         return self.facts.run.parameters
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What it was called to find it by, in `--tag` or `tags=`; what tasks logged is in `facts.tags`."""
+        return self.facts.run.tags
+
+    @property
+    def created(self) -> str:
+        """When it was asked for: RFC 3339 in UTC."""
+        return self.facts.run.created
+
+    @property
+    def duration(self) -> float:
+        """Seconds that it took; of one that is not over, up to its last word so far."""
+        return self.facts.verdict.duration_seconds
 
     @property
     def tasks(self) -> Sequence[TaskRun]:

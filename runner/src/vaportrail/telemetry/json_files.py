@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from vaportrail.telemetry.fields import fields_of, hides_a_field
-from vaportrail.telemetry.values import scalar
+from vaportrail.telemetry.values import float_json, scalar
 
 __all__ = ["json_text"]
 
@@ -23,7 +23,7 @@ _TIMES: Final = (datetime, date, time)
 
 
 def json_text(value: Any) -> str:
-    """Return a value as indented JSON.
+    """Return a value as indented JSON; NaN and infinities, for which JSON has no form, as in the manifest.
 
     Raises:
         TypeError: something in it has no JSON form.
@@ -32,14 +32,16 @@ def json_text(value: Any) -> str:
     >>> json_text({"when": date(2026, 1, 2)})
     '{\\n  "when": "2026-01-02"\\n}'
     """
-    return json.dumps(_plain(value, ()), indent=2, ensure_ascii=False)
+    return json.dumps(_plain(value, ()), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
     value = scalar(value)
     if isinstance(value, Enum):
         return _plain(value.value, above)
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, float):
+        return float_json(value)
+    if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, _TIMES):
         return value.isoformat()
@@ -59,7 +61,7 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, Set):
         return sorted((_plain(item, inside) for item in value), key=lambda item: json.dumps(item))
     if hasattr(value, "model_dump") and not hides_a_field(value):
-        return value.model_dump(mode="json")
+        return _plain(value.model_dump(mode="json"), inside)
     fields = fields_of(value)
     if fields is not None:
         return _mapping(fields, inside)

@@ -1,0 +1,27 @@
+"""What a run and its tasks say of themselves without a look into their facts."""
+
+from __future__ import annotations
+
+from vaportrail.contract import Outcome
+from vaportrail.record.manifest import Facts, RunInfo, TaskInfo, VerdictInfo
+from vaportrail.record.read import Run
+
+
+def read_run() -> Run:
+    task = TaskInfo(
+        id="train-1", name="train", kind="python", outcome=Outcome.FAILED, arguments={"n": 600}, options={},
+        upstream=[], attempts=1, submitted="", ended="", cause="", allow_failure=False, span_id="0" * 16,
+    )  # fmt: skip
+    run = RunInfo.model_construct(created="2026-11-23T01:37:43.5Z", tags={"team": "vision"})
+    verdict = VerdictInfo.model_construct(duration_seconds=4.5)
+    return Run("root/runs/p/n", Facts.model_construct(run=run, verdict=verdict, tasks=[task]))
+
+
+def test_a_run_says_its_tags_when_it_was_asked_for_and_how_long_it_took() -> None:
+    run = read_run()
+
+    assert (run.tags, run.created, run.duration) == ({"team": "vision"}, "2026-11-23T01:37:43.5Z", 4.5)
+
+
+def test_a_list_of_tasks_is_short_to_look_at() -> None:
+    assert repr(read_run().tasks) == "[<TaskRun train-1 (n=600) FAILED>]"
