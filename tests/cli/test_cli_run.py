@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vaportrail.cli.main import main
+from vaportrail.execution.alone import alone
+
 if TYPE_CHECKING:
     from tests.conftest import Cli, Finished, Sealed
 
@@ -307,3 +310,17 @@ def test_the_last_table_stays_and_ends_with_a_new_line(terminal: tuple[int, str,
 def test_standard_output_stays_plain_beside_a_live_table(terminal: tuple[int, str, str]) -> None:
     assert "\x1b" not in terminal[1]
     assert terminal[1].startswith("SUCCEEDED  hello/")
+
+
+def test_a_run_that_is_refused_since_another_goes_on_in_its_process_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "refused.py").write_text(HELLO)
+
+    with alone("first"), pytest.raises(SystemExit) as left:
+        main(["run", f"{tmp_path / 'refused.py'}:hello", "--record", str(tmp_path / "root")])
+
+    assert left.value.code == 2
+    assert "another run is going on in this process" in capsys.readouterr().err
+    assert not (tmp_path / "root").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 
@@ -58,3 +59,39 @@ def test_a_block_of_another_thread_hears_what_came_before_it() -> None:
     thread.start()
     thread.join(DEADLINE)
     assert len(heard) == 1
+
+
+def test_the_signals_handler_is_as_before_the_block_also_where_one_is_on_its_way() -> None:
+    cancellation = Cancellation()
+
+    class Dying:
+        def __del__(self) -> None:
+            cancellation.request()
+
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    try:
+        mine = signal.getsignal(signal.SIGUSR1)
+        with cancellation.armed():
+            Dying()
+        after = signal.getsignal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert after is mine
+    assert heard == []
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_a_signal_that_waits_as_the_block_ends_is_no_longer_heard() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    try:
+        with Cancellation().armed():
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            signal.raise_signal(signal.SIGUSR1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert heard == []

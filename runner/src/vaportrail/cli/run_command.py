@@ -73,27 +73,28 @@ def command(
     from vaportrail.execution.progress import Unfailing
     from vaportrail.execution.run import execute, keep_to_oneself, prepare
 
-    prepared = prepare(
-        pipeline,
-        parameters,
-        root=root,
-        name=name or asked.name,
-        tags={**asked.tags, **_parse_tags(tags)},
-        entrypoint=asked.entrypoint,
-    )
-    prepared = asked.placed(prepared)
-    from vaportrail.cli.progress import make_progress
-    from vaportrail.cli.redacted import RedactedProgress, Redaction
+    with alone(pipeline.name):
+        prepared = prepare(
+            pipeline,
+            parameters,
+            root=root,
+            name=name or asked.name,
+            tags={**asked.tags, **_parse_tags(tags)},
+            entrypoint=asked.entrypoint,
+        )
+        prepared = asked.placed(prepared)
+        from vaportrail.cli.progress import make_progress
+        from vaportrail.cli.redacted import RedactedProgress, Redaction
 
-    settings = prepared.settings
-    try:
-        with alone(pipeline.name), make_progress(plain=plain) as shown, cancelling() as cancellation:
-            keep_to_oneself(settings)
-            progress = RedactedProgress(shown, Redaction(os.environ))
-            verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
-            Unfailing(progress).milestone("sealing the record")
-    except SpoolError as error:
-        raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
+        settings = prepared.settings
+        try:
+            with make_progress(plain=plain) as shown, cancelling() as cancellation:
+                keep_to_oneself(settings)
+                progress = RedactedProgress(shown, Redaction(os.environ))
+                verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
+                Unfailing(progress).milestone("sealing the record")
+        except SpoolError as error:
+            raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
     return _seal_and_report(prepared, verdict, keep_spool=keep_spool, as_json=as_json)
 
 

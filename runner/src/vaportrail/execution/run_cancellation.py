@@ -69,21 +69,38 @@ class Cancellation:
             yield  # no handler of a signal runs here
             return
         main, others = threading.main_thread().ident or 0, sys.unraisablehook
+        on_their_way: list[threading.Timer] = []
 
         def swallowed(what: Any) -> None:
             if isinstance(what.exc_value, RunCancelled):
                 # Later, and by a signal, which also wakes the main thread where it waits.
-                threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, _SIGNAL)).start()
+                on_their_way.append(threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, _SIGNAL)))
+                on_their_way[-1].start()
             else:
                 others(what)
 
         def hear(_signum: int, _frame: FrameType | None) -> None:
             self._raise()
 
-        # Never taken back: one may still be on its way, and by default this signal would end the process.
-        signal.signal(_SIGNAL, hear)
+        before = signal.signal(_SIGNAL, hear)
         sys.unraisablehook = swallowed
         try:
             yield
         finally:
             sys.unraisablehook = others
+            for timer in on_their_way:
+                timer.cancel()
+                timer.join()
+            _put_back(before)
+
+
+def _put_back(handler: Any) -> None:
+    """Put back the handler of our signal, once none that was sent is left: by default it ends the process."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {_SIGNAL})
+    try:
+        if _SIGNAL in signal.sigpending():
+            signal.sigwait({_SIGNAL})
+        if handler is not None:  # None: one that Python did not set, and cannot set again
+            signal.signal(_SIGNAL, handler)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -7,9 +7,9 @@ the sealer's own and never counted as made by the run.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.contract import Failure, Outcome
 from vaportrail.record.otlp import Record
@@ -26,6 +26,9 @@ from vaportrail.telemetry.values import attributes
 
 __all__ = ["Completion"]
 
+_DIED: Final = "its process died before it ended"
+_FORGOTTEN: Final = "it was never ended"
+
 
 @dataclass(slots=True)
 class _Open:
@@ -34,6 +37,7 @@ class _Open:
     start: int
     span_id: str
     values: dict[str, Any]
+    writer: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +49,8 @@ class Completion:
     _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     _output: defaultdict[str, OutputWatch] = field(default_factory=lambda: defaultdict(OutputWatch))
     _ended: set[str] = field(default_factory=set)
+    _lived_until: dict[tuple[object, ...], int] = field(default_factory=dict)
+    """When a process itself last said that something of ours ended, by the attempt that it was of."""
     _unheard: Unheard = field(default_factory=Unheard)
     _begun: bool = False
     _run_ended: bool = False
@@ -65,7 +71,10 @@ class Completion:
             self._ended.add(body["spanId"])
             self._open.pop(body["spanId"], None)
             self._output[record.writer].see("T", body, {})
-            self._last = max(self._last, int(body["endTimeUnixNano"]))
+            end = int(body["endTimeUnixNano"])
+            if record.scope == c.SCOPE:
+                self._lived_until[_place(record.writer, record.attributes)] = end
+            self._last = max(self._last, end)
             return
         if record.kind != "L":
             return
@@ -74,7 +83,7 @@ class Completion:
         named = record.attributes
         self._output[record.writer].see("L", body, named)
         if c.SPAN_NAME in named and body["spanId"] not in self._ended:
-            self._open[body["spanId"]] = _Open(time, body["spanId"], named)
+            self._open[body["spanId"]] = _Open(time, body["spanId"], named, record.writer)
         match body.get("eventName"):
             case c.EVENT_RUN_STARTED:
                 self._begun = True
@@ -189,7 +198,8 @@ class Completion:
         """Yield ends for the spans that never ended; call it after every record was seen.
 
         A span still open at the seal ended with its process, at the latest when the last record of
-        the run was written, or when the driver resolved the attempt.
+        the run was written, or when the driver resolved the attempt. Where its process lived to say
+        that the attempt, the cell or the run around it ended, it is a span that nobody ended.
         """
         for span_id, (time, said) in self._resolved.items():
             if span_id not in self._ended and span_id not in self._open:
@@ -212,8 +222,11 @@ class Completion:
 
     def _span(self, span: _Open) -> Record:
         resolved = self._resolved.get(span.span_id)
-        end = max(span.start, resolved[0] if resolved else self._last)
         said = span.values
+        around = self._lived_until.get(_place(span.writer, said), 0)
+        forgotten = around > span.start
+        last = around if forgotten else self._last
+        end = max(span.start, resolved[0] if resolved else last)
         values: dict[str, Any] = {c.SYNTHESISED: True}
         for key in (c.TASK_NAME, c.TASK_RUN_ID, c.ATTEMPT, c.CELL_NUMBER, c.CELL_SOURCE):
             if key in said:
@@ -243,7 +256,7 @@ class Completion:
             "startTimeUnixNano": str(span.start),
             "endTimeUnixNano": str(end),
             "attributes": attributes({**values, c.SEQ: self._next()}),
-            "status": {"code": 2, "message": "its process died before it ended"},
+            "status": {"code": 2, "message": _FORGOTTEN if forgotten else _DIED},
         }
         if failure is not None:
             body["events"] = [exception_event(failure, end)]
@@ -309,3 +322,8 @@ class Completion:
             c.WRITER_ROLE: "sealer",
         }
         return {"attributes": attributes(values)}
+
+
+def _place(writer: str, named: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return in which attempt of which process something is, by its attributes."""
+    return writer, named.get(c.TASK_RUN_ID), named.get(c.ATTEMPT)

@@ -62,7 +62,8 @@ def seal_spool(
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
         clear_record(record, progress)
-        if not is_remote(settings.record_uri):
+        # Only the first seal: later its user may have closed it by hand.
+        if not is_remote(settings.record_uri) and not _is_kept(folder):
             open_folder(Path(settings.record_uri))
         if keep_spool:
             (folder / _KEPT).touch()
