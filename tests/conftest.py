@@ -21,7 +21,8 @@ import pytest
 
 from once import common_folder, once
 from s3_server import s3_server
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.read import open_run
+from vaportrail.record.run import Run
 
 collect_ignore_glob = ["pipelines/*", "typing/public_api.py"]
 

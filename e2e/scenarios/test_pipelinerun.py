@@ -28,7 +28,7 @@ from e2e.scenarios.runs import (
     wait_for,
 )
 from vaportrail.contract import Outcome
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 

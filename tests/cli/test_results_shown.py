@@ -10,7 +10,7 @@ import pytest
 from vaportrail.cli.ended import report, result_lines
 from vaportrail.contract import Outcome
 from vaportrail.record.manifest import Facts, RunInfo, VerdictInfo
-from vaportrail.record.read import Run as RecordedRun
+from vaportrail.record.run import Run as RecordedRun
 
 
 class Run:

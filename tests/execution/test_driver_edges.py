@@ -44,7 +44,8 @@ from vaportrail.execution.progress import Progress, Silent
 from vaportrail.execution.run import Prepared, execute, prepare
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.read import open_run
+from vaportrail.record.run import Run
 from vaportrail.telemetry.spool import Writer
 
 SOURCE = Path(vaportrail.__file__).parent

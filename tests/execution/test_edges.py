@@ -6,7 +6,7 @@ import pytest
 
 from conftest import PIPELINES, Sealed, make_run
 from vaportrail.contract import Outcome
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from conftest import Cli, Sealed
 from vaportrail.contract import Outcome
 from vaportrail.record.manifest import AttemptInfo
-from vaportrail.record.read import Run, TaskRun
+from vaportrail.record.run import Run, TaskRun
 from vaportrail.record.times import from_rfc3339
 
 

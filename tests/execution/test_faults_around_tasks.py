@@ -8,7 +8,7 @@ import pytest
 
 from conftest import PIPELINES, Sealed, make_run
 from vaportrail.contract import Failure, Outcome
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 
 
 @pytest.fixture(scope="module")

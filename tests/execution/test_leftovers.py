@@ -6,7 +6,7 @@ import pytest
 
 from conftest import PIPELINES, make_run
 from vaportrail.contract import Outcome
-from vaportrail.record.read import Run, TaskRun
+from vaportrail.record.run import Run, TaskRun
 
 STREAMS = (
     "tee",

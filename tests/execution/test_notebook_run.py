@@ -10,7 +10,7 @@ import pytest
 
 from conftest import PIPELINES, Sealed, make_run
 from vaportrail.contract import Failure, Outcome
-from vaportrail.record.read import Run, TaskRun
+from vaportrail.record.run import Run, TaskRun
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import Sealed
 from vaportrail.contract import Outcome
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 

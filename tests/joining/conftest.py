@@ -23,7 +23,8 @@ from tests.joining.stored_runs import Stored, stored
 from conftest import CLI
 from vaportrail.handover import RunAnswer
 from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.read import open_run
+from vaportrail.record.run import Run
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from vaportrail.contract import Outcome, RunSettings
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 
 if TYPE_CHECKING:
     from tests.joining.conftest import Head, Runner, Runners

@@ -21,7 +21,7 @@ from vaportrail.execution.run_cancellation import Cancellation
 from vaportrail.handover import RunRequest
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import VerdictInfo
-from vaportrail.record.read import live_records
+from vaportrail.record.spooled import live_records
 
 if TYPE_CHECKING:
     from tests.joining.conftest import Head, Runner, Runners

@@ -18,7 +18,7 @@ from vaportrail.contract import Outcome
 if TYPE_CHECKING:
     from tests.conftest import Cli, Sealed
 
-    from vaportrail.record.read import TaskRun
+    from vaportrail.record.run import TaskRun
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist" / "pipeline.py"
 CLI = Path(sys.executable).parent / "vaportrail"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vaportrail.record.otlp import write_lines
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.read import open_run
+from vaportrail.record.run import Run
 from vaportrail.record.unpacked import Damaged, bounded_lines, unpacked
 from vaportrail.record.verify import rebuild_facts, verify
 from vaportrail.storage.store import open_store

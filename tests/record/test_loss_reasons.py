@@ -15,7 +15,7 @@ from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.loss import REASON_LIMIT, loss_reasons
 from vaportrail.record.manifest import Counts, Manifest
 from vaportrail.record.otlp import Record
-from vaportrail.record.read import live_records
+from vaportrail.record.spooled import live_records
 from vaportrail.record.verify import rebuild_facts
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store

@@ -16,7 +16,7 @@ from vaportrail.errors import RecordError
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import Facts, manifest_schema
 from vaportrail.record.otlp import Record
-from vaportrail.record.read import live_records
+from vaportrail.record.spooled import live_records
 from vaportrail.record.times import from_rfc3339, rfc3339
 from vaportrail.record.verify import rebuild_facts, sealed_records
 from vaportrail.storage.store import open_store

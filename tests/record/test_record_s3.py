@@ -16,7 +16,8 @@ import pytest
 
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.plan import SealPlan
-from vaportrail.record.read import Run, list_runs, open_run
+from vaportrail.record.read import list_runs, open_run
+from vaportrail.record.run import Run
 from vaportrail.record.seal import carry_out
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store, probe

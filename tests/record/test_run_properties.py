@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaportrail.contract import Outcome
 from vaportrail.record.manifest import Facts, RunInfo, TaskInfo, VerdictInfo
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 
 
 def read_run() -> Run:

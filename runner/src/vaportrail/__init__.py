@@ -22,10 +22,10 @@ if _typing.TYPE_CHECKING:
     from vaportrail.record.manifest import AttemptInfo as AttemptInfo
     from vaportrail.record.manifest import Facts as Facts
     from vaportrail.record.manifest import Manifest as Manifest
-    from vaportrail.record.read import LogLine as LogLine
-    from vaportrail.record.read import MetricPoint as MetricPoint
-    from vaportrail.record.read import Run as Run
-    from vaportrail.record.read import TaskRun as TaskRun
+    from vaportrail.record.run import LogLine as LogLine
+    from vaportrail.record.run import MetricPoint as MetricPoint
+    from vaportrail.record.run import Run as Run
+    from vaportrail.record.run import TaskRun as TaskRun
 
 # Without `open`: `from vaportrail import *` must leave Python's own as it is. Without the types of
 # records: what workers import need not read them.
@@ -57,11 +57,11 @@ __all__ = [
 _OF_RECORDS: _typing.Final = {
     "AttemptInfo": "vaportrail.record.manifest",
     "Facts": "vaportrail.record.manifest",
-    "LogLine": "vaportrail.record.read",
+    "LogLine": "vaportrail.record.run",
     "Manifest": "vaportrail.record.manifest",
-    "MetricPoint": "vaportrail.record.read",
-    "Run": "vaportrail.record.read",
-    "TaskRun": "vaportrail.record.read",
+    "MetricPoint": "vaportrail.record.run",
+    "Run": "vaportrail.record.run",
+    "TaskRun": "vaportrail.record.run",
 }
 """Types of records by name; their modules are imported when one is asked for."""
 

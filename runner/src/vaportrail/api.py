@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vaportrail.record.read import Run
+    from vaportrail.record.run import Run
 
 __all__ = ["open", "runs"]
 

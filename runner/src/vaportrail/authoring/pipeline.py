@@ -11,7 +11,7 @@ from vaportrail.errors import UsageError
 from vaportrail.storage.layout import check_pipeline_name
 
 if TYPE_CHECKING:
-    from vaportrail.record.read import Run
+    from vaportrail.record.run import Run
 
 __all__ = ["Pipeline", "pipeline"]
 

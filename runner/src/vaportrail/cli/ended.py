@@ -17,7 +17,7 @@ from vaportrail.cli.show_command import (
     loss_lines,
     verdict_line,
 )
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 from vaportrail.telemetry.described import describe
 
 __all__ = ["report", "result_lines", "result_text"]

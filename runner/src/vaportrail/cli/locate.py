@@ -13,7 +13,8 @@ from vaportrail.cli.screen import say
 from vaportrail.contract import RunIdentity
 from vaportrail.errors import RecordNotFound
 from vaportrail.record.manifest import RunInfo
-from vaportrail.record.read import Run, open_run, scan_runs
+from vaportrail.record.read import open_run, scan_runs
+from vaportrail.record.run import Run
 from vaportrail.storage import layout
 
 __all__ = ["default_root", "locate", "means", "root_option", "run_argument"]

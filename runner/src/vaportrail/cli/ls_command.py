@@ -8,7 +8,8 @@ from vaportrail.cli import words
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError
-from vaportrail.record.read import Run, scan_runs
+from vaportrail.record.read import scan_runs
+from vaportrail.record.run import Run
 
 __all__ = ["command"]
 

@@ -17,7 +17,8 @@ from vaportrail.cluster.follow import live_runs
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, UsageError
 from vaportrail.record.manifest import RunInfo
-from vaportrail.record.read import Run, open_run, scan_runs
+from vaportrail.record.read import open_run, scan_runs
+from vaportrail.record.run import Run
 from vaportrail.storage import layout
 from vaportrail.storage.store import ObjectStore, is_outage, is_remote, normalise_root, open_store
 from vaportrail.storage.waiting import interruptibly

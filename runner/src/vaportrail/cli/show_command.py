@@ -12,7 +12,7 @@ from vaportrail.cli.screen import say, say_json
 from vaportrail.contract import Outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.manifest import AttemptInfo, TaskInfo
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 from vaportrail.record.times import from_rfc3339
 
 __all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]

@@ -25,7 +25,8 @@ from vaportrail.cli.screen import say, say_json
 from vaportrail.cluster.events import Event
 from vaportrail.cluster.follow import Follower
 from vaportrail.contract import RunSettings
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.read import open_run
+from vaportrail.record.run import Run
 from vaportrail.record.times import rfc3339
 from vaportrail.resources.fields import GROUP
 from vaportrail.storage import layout

@@ -10,7 +10,7 @@ from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.otlp import Record
 from vaportrail.record.parts import live_part_records, spool_prefix
-from vaportrail.record.read import Run
+from vaportrail.record.run import Run
 from vaportrail.record.settings import stored_settings
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout

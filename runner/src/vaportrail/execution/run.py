@@ -46,7 +46,7 @@ from vaportrail.telemetry.tracing import traced
 from vaportrail.telemetry.values import clean
 
 if TYPE_CHECKING:
-    from vaportrail.record.read import Run
+    from vaportrail.record.run import Run
 
 __all__ = [
     "Prepared",

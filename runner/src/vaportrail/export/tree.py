@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from vaportrail.errors import RecordError
-from vaportrail.record.read import IDLE_WORKER, Run
+from vaportrail.record.run import IDLE_WORKER, Run
 from vaportrail.storage.artifacts import Artifact
 
 __all__ = ["safe_path", "write_tree"]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
+from vaportrail.errors import RecordError
 from vaportrail.record.otlp import RECORD_LIMIT, Record, Resource, sound_record
 from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.unpacked import bounded_lines
-from vaportrail.storage.store import Store
+from vaportrail.storage.store import Store, open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.spool import Header, read_header, whole_line
 
-__all__ = ["WRITER", "first_pieces", "sound_header", "spooled_records"]
+__all__ = ["WRITER", "first_pieces", "live_records", "sound_header", "spooled_records"]
 
 WRITER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """What a process may be called: its files are."""
@@ -105,3 +107,19 @@ def spooled_records(
             continue
         seen.add(seq)
         yield record
+
+
+def live_records(spool: Path, problem: Callable[[str], None] | None = None) -> Iterator[Record]:
+    """Yield what is in a spool folder so far; `problem` is told what cannot be read."""
+    say = problem or (lambda _message: None)
+    store = open_store(str(spool))
+    for path, _ in store.entries(""):
+        if path.endswith(".spool"):
+
+            def unsound(why: str, path: str = path) -> None:
+                say(f"{path}: {why}")
+
+            try:
+                yield from spooled_records(store, path, None, unsound)
+            except RecordError as error:
+                say(str(error))
