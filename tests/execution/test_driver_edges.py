@@ -337,13 +337,16 @@ RAY_BACKEND = {
 }
 
 CANCELLATION = "tests/execution/test_run_cancellation.py"
+ENDING = "tests/execution/test_ending_a_run.py"
 ELSEWHERE: dict[str, str] = {
     # Edges with a test of their own.
     "execution/run.py _recorded callback": "test_a_spool_that_cannot_be_closed_is_said_by_its_own_name",
     "cluster/join.py Join.start Thread": "test_what_raises_while_a_cluster_is_joined_is_what_is_told",
     "cli/run_command.py _seal_and_report signal": "test_a_seal_that_is_interrupted_says_how_to_go_on",
-    "execution/run_cancellation.py Cancellation._raised_again.swallowed Timer": CANCELLATION,
-    "execution/run_cancellation.py Cancellation._raised_again signal": CANCELLATION,
+    "execution/run_cancellation.py Cancellation._later Timer": ENDING,
+    "execution/run_cancellation.py Cancellation.request signal": ENDING,
+    "execution/run_cancellation.py _put_back signal": CANCELLATION,
+    "execution/run_cancellation.py Cancellation._raised_again signal": ENDING,
     "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
     # They only put back, or set aside, what others had set.
     "execution/process_state.py _set_handlers signal": "tests/execution/test_stopping_runs.py",

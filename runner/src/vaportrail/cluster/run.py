@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -106,12 +107,14 @@ def drive(
         with cancellation.armed():
             settings = replace(settings, root=normalise_root(settings.root))
             fetched = fetch(request.source, join.folder / "source")
-            pipeline, search_path = _load(request.identity.entrypoint, fetched, load)
+            pipeline, search_path = cancellation.call(
+                partial(_load, request.identity.entrypoint, fetched, load)
+            )
             prepared = prepare_fixed(pipeline, settings)
             announced = True  # or tried, which once is enough
             _announce(prepared.settings)
     except RunCancelled as error:
-        verdict = replace(error.verdict, message=f"{error.verdict.message} before the pipeline began")
+        verdict = error.verdict
     except VaportrailError as error:
         verdict = Verdict(Outcome.FAILED, str(error), describe_failure(error.__cause__ or error))
         bad_input = isinstance(error, UsageError)
@@ -124,6 +127,9 @@ def drive(
         )
         verdict = execute(prepared, progress, ray, cancellation=cancellation, complete=False, git=fetched.git)
         return Ended(_answer(verdict, moments, fetched), result=prepared.returned.value)
+    if cancellation.requested is not None:  # whatever the code that was loaded made of it
+        stopped = cancellation.requested
+        verdict, bad_input = replace(stopped, message=f"{stopped.message} before the pipeline began"), False
     Unfailing(progress).milestone(verdict.message)
     settings = _told(settings, pipeline)
     # First what the record needs: the store may be what failed.

@@ -77,9 +77,22 @@ def connect(**arguments: Any) -> None:
     """Make this process a driver, silently; `arguments` are those of `ray.init`."""
     import ray
 
-    # It takes SIGTERM, to leave at once, and sets variables and hooks of its own.
-    with put_back():
+    # It sets variables and hooks of its own.
+    with put_back(), _sigterm_kept():
         ray.init(log_to_driver=False, configure_logging=False, **arguments)
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Keep Ray from taking SIGTERM while it starts: it would leave at once, and nobody would hear why."""
+    from ray._private import utils
+
+    before = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = before
 
 
 def disconnect() -> None:

@@ -218,7 +218,7 @@ def _drive(
             with _body_captured(recorder):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
-                verdict = _run_body(prepared, recorder, backend, progress, reserve)
+                verdict = _run_body(prepared, recorder, backend, progress, reserve, cancellation)
             moment = "while Ray was stopping"
         recorder.milestone("ray stopped")
     except (RunCancelled, KeyboardInterrupt) as error:
@@ -226,10 +226,12 @@ def _drive(
         done = f"; {verdict.message}" if verdict is not None else ""
         return replace(stopped, message=f"{stopped.message} {moment}{done}")
     except BaseException as error:
-        if verdict is not None:  # how the run went is known: its clean-up does not decide that
-            _warn(recorder, f"{moment}: {type(error).__name__}: {error}")
-            return verdict
-        return _not_run(error, moment, prepared.settings.spool)
+        if verdict is None and cancellation.requested is None:
+            return _not_run(error, moment, prepared.settings.spool)
+        # How the run went is known: its clean-up, or what broke off with it, does not decide that.
+        _warn(recorder, f"{moment}: {type(error).__name__}: {error}")
+        stopped = cancellation.requested or CANCELLED
+        return verdict or replace(stopped, message=f"{stopped.message} {moment}")
     return verdict
 
 
@@ -337,7 +339,12 @@ def _hold(settings: RunSettings, held: ExitStack) -> None:
 
 
 def _run_body(
-    prepared: Prepared, recorder: Recorder, backend: Backend, progress: Unfailing, reserve: Reserve
+    prepared: Prepared,
+    recorder: Recorder,
+    backend: Backend,
+    progress: Unfailing,
+    reserve: Reserve,
+    cancellation: Cancellation,
 ) -> Verdict:
     executor = Executor(recorder, backend, progress, reserve.release)
     body_failure: Failure | None = None
@@ -347,7 +354,10 @@ def _run_body(
         executor.guard(lambda: recorder.milestone("pipeline started"))
         try:
             with session.entered(executor):
-                value = call_body(prepared.pipeline.fn, prepared.arguments)
+                # The tasks first: what the body does about it is its own affair.
+                value = cancellation.call(
+                    lambda: call_body(prepared.pipeline.fn, prepared.arguments), executor.cancel_all
+                )
         except (RunCancelled, KeyboardInterrupt):
             raise
         except SpoolError as error:
@@ -358,6 +368,8 @@ def _run_body(
                 prepared.returned.lost(f"the pipeline's body raised {failure.type}: {failure.message}")
                 if not isinstance(error, TaskFailed):
                     executor.guard(lambda: write_body_failure(recorder, failure))
+        if cancellation.requested is not None:  # whatever the body made of it
+            raise RunCancelled(cancellation.requested)
         executor.drain()
         if body_failure is None and executor.fault is None:
             prepared.returned.resolve(value)

@@ -5,17 +5,24 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from vaportrail.execution.insistence import Insistence
 from vaportrail.execution.verdict import CANCELLED, Verdict
 
 __all__ = ["Cancellation", "RunCancelled"]
 
 _SIGNAL: Final = signal.SIGUSR1
 _AGAIN_SECONDS: Final = 0.05
+BODY_GRACE_SECONDS: Final = 10.0
+"""How long a pipeline's body may go on once it was told, for its clean-up."""
+INSIST_SECONDS: Final = 1.0
+"""How often it is told from then on."""
+
+T = TypeVar("T")
 
 
 class RunCancelled(BaseException):
@@ -39,13 +46,48 @@ class Cancellation:
     def __init__(self) -> None:
         self._armed = False
         self._requested: Verdict | None = None
+        self._at_request: Callable[[], None] = lambda: None
+        self._insistence: Insistence | None = None
+        self._insists = False
+        self._timer: threading.Timer | None = None
+        self._on_their_way: list[threading.Timer] = []
+
+    @property
+    def requested(self) -> Verdict | None:
+        """How and why the run is to end; None where nobody asked for it."""
+        return self._requested
 
     def request(self, verdict: Verdict = CANCELLED) -> None:
         """End the run so; called in the main thread, as by a signal's handler. Only the first counts."""
         if self._requested is not None:
             return
         self._requested = verdict
+        self._at_request()
+        if self._insistence is not None:
+            signal.signal(_SIGNAL, self._hear)  # the body may have taken it
+            self._insist_later(BODY_GRACE_SECONDS)
         self._raise()
+
+    def call(self, body: Callable[[], T], at_request: Callable[[], None] = lambda: None) -> T:
+        """Call code of the user's, which a cancellation ends whatever that code catches.
+
+        It is told at once, by `RunCancelled`, and has `BODY_GRACE_SECONDS` for its clean-up. From then
+        on every line of it raises.
+
+        Args:
+            body: what is called.
+            at_request: is called first of all when the cancellation comes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return body()  # no handler of a signal runs here
+        self._at_request, self._insistence = at_request, Insistence(self._error)
+        try:
+            return self._insistence.call(body)
+        finally:
+            self._at_request, self._insistence = lambda: None, None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._armed = False  # it was heard
 
     @contextmanager
     def armed(self) -> Iterator[None]:
@@ -60,7 +102,33 @@ class Cancellation:
 
     def _raise(self) -> None:
         if self._armed and self._requested is not None:
-            raise RunCancelled(self._requested)
+            raise self._error()
+
+    def _error(self) -> RunCancelled:
+        return RunCancelled(self._requested or CANCELLED)
+
+    def _insist_later(self, seconds: float) -> None:
+        def due() -> None:
+            self._insists = True
+            _wake()
+
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._later(seconds, due)
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> threading.Timer:
+        timer = threading.Timer(seconds, act)
+        timer.daemon = True
+        self._on_their_way.append(timer)
+        timer.start()
+        return timer
+
+    def _hear(self, _signum: int, frame: FrameType | None) -> None:
+        """Raise once more, in the main thread; the body's time may be up."""
+        if self._insists and self._insistence is not None:
+            self._insist_later(INSIST_SECONDS)
+            self._insistence.begin(frame)
+        self._raise()
 
     @contextmanager
     def _raised_again(self) -> Iterator[None]:
@@ -68,29 +136,25 @@ class Cancellation:
         if threading.current_thread() is not threading.main_thread():
             yield  # no handler of a signal runs here
             return
-        main, others = threading.main_thread().ident or 0, sys.unraisablehook
-        on_their_way: list[threading.Timer] = []
+        others = sys.unraisablehook
 
         def swallowed(what: Any) -> None:
             if isinstance(what.exc_value, RunCancelled):
                 # Later, and by a signal, which also wakes the main thread where it waits.
-                on_their_way.append(threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (main, _SIGNAL)))
-                on_their_way[-1].start()
+                self._later(_AGAIN_SECONDS, _wake)
             else:
                 others(what)
 
-        def hear(_signum: int, _frame: FrameType | None) -> None:
-            self._raise()
-
-        before = signal.signal(_SIGNAL, hear)
+        before = signal.signal(_SIGNAL, self._hear)
         sys.unraisablehook = swallowed
         try:
             yield
         finally:
             sys.unraisablehook = others
-            for timer in on_their_way:
+            for timer in self._on_their_way:
                 timer.cancel()
-                timer.join()
+                if timer.ident is not None:
+                    timer.join()
             _put_back(before)
 
 
@@ -104,3 +168,8 @@ def _put_back(handler: Any) -> None:
             signal.signal(_SIGNAL, handler)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _wake() -> None:
+    """Wake the main thread, wherever it waits, and let it hear."""
+    signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
