@@ -220,6 +220,13 @@ def test_a_failure_that_is_allowed_is_a_failure_all_the_same(body: Body) -> None
     assert body.submitted("fail-1")["named"][c.TASK_ALLOW_FAILURE] is True
 
 
+def test_of_tasks_that_may_fail_the_body_can_go_on_with_those_that_did_not(body: Body) -> None:
+    some = [add(1), fail.options(allow_failure=True)(), add(2)]
+    good = [one for one in some if outcome(one).ok]
+
+    assert result(add(*good)) == 3
+
+
 def test_a_task_that_fails_twice_may_succeed_the_third_time(body: Body) -> None:
     assert result(third_time("t")) == 3
     assert [event for event in body.progress.events if event[0] == "retried"] == [

@@ -50,7 +50,6 @@ def _import(target: str, entrypoint: str) -> ModuleType:
             raise EntrypointError(f"{entrypoint!r}: there is no file {target}")
         folder, module = str(path.resolve().parent), path.stem
         _check_name(path, entrypoint)
-        _check_name(path, entrypoint)
     else:
         folder, module = os.getcwd(), target
     if folder not in sys.path:

@@ -77,7 +77,7 @@ class ConfigMapSource(Model):
 
 
 class ArchiveSource(Model):
-    """A `.tar.gz`, `.tar` or `.zip` in an object store or on a web server."""
+    """A `.tar.gz`, `.tar` or `.zip` in an object store or on a web server, without links in it."""
 
     uri: Annotated[str, Field(max_length=1024, pattern=r"^(https?|s3|gs|az|abfss?|file)://[^\s]+$")]
     """Where it lies. `vaportrail submit` packs a folder, puts it there and sets this."""
