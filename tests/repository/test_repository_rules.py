@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -240,3 +241,19 @@ def test_every_name_that_a_module_offers_is_there(path: Path) -> None:
             if "__all__" in names:
                 offered = list(ast.literal_eval(node.value))  # type: ignore[arg-type]
     assert [name for name in offered if name not in defined] == []
+
+
+def test_the_changelog_has_each_kind_of_change_once_and_in_order() -> None:
+    text = (REPOSITORY / "CHANGELOG.md").read_text()
+    order = ["Added", "Changed", "Deprecated", "Fixed", "Removed", "Security"]
+
+    for version in text.split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        assert kinds == [kind for kind in order if kind in kinds]
+
+
+def test_every_decision_is_listed_once() -> None:
+    listed = re.findall(r"\]\((adr/[^)]+)\)", (REPOSITORY / "docs" / "README.md").read_text())
+
+    assert listed == sorted(f"adr/{path.name}" for path in (REPOSITORY / "docs" / "adr").iterdir())
+    assert len({name[:8] for name in listed}) == len(listed), "a number is given twice"
