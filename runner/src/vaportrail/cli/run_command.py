@@ -58,7 +58,7 @@ def command(
 
     \b
     Exit codes: 0 succeeded, 1 failed or not sealed, 2 bad input (nothing was started),
-    130 cancelled (Ctrl-C or SIGTERM; a second one stops at once).
+    130 cancelled (Ctrl-C, SIGTERM or SIGHUP; a second one stops at once).
     """
     from vaportrail.authoring.parameters import parse_assignments, read_parameter_file
 

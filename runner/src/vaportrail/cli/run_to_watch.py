@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from vaportrail.cli.locate import means
 from vaportrail.cli.screen import say
 from vaportrail.cluster.follow import live_runs
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, UsageError
+from vaportrail.record.find import means
 from vaportrail.record.manifest import RunInfo
 from vaportrail.record.read import open_run, scan_runs
 from vaportrail.record.run import Run
