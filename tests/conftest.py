@@ -64,6 +64,12 @@ class Finished:
     def json(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def run(self) -> Any:
+        """What `run --json` said of its run, among what the pipeline's body printed."""
+        assert '{"uri": ' in self.out, self.err
+        return json.JSONDecoder().raw_decode(self.out, self.out.index('{"uri": '))[0]
+
 
 Cli = Callable[..., Finished]
 
@@ -116,8 +122,7 @@ def make_run(root: Path, entrypoint: str, *args: object, env: dict[str, str] | N
     finished = run_vaportrail(
         "run", entrypoint, "--record", root, "--json", "--keep-spool", *args, cwd=root, env=env
     )
-    assert finished.out, finished.err
-    said = finished.json
+    said = finished.run
     spool = root / "spool" / said["uid"]
     return Sealed(root, said["uri"], said["sha256"], finished, spool)
 

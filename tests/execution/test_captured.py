@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from functools import lru_cache
 
@@ -16,6 +15,7 @@ from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id
+from vaportrail.telemetry.started_programs import PROGRAMS
 
 HOWS = {
     "parent-1": "spawn",
@@ -34,7 +34,7 @@ def captured(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     # One CPU: the tasks share a worker.
     finished = run_vaportrail("run", entrypoint, "--record", root, "--cpus", "1", "--json", cwd=root)
     assert finished.code == 0, finished.err
-    said = json.loads(finished.out[finished.out.index('{"') :].splitlines()[0])
+    said = finished.run
     return Sealed(root, said["uri"], said["sha256"], finished, root)
 
 
@@ -76,6 +76,7 @@ def test_what_the_body_prints_is_the_pipelines(captured: Sealed) -> None:
         "two lines",
         "of the body",
         "thread of the body",
+        "fork of the body",
         "names: ['spawn', 'forkserver', 'subprocess']",
         "no end",
     ]
@@ -89,7 +90,9 @@ def test_what_the_body_prints_is_shown_as_ever(captured: Sealed) -> None:
     finished = captured.finished
 
     assert finished.out.startswith("print of the body\n")
-    assert "stderr of the body\n\rbar 0 of the body\rbar 1 of the body\rbar 2 of the body\n" in finished.err
+    # Read as text, a carriage return is a line's end.
+    bars = "".join(f"bar {step} of the body\n" for step in range(3))
+    assert f"stderr of the body\n\n{bars}" in finished.err
 
 
 def test_the_progress_of_the_run_is_no_output_of_the_body(captured: Sealed) -> None:
@@ -107,10 +110,12 @@ def test_a_span_of_the_body_is_the_runs(captured: Sealed) -> None:
     assert spans(captured.uri)["span of the body"] == (run_span_id(captured.run.facts.run.uid), "")
 
 
-def test_a_child_of_the_body_logs_into_the_run(captured: Sealed) -> None:
-    metrics = {metric.name for metric in captured.run.facts.metrics if not metric.task}
+def test_children_of_the_body_log_into_the_run(captured: Sealed, nested: Sealed) -> None:
+    forked, spawned = ({metric.name for metric in made.run.facts.metrics if not metric.task}
+                       for made in (captured, nested))  # fmt: skip
 
-    assert metrics == {"in the body's span", "of the body's child"}
+    assert forked == {"in the body's span", "of the body's fork"}
+    assert spawned == {"of the body's child"}
 
 
 @pytest.mark.parametrize("task", HOWS)
@@ -150,6 +155,13 @@ def test_work_that_was_given_to_ray_itself_makes_the_loss_unknown(nested: Sealed
     assert f"{NESTED} (8 times)" in counts.loss_reasons
 
 
+def test_programs_of_the_body_that_print_beside_the_record_make_the_loss_unknown(nested: Sealed) -> None:
+    # One by `subprocess`, a shell's, and a spawned process.
+    assert f"{PROGRAMS} (3 times)" in nested.run.facts.counts.loss_reasons
+    assert [text for _, text in lines(nested, "") if "program" in text] == []
+    assert "print of a program" in nested.finished.out
+
+
 def test_who_gave_work_to_ray_itself_is_on_record(nested: Sealed) -> None:
     manifest = nested.run.manifest
     assert manifest is not None
@@ -170,8 +182,10 @@ def test_what_work_of_rays_own_says_is_not_the_pipelines(nested: Sealed) -> None
 
 def test_what_a_worker_prints_between_tasks_is_the_workers(nested: Sealed) -> None:
     printed = {text for source, text in lines(nested, IDLE_WORKER) if source == "stdout"}
+    (reused,) = [value.value for value in nested.run.facts.params if value.name == "in a former worker"]
 
-    assert printed <= {f"print of nested work {number}" for number in range(14)}
+    assert reused
+    assert printed == set(reused)
 
 
 def test_the_command_line_says_why_the_loss_is_unknown(nested: Sealed) -> None:

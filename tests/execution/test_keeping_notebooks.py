@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,8 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.execution.deadline import GRACE_SECONDS
-from vaportrail.execution.notebooks import short_folder
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.execution.deadline import GRACE_SECONDS, AttemptTimedOut
+from vaportrail.execution.notebook_client import QuietLoop
+from vaportrail.execution.notebooks import NO_PAGE, keep_notebook, short_folder
+from vaportrail.record.spooled import spooled_records
+from vaportrail.storage.store import open_store
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.recorder import Recorder
 
 NOTEBOOK = """\
 # %%
@@ -115,3 +124,55 @@ def test_a_notebook_runs_where_the_temporary_folder_has_a_long_name(tmp_path: Pa
     )
 
     assert (done.stdout, done.stderr) == ("{'x': 1}\n", "")
+
+
+def test_a_page_that_cannot_be_made_is_told_and_the_notebook_is_kept(tmp_path: Path) -> None:
+    from nbformat import from_dict
+
+    # A kernel may send anything.
+    output = {"output_type": "display_data", "data": {"text/markdown": 5}, "metadata": {}}
+    cell = {"cell_type": "code", "source": "1", "execution_count": 1, "metadata": {}, "outputs": [output]}
+    notebook = from_dict({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(tmp_path), str(tmp_path), "x")
+    recorder = Recorder(settings, "worker", writer_id="w")
+    set_attempt_scope(AttemptScope("t-1", "t", 1, "1" * 16, None, str(tmp_path)), settings)
+    try:
+        keep_notebook(recorder, notebook, "broken")
+    finally:
+        set_attempt_scope(None)
+
+    found = list(spooled_records(open_store(str(tmp_path)), "w.spool"))
+    warning, missing = (record.body["body"]["stringValue"] for record in found[1:])
+    assert [record.body.get("eventName", "") for record in found] == [
+        c.EVENT_ARTIFACT,
+        "",
+        c.EVENT_NOT_CAPTURED,
+    ]
+    assert found[0].attributes[c.VALUE_NAME] == "notebook.ipynb"
+    assert warning.startswith("no notebook.html could be made of notebook.ipynb: ")
+    assert missing == NO_PAGE
+
+
+def test_what_breaks_in_the_loop_that_drives_a_kernel_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def waits() -> None:
+        asyncio.get_running_loop().call_soon(int, "no number")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    with caplog.at_level(logging.ERROR), asyncio.Runner(loop_factory=QuietLoop) as runner:
+        runner.run(waits())
+
+    assert [record.name for record in caplog.records] == ["asyncio"]
+    assert "no number" in str(caplog.records[0].exc_info)
+
+
+def test_a_time_limit_that_ends_within_a_callback_is_heard() -> None:
+    def ring() -> None:
+        raise AttemptTimedOut("its time is up")
+
+    async def waits() -> None:
+        asyncio.get_running_loop().call_soon(ring)
+        await asyncio.Event().wait()
+
+    with asyncio.Runner(loop_factory=QuietLoop) as runner, pytest.raises(AttemptTimedOut, match="its time"):
+        runner.run(waits())

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from tests.conftest import Sealed
+from conftest import PIPELINES, Sealed, make_run
 
 LINES = ["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BKcwggSjAgEAAoIBAQDHf3kLxQyWb1nP"]
 ENVIRON = {
@@ -26,8 +24,6 @@ CANARIES = ["w0rd&", "w0rd&amp;", ENVIRON["ACCOUNT_KEY"], *LINES, "s3cr3tpassage
 
 @pytest.fixture(scope="module")
 def secretive(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
-    from tests.conftest import PIPELINES, make_run
-
     root = tmp_path_factory.mktemp("secretive")
     parameters = root / "parameters.yaml"
     parameters.write_text(

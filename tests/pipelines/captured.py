@@ -46,6 +46,11 @@ def pool_of_fork() -> None:
         pool.map(child, ["pool"])
 
 
+def forked() -> None:
+    log.metric("of the body's fork", 1.0)
+    print("fork of the body")
+
+
 @pipeline
 def captured() -> None:
     print("print of the body")
@@ -55,6 +60,9 @@ def captured() -> None:
     thread = threading.Thread(target=print, args=("thread of the body",))
     thread.start()
     thread.join()
+    fork = multiprocessing.get_context("fork").Process(target=forked)
+    fork.start()
+    fork.join()
     for step in range(3):
         sys.stderr.write(f"\rbar {step} of the body")
     sys.stderr.write("\n")
@@ -63,8 +71,6 @@ def captured() -> None:
     print(f"names: {[result(parent(method, method)) for method in ('spawn', 'forkserver', 'subprocess')]}")
     result(parent("spawn", "deep"))
     result(pool_of_fork())
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        pool.submit(log.metric, "of the body's child", 1.0).result()
     with trace.get_tracer("body").start_as_current_span("span of the body"):
         log.metric("in the body's span", 1.0)
     atexit.register(print, "after the run")

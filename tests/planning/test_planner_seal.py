@@ -27,7 +27,8 @@ from tests.planning.runs import (
 )
 
 from vaportrail.contract import Outcome
-from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail.resources.status import ConditionType, Loss, Phase, Reason
+from vaportrail_operator.acting.status import status_body
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Create,
@@ -44,6 +45,20 @@ def test_confirmed_release_makes_the_sealer_with_what_happened() -> None:
     assert made.status.phase is Phase.SEALING
     assert creations(made) == ["mnist-0123abcd-sealer"]
     assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
+
+
+def test_no_count_is_written_of_what_nobody_counts() -> None:
+    sealer = ended(up(SEALER), seal_answer(Outcome.FAILED, loss="Counted", lost_logs=2))
+    made = plan(sealing(pods=(sealer,)))
+
+    written = status_body(made.status)["record"]["loss"]
+    assert written == {"state": "Counted", "spans": 0, "logRecords": 2}
+
+
+def test_a_status_of_before_keeps_the_count_that_it_has() -> None:
+    loss = Loss.model_validate({"state": "None", "spans": 0, "logRecords": 0, "values": 0})
+
+    assert loss.values == 0
 
 
 def test_what_the_sealer_says_is_written_before_it_is_removed() -> None:

@@ -111,3 +111,29 @@ def test_keys_numbers_and_what_holds_a_record_together_are_never_touched(tmp_pat
 
     lines = (tmp_path / "w.spool").read_bytes().splitlines(keepends=True)[1:]
     assert [line.record for line in read_spool(iter(lines))] == [record]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cicd.pipeline.task.run.id",
+        "vaportrail.task.cause",
+        "vaportrail.task.upstream",
+        "vaportrail.ledger.writer",
+    ],
+)
+def test_an_id_is_the_same_wherever_it_is_repeated(key: str) -> None:
+    redact = redactor({"A_TOKEN": "train-model"})
+    assert redact is not None
+    pair = {"key": key, "value": {"stringValue": "train-model-1"}}
+
+    assert redact.record({"attributes": [pair]}) == {"attributes": [pair]}
+
+
+def test_the_address_of_a_task_ends_with_its_id_and_has_no_secret_before_it() -> None:
+    redact = redactor({"A_TOKEN": "train-model"})
+    assert redact is not None
+    key = "cicd.pipeline.task.run.url.full"
+    (said,) = redact.record([{"key": key, "value": {"stringValue": "/train-model/x#train-model-1"}}])
+
+    assert said["value"] == {"stringValue": "/[redacted:A_TOKEN]/x#train-model-1"}

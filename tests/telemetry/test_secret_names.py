@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.telemetry.secret_names import is_secret_name, secret_names
+from vaportrail.telemetry.secret_names import is_secret_field, is_secret_name, secret_names
 
 SECRET = """
 TOKEN GITHUB_TOKEN HF_TOKEN token HFTOKEN ID_TOKEN CLIENT_SECRET client_secret clientSecret CLIENT_SECRET_ID
@@ -21,7 +21,7 @@ HOME PATH PWD OLDPWD SSH_AUTH_SOCK SORT_KEY PRIMARY_KEY PARTITION_KEY PUBLIC_KEY
 COMPASS BYPASS KEYBOARD MONKEY TURKEY PATH_PREFIX TOKENIZERS_PARALLELISM PAD_TOKEN TOKEN_FILE SECRET_PATH
 PASSWORD_DIR TOKEN_URL SECRET_NAME KEY_MODE AWS_ACCESS_KEY_ID AWS_PROFILE PGPASSFILE S3_KEY_PREFIX PATIENT
 DATABASE_URL REDIS_URL LS_COLORS VAPORTRAIL_SECRET_NAMES VAPORTRAIL_NOT_SECRET_NAMES VAPORTRAIL_RUN_REQUEST
-_
+_ MAX_TOKENS max_new_tokens n_tokens
 """.split()  # noqa: SIM905
 
 
@@ -53,3 +53,17 @@ def test_users_take_names_out_also_some_of_what_they_added() -> None:
     assert [counts(name) for name in ("ACME_LICENCE", "ACME_REGION", "SSH_KEY", "DB_KEY")] == [
         True, False, False, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in SECRET if name.isidentifier()])
+def test_what_names_a_secret_names_a_secret_field(name: str) -> None:
+    assert is_secret_field(name, {})
+
+
+def test_a_field_that_is_called_key_and_no_more_is_none() -> None:
+    assert [is_secret_field(name, {}) for name in ("key", "keys", "access_key")] == [False, False, True]
+
+
+def test_what_users_name_holds_for_fields() -> None:
+    environ = {"VAPORTRAIL_SECRET_NAMES": "licence", "VAPORTRAIL_NOT_SECRET_NAMES": "tokens"}
+    assert [is_secret_field(name, environ) for name in ("licence", "tokens", "token")] == [True, False, True]

@@ -85,6 +85,11 @@ def test_the_path_of_a_file_that_exists_is_no_secret() -> None:
         quote(SECRET),
         quote(SECRET, safe=""),
         f"'{SECRET}' and {SECRET!r}",
+        repr({SECRET: repr(SECRET)}),
+        repr({"text/plain": repr({SECRET: repr(SECRET)})}),
+        html.escape(repr({SECRET: repr(SECRET)})),
+        json.dumps({"said": repr([repr(SECRET)])}),
+        repr({"body": json.dumps({"said": repr(SECRET)})}),
     ],
 )
 def test_a_secret_is_found_in_each_form_in_which_a_program_prints_it(printed: str) -> None:

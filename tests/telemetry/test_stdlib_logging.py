@@ -92,6 +92,12 @@ def test_a_logger_that_does_not_propagate_is_its_owners(tmp_path: Path) -> None:
     assert records == []
 
 
+def test_a_logger_that_stands_alone_is_its_owners(tmp_path: Path) -> None:
+    _, records = run(tmp_path, "logging.Logger('aside').warning('its own'); log.warning('all')")
+
+    assert texts(records) == ["all"]
+
+
 def test_a_wrapper_of_another_library_around_ours_does_not_double_what_is_recorded(tmp_path: Path) -> None:
     _, records = run(
         tmp_path,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from vaportrail.execution.deadline import AttemptInterrupted
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.context import AttemptScope
 from vaportrail.telemetry.identity import cell_span_id
@@ -24,6 +25,8 @@ SILENT.addHandler(logging.NullHandler())
 # A loaded machine may need long; how long an attempt may take in all is the task's own time limit.
 _STARTUP_SECONDS: Final = 600
 
+_SHUTDOWN: Final = "unhandled exception during asyncio.run() shutdown"
+
 
 class QuietLoop(asyncio.SelectorEventLoop):
     """An event loop that leaves signals alone: nbclient would take the attempt's for its own."""
@@ -32,7 +35,15 @@ class QuietLoop(asyncio.SelectorEventLoop):
         raise NotImplementedError("signals belong to the attempt")
 
     def call_exception_handler(self, context: Any) -> None:
-        """Say nothing of what breaks while an interrupted notebook is put away."""
+        """Log what breaks in a callback; an interruption that lands in one ends the loop, as it should.
+
+        Nothing is said of what breaks while an interrupted notebook is put away.
+        """
+        error = context.get("exception")
+        if isinstance(error, AttemptInterrupted) and "handle" in context:
+            raise error
+        if context.get("message") != _SHUTDOWN:
+            super().call_exception_handler(context)
 
 
 def make_client(

@@ -26,13 +26,15 @@ from vaportrail.execution.notebook_source import cell_name, cell_numbers, inject
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.logger import record_artifact
 from vaportrail.telemetry.notebook_outputs import read_outputs
+from vaportrail.telemetry.otlp import WARN
 from vaportrail.telemetry.private_files import read_private, write_private
 from vaportrail.telemetry.recorder import Recorder, active
 
-__all__ = ["run_notebook"]
+__all__ = ["NO_PAGE", "keep_notebook", "run_notebook"]
 
 _INLINE = "module://matplotlib_inline.backend_inline"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+NO_PAGE: Final = "the page of a notebook that could not be made; its notebook.ipynb is kept"
 _SOCKET_PATH: Final = 107
 _LONGEST_NAME: Final = "/vtnb-12345678/k-ipc-5"
 
@@ -79,7 +81,7 @@ def run_notebook(
         finally:
             client.flush_streams()
             if recorder is not None and scope is not None:
-                _keep(recorder, notebook, path.stem)
+                keep_notebook(recorder, notebook, path.stem)
         return _load_outputs(folder, path.name)
 
 
@@ -185,7 +187,7 @@ def _kill_group(pid: int | None) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _keep(recorder: Recorder, notebook: Any, title: str) -> None:
+def keep_notebook(recorder: Recorder, notebook: Any, title: str) -> None:
     """Put the notebook into the record, the file itself first: a page can be made of it later."""
     import nbformat
 
@@ -201,5 +203,11 @@ def _keep(recorder: Recorder, notebook: Any, title: str) -> None:
     )
     from vaportrail.execution.notebook_html import notebook_html
 
-    html = notebook_html(notebook, title).encode("utf-8", "backslashreplace")
-    record_artifact(recorder, "notebook.html", html, "text/html", "notebook")
+    try:
+        html = notebook_html(notebook, title).encode("utf-8", "backslashreplace")
+    except Exception as error:  # the task's outcome does not hang on a page
+        what = f"{type(error).__name__}: {error}"
+        recorder.log(f"no notebook.html could be made of notebook.ipynb: {what}", severity=WARN)
+        recorder.not_captured(NO_PAGE)
+    else:
+        record_artifact(recorder, "notebook.html", html, "text/html", "notebook")

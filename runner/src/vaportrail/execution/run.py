@@ -41,6 +41,7 @@ from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.started_programs import told_programs
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
 from vaportrail.telemetry.values import clean
@@ -187,10 +188,11 @@ def execute(
 
 @contextmanager
 def _body_captured(recorder: Recorder) -> Iterator[None]:
-    """Record what the pipeline's body prints, its spans and its children; count what it gives to Ray."""
+    """Record what the pipeline's body prints, its spans and its children; count what is not recorded."""
     with (
         variables(child_variables(recorder.settings, None)),
         counted_nested_work(),
+        told_programs(),
         traced(),
         recorded_output(recorder),
     ):

@@ -130,8 +130,8 @@ class Loss(_StatusModel):
     """How many spans."""
     log_records: Count = 0
     """How many log records."""
-    values: Count = 0
-    """Always 0: logged values are log records, and counted as such."""
+    values: Count | None = None
+    """Not written any more: logged values are log records, and counted as such."""
 
 
 class RecordStatus(_StatusModel):

@@ -142,7 +142,9 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(PIPELINE_NAME, "string", "resource, run", "the pipeline's name"),
     Attribute(PIPELINE_RUN_ID, "string", "resource", "the run's UUID"),
     Attribute(WRITER_ID, "string", "resource", "the writing process; part of a record's identity"),
-    Attribute(WRITER_ROLE, "string", "resource", "`runner worker kernel child shipper sealer`"),
+    Attribute(
+        WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel`, `child`, `shipper` or `sealer`"
+    ),
     Attribute(SEQ, "int", "every record", "counts the writer's records from 1"),
     Attribute(PIPELINE_ACTION_NAME, "string", "run span", "always `RUN`"),
     Attribute(PIPELINE_RESULT, "string", "run span", "the outcome in the field's words"),
@@ -182,7 +184,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(TASK_OPTIONS, "string (JSON)", "task submitted", "its options"),
     Attribute(TASK_ALLOW_FAILURE, "bool", "task submitted", "its failure leaves the verdict"),
     Attribute(TASK_ATTEMPTS, "int", "task span", "how many attempts were started"),
-    Attribute(TASK_CAUSE, "string", "task span, attempt resolved", "why, where there is more to say"),
+    Attribute(TASK_CAUSE, "string", "task span", "id of the upstream task that skipped it"),
     Attribute(NODE_ID, "string", "attempt started", "Ray's id of the node"),
     Attribute(
         CELL_NUMBER,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
+import os
 import sys
 from argparse import Namespace
 from collections import deque
 from collections.abc import Mapping, Set
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_hidden, is_secret_value, resolved_hints
+from vaportrail.telemetry.secret_names import is_secret_field
 
 __all__ = ["fields_of", "hides_a_field"]
 
@@ -30,7 +31,7 @@ def fields_of(value: Any) -> dict[str, Any] | None:
     {'depth': 3}
     """
     if isinstance(value, _NAMESPACES):
-        return {name: HIDDEN_TEXT if _SECRET.search(name) else field for name, field in vars(value).items()}
+        return {name: HIDDEN_TEXT if _is_secret(name) else field for name, field in vars(value).items()}
     masked = _masked(value)
     if masked is None:
         return None
@@ -50,7 +51,7 @@ def hides_a_field(value: Any, depth: int = 0) -> bool:
     if depth > 8 or isinstance(value, str | bytes | int | float | None):
         return False
     if isinstance(value, _NAMESPACES):
-        return any(map(_SECRET.search, vars(value))) or hides_a_field(vars(value), depth + 1)
+        return any(map(_is_secret, vars(value))) or hides_a_field(vars(value), depth + 1)
     masked = _masked(value)
     if masked is not None:
         return any(masked.values()) or any(
@@ -63,17 +64,20 @@ def hides_a_field(value: Any, depth: int = 0) -> bool:
     )
 
 
-_SECRET: Final = re.compile(r"(?i)(^|_)(password|passwd|passphrase|token|secret|credentials?|api_?key)$")
+def _is_secret(name: str) -> bool:
+    return is_secret_field(name, os.environ)
 
 
 def _masked(value: Any) -> dict[str, bool] | None:
+    """Return an object's fields, and of each whether it is hidden; None where it has none."""
     kind: Any = type(value)
-    return None if isinstance(value, type) else _fields(kind)
+    fields = None if isinstance(value, type) else _fields(kind)
+    return fields and {name: hidden or _is_secret(name) for name, hidden in fields.items()}
 
 
 @lru_cache(maxsize=1024)
 def _fields(kind: Any) -> dict[str, bool] | None:
-    """Return a class's fields, and of each whether it is hidden; None where it has none."""
+    """Return a class's fields, and of each whether the class hides it; None where it has none."""
     shown: dict[str, bool] = {}
     if dataclasses.is_dataclass(kind):
         shown = {field.name: field.repr for field in dataclasses.fields(kind)}
@@ -84,7 +88,4 @@ def _fields(kind: Any) -> dict[str, bool] | None:
     else:
         return None
     hints = resolved_hints(kind, vars(sys.modules.get(kind.__module__, sys)))
-    return {
-        name: not told or is_hidden(hints.get(name)) or bool(_SECRET.search(name))
-        for name, told in shown.items()
-    }
+    return {name: not told or is_hidden(hints.get(name)) for name, told in shown.items()}

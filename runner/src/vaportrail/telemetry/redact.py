@@ -23,6 +23,7 @@ _STRUCTURE: Final = frozenset(
         c.TASK_RUN_ID, c.TASK_NAME, c.TASK_KIND, c.TASK_UPSTREAM, c.OUTCOME, c.SPAN_PARENT, c.SCHEMA,
         c.PIPELINE_NAME, c.ARTIFACT_SHA256, c.ARTIFACT_KIND, c.ARTIFACT_MEDIA_TYPE, c.LOG_IOSTREAM, c.NODE_ID,
         c.TASK_RUN_RESULT, c.PIPELINE_RESULT, c.PIPELINE_ACTION_NAME, c.LEDGER_WRITER, c.LEDGER_STATE,
+        c.TASK_CAUSE, c.RECEIPT_UID,
     }
 )  # fmt: skip
 _OURS: Final = frozenset(row.name for row in c.ATTRIBUTES)
@@ -188,6 +189,9 @@ class Redactor:
         if key in _STRUCTURE:
             return pair
         value = pair.get("value", {})
+        if key == c.TASK_RUN_URL:
+            address, mark, task = str(value.get("stringValue", "")).rpartition("#")
+            return {"key": key, "value": {"stringValue": f"{self(address)}{mark}{task}"}}
         if key in JSON_ATTRIBUTES:
             tree = self._tree(key, value.get("stringValue"))
             if tree is not None:

@@ -13,7 +13,14 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["ADDED_VARIABLE", "NAMING_VARIABLES", "TAKEN_OUT_VARIABLE", "is_secret_name", "secret_names"]
+__all__ = [
+    "ADDED_VARIABLE",
+    "NAMING_VARIABLES",
+    "TAKEN_OUT_VARIABLE",
+    "is_secret_field",
+    "is_secret_name",
+    "secret_names",
+]
 
 ADDED_VARIABLE: Final = "VAPORTRAIL_SECRET_NAMES"
 """Names (globs, with commas or spaces between them) that count as secret, too."""
@@ -64,6 +71,13 @@ _NO_SECRET_KEY: Final = frozenset(
     }
 )  # fmt: skip
 """What stands before KEY or TOKEN where that is one of a table, an index or a text."""
+_COUNTED: Final = frozenset(
+    {
+        "MAX", "MIN", "MEAN", "NUM", "N", "TOTAL", "NEW", "INPUT", "OUTPUT", "PROMPT", "COMPLETION",
+        "CONTEXT",
+    }
+)  # fmt: skip
+"""What stands before TOKENS where they are counted."""
 
 
 @lru_cache(maxsize=4096)
@@ -85,6 +99,8 @@ def is_secret_name(name: str) -> bool:
         return last == "ID" and before == "SECRET"
     if last in ("KEY", "KEYS", "TOKEN", "TOKENS") and before in _NO_SECRET_KEY:
         return False
+    if last == "TOKENS" and before in _COUNTED:
+        return False
     return (
         last in _SECRET_LAST
         or words[-2:] == ["CONNECTION", "STRING"]
@@ -103,6 +119,17 @@ def secret_names(environ: Mapping[str, str]) -> Callable[[str], bool]:
         return is_secret_name(name) or any(fnmatchcase(upper, glob) for glob in added)
 
     return counts
+
+
+def is_secret_field(name: str, environ: Mapping[str, str]) -> bool:
+    """Return whether the name of an object's field says that its value is a secret, whatever the value.
+
+    As for variables, but for `key` and `keys` alone: most often they name a column or an object's place.
+
+    >>> [is_secret_field(name, {}) for name in ("access_key", "key", "max_tokens")]
+    [True, False, False]
+    """
+    return name.upper() not in ("KEY", "KEYS") and secret_names(environ)(name)
 
 
 def _globs(text: str) -> list[str]:

@@ -21,6 +21,8 @@ __all__ = ["escaped", "forms", "secret_texts"]
 
 _SHORTEST: Final = 8
 """Shorter texts would be found in too much that is no secret."""
+_NESTED: Final = 3
+"""How often a secret may be escaped: a text in a `repr` of a dict that a log line quotes."""
 _URL_USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s@]*)@")
 _TOKEN_AS_USER: Final = 20
 """A user without a password is a token from this length on, if it has digits: names are shorter."""
@@ -103,33 +105,40 @@ def escaped(text: str) -> set[str]:
 
 
 def forms(secret: str) -> set[str]:
-    """Return the forms in which a program may print a secret: raw, escaped, quoted.
+    """Return the forms in which a program may print a secret: raw, escaped, quoted, in one another.
 
     >>> sorted(forms('a"b<c>de'))[:3]
     ['a"b%3Cc%3Ede', 'a"b<c>de', 'a%22b%3Cc%3Ede']
     """
     readable = clean(secret)
     raw = os.fsencode(secret).decode("utf-8", "backslashreplace") if _is_from_bytes(secret) else readable
-    once = escaped(readable) | {readable}
-    page = html.escape(readable)
-    return (
-        {
-            *once,
-            *(twice for form in once for twice in escaped(form)),
-            raw,
-            repr(readable)[1:-1],
-            repr(f"{readable}'\"")[1:-4],  # with both quotes around it
-            repr(readable.encode("utf-8", "replace"))[2:-1],
-            page,
-            html.escape(readable, quote=False),
-            page.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"),
-            quote(readable, safe=""),
-            quote(readable),
-            quote_plus(readable),
-            quote(readable, safe="\"'<>"),
-        }
-        - {""}
-    )
+    levels = newest = {readable}
+    for _ in range(_NESTED):
+        newest = {quoted for text in newest for quoted in _quoted(text)} - levels
+        levels = levels | newest
+    return {
+        *levels,
+        *(page for text in levels for page in _pages(text)),
+        raw,
+        repr(readable.encode("utf-8", "replace"))[2:-1],
+        quote(readable, safe=""),
+        quote(readable),
+        quote_plus(readable),
+        quote(readable, safe="\"'<>"),
+    } - {""}
+
+
+def _quoted(text: str) -> set[str]:
+    """Return a text as it stands within a `repr`, alone and with both quotes around it, and within JSON."""
+    return {repr(text)[1:-1], repr(f"{text}'\"")[1:-4], *escaped(text)}
+
+
+def _pages(text: str) -> Iterator[str]:
+    """Yield a text as it stands within HTML."""
+    page = html.escape(text)
+    yield page
+    yield html.escape(text, quote=False)
+    yield page.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
 
 
 def _is_from_bytes(text: str) -> bool:

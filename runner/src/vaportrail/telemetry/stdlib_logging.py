@@ -137,12 +137,12 @@ def _beside(others: Callable[[logging.Logger, logging.LogRecord], None]) -> Any:
 
 
 def _reaches_root(logger: logging.Logger) -> bool:
-    each: logging.Logger | None = logger
-    while each is not None and each.parent is not None:
+    each = logger
+    while each.parent is not None:
         if not each.propagate:
             return False
         each = each.parent
-    return True
+    return each is logging.root  # a logger that nobody has asked `getLogger` for stands alone
 
 
 def _with_level(logger: logging.Logger, level: int) -> Callable[[], None]:
