@@ -349,6 +349,7 @@ ELSEWHERE: dict[str, str] = {
     "execution/run_cancellation.py Cancellation._raised_again signal": ENDING,
     "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
     # They only put back, or set aside, what others had set.
+    "execution/ray_session.py _sigterm_kept signal": "tests/execution/test_stopping_runs.py",
     "execution/process_state.py _set_handlers signal": "tests/execution/test_stopping_runs.py",
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
     "execution/attempt.py _prepare signal": "tests/execution/test_edges.py",

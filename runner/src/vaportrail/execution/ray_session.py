@@ -6,7 +6,9 @@ import fcntl
 import logging
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,12 +89,15 @@ def _sigterm_kept() -> Iterator[None]:
     """Keep Ray from taking SIGTERM while it starts: it would leave at once, and nobody would hear why."""
     from ray._private import utils
 
-    before = utils.set_sigterm_handler
-    utils.set_sigterm_handler = lambda handler: None
+    before, handler = utils.set_sigterm_handler, signal.getsignal(signal.SIGTERM)
+    utils.set_sigterm_handler = lambda _handler: None
     try:
         yield
     finally:
         utils.set_sigterm_handler = before
+        # Below Python it takes the signal all the same, which Python does not know of.
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def disconnect() -> None:
