@@ -7,6 +7,8 @@ import pytest
 from conftest import PIPELINES, make_run
 from vaportrail.contract import Outcome
 from vaportrail.record.run import Run, TaskRun
+from vaportrail.record.verify import sealed_records
+from vaportrail.storage.store import open_store
 
 STREAMS = (
     "tee",
@@ -97,3 +99,42 @@ def test_a_breakpoint_fails_its_task_at_once_and_says_how_to_debug(run: Run) -> 
     assert attempt.failure is not None
     assert "to debug a task, call it outside of a run" in attempt.failure.message
     assert "leftovers.py" in attempt.failure.traceback
+
+
+def test_what_a_thread_says_that_outlived_its_task_is_that_tasks(run: Run) -> None:
+    left = run.task("leaves_threads-1")
+    said = [line.text for line in left.logs()]
+
+    assert left.outcome is Outcome.SUCCEEDED, left.attempts[0].failure
+    assert {
+        "before", "logged by it", "printed by it", "complained by it", "logged by what it started",
+        "logged by work that was left", "printed by work that was left", "ValueError: raised by it",
+    } <= set(said)  # fmt: skip
+    assert left.metrics == {"left": 1}
+    assert spans(run)["of the thread"][0] == left.attempts[0].span_id
+
+
+def test_the_next_task_has_none_of_it_and_what_it_hands_to_a_pool_is_its_own(run: Run) -> None:
+    beside = run.task("works_beside_them-1")
+
+    assert beside.outcome is Outcome.SUCCEEDED, beside.attempts[0].failure
+    assert sorted(line.text for line in beside.logs()) == [
+        "logged in a pool that idled",
+        "logged in a pool that was at work",
+        "printed beside it",
+        "printed in a pool",
+    ]
+    assert beside.metrics == {"own": 1}
+
+
+def test_a_span_that_nobody_ended_ends_with_its_attempt_and_says_so(run: Run) -> None:
+    (attempt,) = run.task("leaves_threads-1").attempts
+
+    assert spans(run)["never ended"] == (attempt.span_id, "it was never ended")
+
+
+def spans(run: Run) -> dict[str, tuple[str, str]]:
+    """Return the parent of each span and the message of its status, by its name."""
+    assert run.manifest is not None
+    found = [record.body for record in sealed_records(open_store(run.uri), run.manifest, "traces")]
+    return {span["name"]: (span.get("parentSpanId", ""), span["status"].get("message", "")) for span in found}

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -286,6 +287,59 @@ def closes_its_record() -> None:
             os.close(int(name))
 
 
+class Left(threading.Thread):
+    """A thread that goes on after its task, and says something in each way when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(name="left", daemon=True)
+        self.told, self.pool_told = threading.Event(), threading.Event()
+        self.pools = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        idle, busy = self.pools
+        idle.submit(int).result()
+        self.at_work = busy.submit(self.works)
+
+    def works(self) -> None:
+        self.pool_told.wait(120)
+        LOGGER.info("logged by work that was left")
+        print("printed by work that was left")
+
+    def run(self) -> None:
+        self.told.wait(120)
+        LOGGER.info("logged by it")
+        log.metric("left", 1)
+        print("printed by it")
+        print("complained by it", file=sys.stderr)
+        trace.get_tracer("leftovers").start_span("of the thread").end()
+        timer = threading.Timer(0, LOGGER.info, ["logged by what it started"])
+        timer.start()
+        timer.join()
+        raise ValueError("raised by it")
+
+
+@task
+def leaves_threads() -> None:
+    Left().start()
+    trace.get_tracer("leftovers").start_span("never ended")
+    print("before", flush=True)
+
+
+@task
+def works_beside_them() -> None:
+    (left,) = (thread for thread in threading.enumerate() if thread.name == "left")
+    idle, busy = left.pools  # type: ignore[attr-defined]
+    left.told.set()  # type: ignore[attr-defined]
+    left.join(60)
+    left.pool_told.set()  # type: ignore[attr-defined]
+    left.at_work.result(60)  # type: ignore[attr-defined]
+    idle.submit(LOGGER.info, "logged in a pool that idled").result()
+    busy.submit(LOGGER.info, "logged in a pool that was at work").result()
+    busy.submit(print, "printed in a pool").result()
+    log.metric("own", 1)
+    print("printed beside it")
+    idle.shutdown()
+    busy.shutdown()
+
+
 @pipeline
 def leftovers() -> None:
     for name in STREAMS:
@@ -295,6 +349,8 @@ def leftovers() -> None:
     for name in STATE:
         outcome(changes(name))
         outcome(finds())
+    outcome(leaves_threads())
+    outcome(works_beside_them())
     outcome(debugged())
     outcome(closes_its_record())
     outcome(looks("after its record was closed"))

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.util._once import Once
 
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
@@ -16,7 +20,7 @@ from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.spool import SpoolLine, read_spool
-from vaportrail.telemetry.tracing import SpoolSpanProcessor, parent_context
+from vaportrail.telemetry.tracing import SpoolSpanProcessor, install_provider, parent_context
 from vaportrail.telemetry.values import read_attributes
 
 UID = "7d2ab5c0-0000-4000-8000-000000000001"
@@ -35,6 +39,15 @@ def tracer() -> Tracer:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SpoolSpanProcessor())
     return provider.get_tracer("my.tracer")
+
+
+@pytest.fixture
+def installed(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """The recorder of a process whose tracer provider is ours, as a task finds it."""
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    install_provider()
+    return recorder
 
 
 def lines(recorder: Recorder, kind: str) -> list[SpoolLine]:
@@ -151,3 +164,36 @@ def test_links_keep_their_ids(recorder: Recorder, tracer: Tracer) -> None:
 def test_outside_a_run_a_span_is_nobodys(tracer: Tracer) -> None:
     with tracer.start_as_current_span("work"):
         pass
+
+
+def test_a_provider_that_the_users_code_sets_has_its_spans_and_so_has_the_record(installed: Recorder) -> None:
+    own, exported = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    own.add_span_processor(SimpleSpanProcessor(exported))
+    before = trace.get_tracer("before")
+
+    trace.set_tracer_provider(own)
+    before.start_span("of a tracer of ours").end()
+    trace.get_tracer("after").start_span("of theirs").end()
+
+    assert trace.get_tracer_provider() is own
+    assert [span.name for span in exported.get_finished_spans()] == ["of theirs"]
+    assert [line.record["name"] for line in lines(installed, "T")] == ["of a tracer of ours", "of theirs"]
+
+
+def test_only_one_provider_can_be_set_as_without_us(installed: Recorder) -> None:
+    first, second = TracerProvider(shutdown_on_exit=False), TracerProvider(shutdown_on_exit=False)
+
+    trace.set_tracer_provider(first)
+    trace.set_tracer_provider(second)
+
+    assert trace.get_tracer_provider() is first
+
+
+def test_a_provider_that_cannot_be_joined_makes_the_loss_unknown(installed: Recorder) -> None:
+    class Foreign(trace.TracerProvider):
+        def get_tracer(self, *_args: Any, **_named: Any) -> Tracer:
+            return trace.NoOpTracer()
+
+    trace.set_tracer_provider(Foreign())
+
+    assert [line.record["eventName"] for line in lines(installed, "L")] == [c.EVENT_NOT_CAPTURED]

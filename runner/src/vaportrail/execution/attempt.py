@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
 from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
+from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.recorder import Recorder, active, install
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
@@ -124,6 +126,8 @@ class _Attempt:
     start: int
     recorder: Recorder
     capture: Capture
+    threads: frozenset[threading.Thread]
+    """Those that there were as it began."""
 
 
 def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
@@ -155,7 +159,8 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
             c.STDERR_OFFSET: offsets["stderr"],
         },
     )
-    return _Attempt(spec, scope, parent, start, recorder, capture)
+    threads = frozenset(threading.enumerate())
+    return _Attempt(spec, scope, parent, start, recorder, capture, threads)
 
 
 def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[Report, Any]:
@@ -202,7 +207,10 @@ def _end(attempt: _Attempt, report: Report) -> None:
     try:
         end_reusable_processes()
         tell_nested_work()
+        left = leave_threads(attempt.scope, attempt.threads)
         attempt.capture.turn()
+        if left:
+            attempt.capture.divert()
         attempt.capture.drain()
         _write_span(attempt, report)
     finally:

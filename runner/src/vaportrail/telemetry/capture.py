@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.left_output import LeftOutput
 from vaportrail.telemetry.output import (
     SEVERITY,
     SUFFIX,
@@ -122,6 +123,7 @@ class Capture(OutputFiles):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
         self._files: dict[Stream, Any] = {stream: getattr(sys, stream) for stream in SUFFIX}
+        self._left = LeftOutput(recorder)
         self.turn()
         self.follow()
 
@@ -140,6 +142,11 @@ class Capture(OutputFiles):
                 self._files[stream] = file
             setattr(sys, stream, file)
 
+    def divert(self) -> None:
+        """Record from now on what threads print that outlived their attempt as that attempt's."""
+        for stream, file in self._files.items():
+            self._left.divert(stream, file)
+
     def offsets(self) -> dict[Stream, int]:
         """Return how many bytes of each stream have become log records: all that have arrived.
 
@@ -151,6 +158,8 @@ class Capture(OutputFiles):
     def drain(self, *, final: bool = True, frames: bool = False) -> None:
         if final:
             self._flush()
+        if final or frames:
+            self._left.flush()
         super().drain(final=final, frames=frames)
 
     def _flush(self) -> None:

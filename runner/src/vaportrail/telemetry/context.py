@@ -1,12 +1,13 @@
 """Which run, task and attempt this process is working for.
 
 Ray runs one attempt at a time in a worker, so the attempt is the process's, not a thread's: threads
-that user code starts log into the attempt without any set-up.
+that user code starts log into the attempt without any set-up. Those that outlive it stay its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -17,6 +18,7 @@ from opentelemetry import context as otel_context
 
 from vaportrail.contract import RunSettings
 from vaportrail.storage.private import private_folder
+from vaportrail.telemetry.left_threads import left_by
 
 __all__ = ["AttemptScope", "Context", "attempt_scope", "context", "set_attempt_scope"]
 
@@ -66,31 +68,34 @@ class Context:
         """Return `fn` carrying the current span into another thread.
 
         Without it a span opened in a pool's thread is a child of the attempt, not of the span that
-        was open where the work was handed over.
+        was open where the work was handed over. What it logs is this attempt's, also in a thread
+        that an earlier attempt left.
 
         Example:
             >>> pool.submit(context().bind(score), batch)  # doctest: +SKIP
         """
-        captured = otel_context.get_current()
+        captured, scope = otel_context.get_current(), attempt_scope()
 
         @wraps(fn)
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            token = otel_context.attach(captured)
+            token, acting = otel_context.attach(captured), _acting_for.set(scope)
             try:
                 return fn(*args, **kwargs)
             finally:
+                _acting_for.reset(acting)
                 otel_context.detach(token)
 
         return bound
 
 
+_acting_for: ContextVar[AttemptScope | None] = ContextVar("vaportrail_acting_for", default=None)
 _scope: AttemptScope | None = None
 _settings: RunSettings | None = None
 
 
 def attempt_scope() -> AttemptScope | None:
-    """Return the attempt this process works for, or None outside one."""
-    return _scope
+    """Return the attempt that the calling thread works for, or None outside one."""
+    return _acting_for.get() or left_by() or _scope
 
 
 def set_attempt_scope(scope: AttemptScope | None, settings: RunSettings | None = None) -> None:
@@ -113,21 +118,22 @@ def context() -> Context:
         ... def train() -> None:
         ...     print(context().task, context().attempt)
     """
-    if _scope is None:
+    if attempt_scope() is None:
         from vaportrail.telemetry.children import adopt
 
         adopt()
-    if _scope is None or _settings is None:
+    scope = attempt_scope()
+    if scope is None or _settings is None:
         raise LookupError(
             "context() is for code that runs inside a task of a run; outside one there is no task to describe"
         )
-    nanos = _scope.deadline_unix_nano
+    nanos = scope.deadline_unix_nano
     return Context(
         run_id=_settings.identity.uid,
         pipeline=_settings.identity.pipeline,
-        task=_scope.task_id,
-        attempt=_scope.attempt,
+        task=scope.task_id,
+        attempt=scope.attempt,
         deadline=None if nanos is None else datetime.fromtimestamp(nanos / 1e9, UTC),
         parameters=_settings.identity.parameters,
-        _scratch=_scope.scratch,
+        _scratch=scope.scratch,
     )

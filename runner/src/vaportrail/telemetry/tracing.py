@@ -6,7 +6,7 @@ to fail. Limits are lifted: the SDK's defaults drop the oldest attributes withou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,10 +103,8 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
 def install_provider() -> None:
     """Make ours the process's tracer provider, or join one that is there already."""
     provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        processors = provider._active_span_processor._span_processors
-        if not any(isinstance(processor, SpoolSpanProcessor) for processor in processors):
-            provider.add_span_processor(SpoolSpanProcessor())
+    if not isinstance(provider, trace.ProxyTracerProvider):
+        _join(provider)
         return
     unlimited = SpanLimits(
         max_span_attributes=SpanLimits.UNSET,
@@ -117,7 +115,28 @@ def install_provider() -> None:
     )
     ours = TracerProvider(sampler=ALWAYS_ON, span_limits=unlimited, shutdown_on_exit=False)
     ours.add_span_processor(SpoolSpanProcessor())
-    trace.set_tracer_provider(ours)
+    trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = ours, _Open()
+
+
+class _Open(Once):
+    """Lets the user's code set a provider of its own once, as without us, and records its spans as well."""
+
+    def do_once(self, func: Callable[[], None]) -> bool:
+        done = super().do_once(func)
+        if done:
+            _join(trace.get_tracer_provider())
+        return done
+
+
+def _join(provider: trace.TracerProvider) -> None:
+    if isinstance(provider, TracerProvider):
+        processors = provider._active_span_processor._span_processors
+        if not any(isinstance(processor, SpoolSpanProcessor) for processor in processors):
+            provider.add_span_processor(SpoolSpanProcessor())
+        return
+    recorder = active()
+    if recorder is not None and not isinstance(provider, trace.NoOpTracerProvider):
+        recorder.not_captured("spans of a tracer provider that is none of OpenTelemetry's SDK")
 
 
 @contextmanager

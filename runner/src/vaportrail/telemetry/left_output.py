@@ -1,0 +1,74 @@
+"""What threads print that outlived their attempt, recorded as that attempt's.
+
+Only what goes through `sys.stdout` and `sys.stderr` can be told from what the running attempt prints:
+below them, where C code and child processes write, all of a process is one.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+from vaportrail.errors import SpoolError
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.context import AttemptScope
+from vaportrail.telemetry.left_threads import left_by
+from vaportrail.telemetry.output import SEVERITY, Stream
+from vaportrail.telemetry.recorder import Recorder
+
+__all__ = ["LeftOutput"]
+
+_LIMIT: Final = 1 << 16
+"""Characters of a line that has no end yet."""
+
+
+class LeftOutput:
+    """Takes what such threads write, out of the streams that they share with others.
+
+    Args:
+        recorder: writes the lines.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._lock = threading.RLock()
+        self._rests: dict[tuple[AttemptScope, Stream], str] = {}
+
+    def divert(self, stream: Stream, file: Any) -> None:
+        """Take it from a text stream from now on; without effect on one that is diverted already."""
+        write = file.write
+        untouched = getattr(write, "__self__", None) is file
+        if not untouched:
+            return
+
+        def diverted(text: str) -> int:
+            scope = left_by()
+            return int(write(text)) if scope is None else self._take(scope, stream, text)
+
+        with suppress(AttributeError):  # a stream of somebody's own that cannot be written to differently
+            file.write = diverted
+
+    def flush(self) -> None:
+        """Record what has no end yet, too."""
+        with self._lock:
+            rests, self._rests = self._rests, {}
+            for (scope, stream), rest in rests.items():
+                self._record(scope, stream, rest, partial=True)
+
+    def _take(self, scope: AttemptScope, stream: Stream, text: str) -> int:
+        with self._lock:
+            *lines, rest = (self._rests.pop((scope, stream), "") + text).split("\n")
+            for line in lines:
+                self._record(scope, stream, line)
+            if len(rest) > _LIMIT:
+                self._record(scope, stream, rest, partial=True)
+            elif rest:
+                self._rests[scope, stream] = rest
+        return len(text)
+
+    def _record(self, scope: AttemptScope, stream: Stream, line: str, *, partial: bool = False) -> None:
+        shown = next((state for state in reversed(line.split("\r")) if state.strip()), "")
+        values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: True if partial else None}
+        with suppress(OSError, SpoolError):  # counted as lost
+            self._recorder.log(shown, scope=stream, severity=SEVERITY[stream], values=values, attempt=scope)
