@@ -86,6 +86,10 @@ def test_the_bodys_output_goes_to_the_containers_log(succeeded: Runner) -> None:
     assert succeeded.out == "first line\n"
 
 
+def test_what_the_pipeline_returned_stands_in_the_containers_log(succeeded: Runner) -> None:
+    assert "result: [0, 2, 4]" in succeeded.err
+
+
 def test_the_record_root_says_which_run_it_is_without_what_is_hidden(succeeded: Runner) -> None:
     text = (succeeded.root / "spool" / succeeded.uid / "run.json").read_text()
 

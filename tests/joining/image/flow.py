@@ -39,7 +39,9 @@ def deaf() -> None:
 
 
 @pipeline
-def flow(n: int = 2, fail: bool = False, hang: bool = False, secret: Annotated[str, Hidden] = "") -> None:
+def flow(
+    n: int = 2, fail: bool = False, hang: bool = False, secret: Annotated[str, Hidden] = ""
+) -> list[int]:
     print("first line")
     doubled = [double(i) for i in range(n)]
     assert result(doubled[-1]) == 2 * (n - 1)
@@ -50,6 +52,7 @@ def flow(n: int = 2, fail: bool = False, hang: bool = False, secret: Annotated[s
     if hang:
         forever()
         print("hanging")
+    return doubled
 
 
 def _is_open(port: int) -> bool:
