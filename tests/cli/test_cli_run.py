@@ -151,8 +151,8 @@ def test_a_run_that_failed_is_sealed_too(failures: Sealed) -> None:
 
 def test_run_as_json_prints_one_object_and_nothing_else(small: Sealed) -> None:
     assert set(small.finished.json) == {
-        "uri", "uid", "name", "pipeline", "outcome", "message", "sealed", "created", "duration_seconds",
-        "tasks", "parameters", "tags", "sha256",
+        "uri", "uid", "name", "pipeline", "outcome", "message", "sealed", "seal_command", "created",
+        "duration_seconds", "tasks", "parameters", "tags", "result", "sha256",
     }  # fmt: skip
 
 
