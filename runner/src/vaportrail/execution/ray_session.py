@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from vaportrail.execution.own_lock import locked
 from vaportrail.execution.process_state import put_back
 from vaportrail.storage.private import private_folder
 
@@ -51,8 +52,7 @@ def session_folder() -> Iterator[SessionFolder]:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
     try:
         unlocked = folder / f"{_LOCK}.new"
-        with unlocked.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH)
+        with unlocked.open("w") as lock, locked(lock, fcntl.LOCK_SH):
             unlocked.rename(folder / _LOCK)  # seen by others only once it is held
             yield SessionFolder(private_folder(folder / "r"), private_folder(folder / "s"))
     finally:

@@ -27,6 +27,7 @@ from vaportrail.execution.executor import Executor
 from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
+from vaportrail.execution.own_lock import locked
 from vaportrail.execution.progress import Progress, Silent, Unfailing
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.returned import Returned, call_body
@@ -331,7 +332,7 @@ def _hold(settings: RunSettings, held: ExitStack) -> None:
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = held.enter_context((spool / layout.LOCK).open("w"))
     # Others hold it no longer than a look takes.
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    held.enter_context(locked(lock, fcntl.LOCK_EX))
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     # Last, and whole at once: who finds it finds a run that is alive.
