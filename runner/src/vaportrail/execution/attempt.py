@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shutil
@@ -27,6 +26,7 @@ from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, t
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.execution.process_state import put_back
+from vaportrail.execution.travelling_exception import pickled
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.capture import Capture
@@ -256,8 +256,9 @@ def _node_id() -> str:
 def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Report:
     failure = describe_failure(error)
     recorder = active()
+    secrets = None
     if recorder is not None:
-        failure = recorder.without_secrets(failure)
+        failure, secrets = recorder.without_secrets(failure), recorder.writer.redact
     if isinstance(error, AttemptTimedOut):
         return Report(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):
@@ -265,19 +266,7 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
     if isinstance(error, FailureCarrier) and error.outcome is not Outcome.FAILED:
         return Report(error.outcome, failure)
     original = error.original if isinstance(error, FailureCarrier) and error.original else error
-    return Report(Outcome.FAILED, failure, pickled(original), isinstance(original, retry_on))
-
-
-def pickled(error: BaseException) -> bytes:
-    """Return an exception as bytes, empty where it cannot be rebuilt from them."""
-    # Ray's own where Ray is, which functions and options travel by: it knows the classes of `__main__`.
-    cloudpickle = importlib.import_module("ray.cloudpickle" if "ray" in sys.modules else "cloudpickle")
-    try:
-        raw = bytes(cloudpickle.dumps(error.with_traceback(None)))
-        cloudpickle.loads(raw)  # many exceptions pickle and do not unpickle
-        return raw
-    except Exception:
-        return b""
+    return Report(Outcome.FAILED, failure, pickled(original, secrets), isinstance(original, retry_on))
 
 
 def describe_failure(error: BaseException) -> Failure:
