@@ -311,3 +311,19 @@ def test_an_unknown_type_never_tells_more_than_its_name(
 def test_every_description_is_json(value: Any) -> None:
     described = describe(value)
     assert json.loads(json.dumps(described, allow_nan=False)) == described
+
+
+@dataclass
+class Service:
+    depth: int
+    key: str
+    signing_key: str
+    max_tokens: int
+
+
+@pytest.mark.parametrize("kind", [Service, SimpleNamespace])
+def test_fields_are_masked_by_the_names_that_name_a_secret_anywhere(kind: Any) -> None:
+    service = kind(depth=3, key="runs/model.bin", signing_key=SECRET, max_tokens=512)
+
+    told = {"depth": 3, "key": "runs/model.bin", "signing_key": "<hidden>", "max_tokens": 512}
+    assert describe(service) == told
