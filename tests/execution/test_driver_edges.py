@@ -41,7 +41,7 @@ from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.progress import Progress, Silent
-from vaportrail.execution.run import Prepared, execute, prepare
+from vaportrail.execution.run import Prepared, execute, keep_to_oneself, prepare
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import open_run
@@ -216,7 +216,6 @@ class Broken:
     runs: Pipeline[..., Any] = plain
     ends: Outcome = Outcome.FAILED
     says: str = FAULT
-    unwritten: bool = False
 
 
 def raising(*_: Any, **__: Any) -> Any:
@@ -294,8 +293,7 @@ BROKEN: dict[str, Broken] = {
     "Progress.task_ended": Broken(breaks_progress("task_ended"), ends=Outcome.SUCCEEDED),
     "Narrator.submitted": Broken(breaks_narrator("submitted")),
     "Narrator.resolved": Broken(lambda patch, threads: [each(patch, threads) for each in UNSPOKEN]),
-    # The end of the task itself is what cannot be written.
-    "Narrator.ended": Broken(breaks_narrator("ended"), unwritten=True),
+    "Narrator.ended": Broken(breaks_narrator("ended")),
     "execution/executor.py Executor.__init__ Thread": Broken(
         lambda patch, _: patch.setattr(Graph, "attempt_ended", raising)
     ),
@@ -429,7 +427,7 @@ def test_what_raises_at_an_edge_ends_as_a_sealed_run_that_names_it(
     assert run.outcome is case.ends, told(run)
     assert case.says in told(run)
     assert not [blame for blame in BLAMES if blame in told(run)]
-    assert case.unwritten or Outcome.RUNNER_LOST not in {task.outcome for task in run.tasks}
+    assert Outcome.RUNNER_LOST not in {task.outcome for task in run.tasks}
 
 
 @pytest.mark.parametrize("what", FUTURES)
@@ -599,6 +597,14 @@ def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
     join.start()
     with pytest.raises(JoinFailed, match=FAULT):
         join.wait()
+
+
+def test_a_records_folder_that_cannot_be_made_is_said_by_its_name(tmp_path: Path) -> None:
+    settings = prepare(plain, {}, root=str(tmp_path / "root")).settings
+    (tmp_path / "root" / "runs").write_text("no folder")
+
+    with pytest.raises(RecordError, match=f"folder {settings.record_uri} cannot be made: "):
+        keep_to_oneself(settings)
 
 
 # What the body returns.

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import (
     Header,
@@ -131,13 +132,19 @@ def files_limited_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def test_files_that_cannot_be_made_are_said_by_the_spools_name(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("no folder")
+    with pytest.raises(SpoolError, match="spool cannot be written: "):
+        Writer(tmp_path / "spool", Header("w", "runner", 0, {}))
+
+
 @pytest.mark.parametrize("room", [0, 1, 20])
 def test_a_write_that_fails_loses_only_its_own_record(writer: Writer, room: int) -> None:
     writer.append("L", "s", lambda seq: {"text": "first"})
     size = spool_file(writer.directory).stat().st_size
     with files_limited_to(size + room):
         for _ in range(2):
-            with pytest.raises(OSError, match="File too large"):
+            with pytest.raises(SpoolError, match="File too large"):
                 writer.append("L", "s", lambda seq: {"text": "lost"})
     writer.append("L", "s", lambda seq: {"text": "fourth"})
     writer.append("L", "s", lambda seq: {"text": "fifth"})

@@ -18,7 +18,7 @@ from vaportrail.authoring.callables import place_of
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
-from vaportrail.errors import InternalError, SpoolError, TaskFailed, UsageError, VaportrailError
+from vaportrail.errors import InternalError, RecordError, SpoolError, TaskFailed, UsageError, VaportrailError
 from vaportrail.execution.alone import alone, refuse_within
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import Backend, RayBackend
@@ -260,9 +260,19 @@ def _warn(recorder: Recorder, text: str) -> None:
 
 
 def keep_to_oneself(settings: RunSettings) -> None:
-    """Make the record's folder, closed to other users until it is sealed; for a run on this machine."""
-    if not is_remote(settings.root):
+    """Make the record's folder, closed to other users until it is sealed; for a run on this machine.
+
+    Raises:
+        RecordError: it cannot be made.
+    """
+    if is_remote(settings.root):
+        return
+    try:
         private_folder(Path(settings.record_uri))
+    except OSError as error:
+        raise RecordError(
+            f"the record's folder {settings.record_uri} cannot be made: {error.strerror or error}"
+        ) from error
 
 
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:

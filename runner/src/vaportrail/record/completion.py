@@ -28,6 +28,7 @@ __all__ = ["Completion"]
 
 _DIED: Final = "its process died before it ended"
 _FORGOTTEN: Final = "it was never ended"
+_UNWRITTEN: Final = "its end could not be written"
 
 
 @dataclass(slots=True)
@@ -53,7 +54,11 @@ class Completion:
     """When a process itself last said that something of ours ended, by the attempt that it was of."""
     _unheard: Unheard = field(default_factory=Unheard)
     _begun: bool = False
-    _run_ended: bool = False
+    _run_end: tuple[Outcome, str] | None = None
+    """How the runner said that the run ended, and why."""
+    _task_ends: dict[str, Outcome] = field(default_factory=dict)
+    _attempt_ends: dict[str, tuple[int, Outcome]] = field(default_factory=dict)
+    """How the last attempt of a task ended that is known to have."""
     _silent: bool = False
     _last: int = 0
     _trace_id: str = ""
@@ -74,6 +79,7 @@ class Completion:
             end = int(body["endTimeUnixNano"])
             if record.scope == c.SCOPE:
                 self._lived_until[_place(record.writer, record.attributes)] = end
+                self._see_end(record.attributes)
             self._last = max(self._last, end)
             return
         if record.kind != "L":
@@ -88,9 +94,22 @@ class Completion:
             case c.EVENT_RUN_STARTED:
                 self._begun = True
             case c.EVENT_RUN_ENDED:
-                self._run_ended = True
+                self._run_end = Outcome(named[c.OUTCOME]), named[c.RUN_MESSAGE]
             case c.EVENT_ATTEMPT_RESOLVED:
                 self._resolved[body["spanId"]] = (time, named)
+                self._see_attempt(named)
+
+    def _see_end(self, named: Mapping[str, Any]) -> None:
+        if c.TASK_RUN_RESULT not in named:
+            return
+        if c.ATTEMPT in named:
+            self._see_attempt(named)
+        else:
+            self._task_ends[named[c.TASK_RUN_ID]] = Outcome(named[c.OUTCOME])
+
+    def _see_attempt(self, named: Mapping[str, Any]) -> None:
+        task, end = named[c.TASK_RUN_ID], (named[c.ATTEMPT], Outcome(named[c.OUTCOME]))
+        self._attempt_ends[task] = max(end, self._attempt_ends.get(task, end), key=lambda each: each[0])
 
     def read_up_to(self, writer: str, stream: Stream) -> int:
         """Return how many bytes of a process's output had become records."""
@@ -147,7 +166,7 @@ class Completion:
     def end(self) -> Iterator[Record]:
         """Yield the end of the run in the operator's words, where the runner said nothing of it."""
         word = self.plan.word
-        if word is None or self._run_ended:
+        if word is None or self._run_end is not None:
             return
         values = {
             c.OUTCOME: word.outcome.value,
@@ -232,13 +251,15 @@ class Completion:
             if key in said:
                 values[key] = said[key]
         failure: Failure | None = None
-        outcome = Outcome.RUNNER_LOST
+        why = _FORGOTTEN if forgotten else _DIED
         if resolved is not None:
             outcome = Outcome(resolved[1][c.OUTCOME])
             failure = read_failure(resolved[1])
-        elif c.SCHEMA in said and self.plan.word is not None:
-            outcome = self.plan.word.outcome
+        else:
+            outcome = self._otherwise_known(said)
         engine = c.STDOUT_OFFSET in said or c.TASK_KIND in said or c.SCHEMA in said
+        if engine and resolved is None and self._run_end is not None:
+            why = f"{_UNWRITTEN}; the run: {self._run_end[1]}"
         if engine:
             values[c.OUTCOME] = outcome.value
             values[c.ERROR_TYPE] = failure.type if failure is not None else outcome.value
@@ -256,11 +277,26 @@ class Completion:
             "startTimeUnixNano": str(span.start),
             "endTimeUnixNano": str(end),
             "attributes": attributes({**values, c.SEQ: self._next()}),
-            "status": {"code": 2, "message": _FORGOTTEN if forgotten else _DIED},
+            "status": {"code": 2, "message": why},
         }
         if failure is not None:
             body["events"] = [exception_event(failure, end)]
         return Record("T", self._resource, c.SCOPE, body)
+
+    def _otherwise_known(self, said: Mapping[str, Any]) -> Outcome:
+        """Return how something ended of which nobody could write the end, by what else was written."""
+        if self._run_end is None:
+            word = self.plan.word
+            return word.outcome if c.SCHEMA in said and word is not None else Outcome.RUNNER_LOST
+        run = self._run_end[0]
+        task = said.get(c.TASK_RUN_ID, "")
+        if c.SCHEMA in said:
+            return run
+        if c.TASK_KIND in said and task in self._attempt_ends:
+            return self._attempt_ends[task][1]
+        if c.STDOUT_OFFSET in said and task in self._task_ends:
+            return self._task_ends[task]
+        return Outcome.RUNNER_LOST if run.ok else run
 
     def ledgers(self, entries: list[LedgerEntry]) -> Iterator[Record]:
         """Yield what each writer counted, who was never heard of, and the seal itself."""

@@ -96,13 +96,15 @@ class Writer:
         header: which process this is; `header.writer` names the files.
         redact: replaces secrets, or None.
 
+    Raises:
+        SpoolError: the files cannot be made.
+
     Example:
         >>> writer = Writer(Path("spool"), header)          # doctest: +SKIP
         >>> writer.append("L", "my.logger", make_record)    # doctest: +SKIP
     """
 
     def __init__(self, directory: Path, header: Header, redact: Redactor | None = None) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.header = header
         self.directory = directory
         self.pid = os.getpid()
@@ -111,10 +113,21 @@ class Writer:
         self._seq = 0
         self._torn = False
         self._made: dict[Kind, int] = {"L": 0, "T": 0, "M": 0}
+        try:
+            self._open()
+        except FileExistsError:  # a name is taken once, which is no fault of the disk
+            if directory.is_dir():
+                raise
+            raise SpoolError(str(directory), "it is no folder") from None
+        except OSError as error:
+            raise SpoolError(str(directory), error.strerror or str(error)) from error
+
+    def _open(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._ledger = _create_ledger(directory / f"{header.writer}.ledger")
-        self._fd = os.open(directory / f"{header.writer}.spool", flags, 0o600)
-        os.write(self._fd, header_line(header))
+        self._ledger = _create_ledger(self.directory / f"{self.header.writer}.ledger")
+        self._fd = os.open(self.directory / f"{self.header.writer}.spool", flags, 0o600)
+        os.write(self._fd, header_line(self.header))
 
     def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]) -> int:
         """Write one record and return its number; `make` is given that number.

@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any, Final
 
 from vaportrail.contract import exception_type
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.recorder import active
 from vaportrail.telemetry.values import to_any_value
@@ -41,10 +42,10 @@ class SpoolHandler(logging.Handler):
     """Writes log records to the process's spool; does nothing outside a run."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        recorder = active()
-        if recorder is None:
-            return
         try:
+            recorder = active()
+            if recorder is None:
+                return
             values = _values(record)
             recorder.log(
                 record.getMessage(),
@@ -53,6 +54,8 @@ class SpoolHandler(logging.Handler):
                 values=values,
                 unix_nano=int(record.created * 1e9),
             )
+        except SpoolError:
+            pass  # the ledger counts it, and whoever writes what the run cannot do without ends the run
         except Exception:
             self.handleError(record)
 
