@@ -430,6 +430,27 @@ class Plain:
         return isinstance(other, Plain) and self.content == other.content
 
 
+@pytest.mark.parametrize("task_id", ["add-1", ["a"], {"x": 1}, None], ids=str)
+def test_a_users_mapping_that_reads_like_a_handle_is_no_edge(task_id: Any, body: Body) -> None:
+    assert result(gather({"$task": task_id}, key=add(1))) == (({"$task": task_id},), {"key": 1})
+    [edge] = json.loads(body.submitted("gather-1")["named"][c.TASK_EDGES])
+    assert edge == {"task": "add-1", "kind": "value", "argument": "key"}
+
+
+class Unreadable:
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError("not loaded yet")
+
+
+def test_an_argument_that_cannot_be_described_ends_nothing(body: Body) -> None:
+    [[given], _] = result(gather(Unreadable()))
+    assert type(given) is Unreadable
+    assert json.loads(body.submitted("gather-1")["named"][c.TASK_ARGUMENTS]) == {
+        "values": [{"$type": f"{__name__}.Unreadable", "raised": "RuntimeError"}]
+    }
+
+
 def test_a_handle_in_a_dataclass_is_an_edge_by_its_argument(body: Body) -> None:
     result(gather(Box([add(1)])))
     [edge] = json.loads(body.submitted("gather-1")["named"][c.TASK_EDGES])

@@ -81,7 +81,7 @@ class Run:
 
     def call(self, argument: Any) -> str:
         """Write that the task was called; return what is told of the call."""
-        described = describe_call(work, (argument, 3), {"more": [argument]}, self.runner)
+        described, _ = describe_call(work, (argument, 3), {"more": [argument]}, self.runner)
         self.runner.span_started(
             "work",
             task_span_id(UID, "work-1", 1),

@@ -307,6 +307,87 @@ def test_an_unknown_type_never_tells_more_than_its_name(
     assert SECRET not in json.dumps(describe(wrap(make())))
 
 
+class Unreadable:
+    """What a broken or detached object does where it is looked at."""
+
+    def __init__(self, broken: str) -> None:
+        self.broken = broken
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == object.__getattribute__(self, "broken"):
+            raise RuntimeError(SECRET)
+        return object.__getattribute__(self, name)
+
+
+class BadShape(Unreadable):
+    shape = (3,)
+    dtype = "int8"
+
+
+class BadMapping(dict[str, int]):
+    def items(self) -> Any:
+        raise RuntimeError(SECRET)
+
+
+class BadKey:
+    __hash__ = object.__hash__
+
+    def __str__(self) -> str:
+        raise RuntimeError(SECRET)
+
+
+class BadList(list[int]):
+    def __iter__(self) -> Any:
+        raise RuntimeError(SECRET)
+
+
+class BadFloat(float):
+    def __float__(self) -> float:
+        raise RuntimeError(SECRET)
+
+
+class Lazy:
+    def __get__(self, row: object, kind: object = None) -> int:
+        if row is None:
+            return 0
+        raise RuntimeError(SECRET)  # as a row that is bound to no session
+
+    def __set__(self, row: object, value: object) -> None:
+        pass
+
+
+@dataclass
+class Row:
+    id: int
+    posts: int = Lazy()  # type: ignore[assignment]
+
+
+UNREADABLE = {
+    "class": lambda: Unreadable("__class__"),
+    "shape": lambda: BadShape("shape"),
+    "dtype": lambda: BadShape("dtype"),
+    "mapping": lambda: BadMapping(a=1),
+    "key": lambda: {BadKey(): 1},
+    "list": lambda: BadList([1]),
+    "float": lambda: BadFloat(0.5),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_described_by_its_type_and_what_it_raised(name: str) -> None:
+    value = UNREADABLE[name]()
+    kind = type(value)
+
+    assert describe({"x": value, "y": 1}) == {
+        "x": {"$type": f"{kind.__module__}.{kind.__qualname__}", "raised": "RuntimeError"},
+        "y": 1,
+    }
+
+
+def test_a_field_that_cannot_be_read_leaves_the_others_as_they_are() -> None:
+    assert describe(Row(3)) == {"id": 3, "posts": {"$type": "unknown", "raised": "RuntimeError"}}
+
+
 @given(ANYTHING)
 def test_every_description_is_json(value: Any) -> None:
     described = describe(value)

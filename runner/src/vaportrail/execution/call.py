@@ -68,8 +68,11 @@ def check_fits(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, An
 
 def describe_call(
     task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder | None = None
-) -> dict[str, Any]:
-    """Return a call's arguments by name as the record tells them, handles as ``{"$task": id}``.
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a call's arguments by name as the record tells them, and which of them holds which task.
+
+    In the first handles read ``{"$task": id}``, as a mapping of the user's may; so the second says by
+    a task's id the argument in which its handle was found.
 
     The task's own variables are secrets of the recorder's process from here on: what the task raises
     comes back to it, and is told there.
@@ -78,64 +81,53 @@ def describe_call(
     if recorder is not None:
         recorder.keep_secret(task.task_options.variables)
         secrets = recorder.writer.redact
-    described = _describe_call(task, args, kwargs, secrets or _unchanged)
-    return described if secrets is None else secrets.tree(described)
+    described, carriers = _describe_call(task, args, kwargs, secrets or _unchanged)
+    return described if secrets is None else secrets.tree(described), carriers
 
 
 def _describe_call(
     task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], plain: Callable[[str], str]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     hidden = hidden_names(task.fn)
+    described: dict[str, Any] = {}
+    carriers: dict[str, str] = {}
+
+    def describe_argument(name: str, value: Any, *, is_hidden: bool) -> None:
+        def handle(found: Any) -> dict[str, str] | None:
+            if not isinstance(found, Handle):
+                return None
+            carriers.setdefault(found.task_id, name)
+            return {"$task": found.task_id}
+
+        described[name] = HIDDEN_TEXT if is_hidden else describe(value, known=handle, plain=plain)
+
     try:
         signature = inspect.signature(task.fn)
         bound = signature.bind(*args, **kwargs)
     except (TypeError, ValueError):
         # Whose they are is unknown, so where anything is hidden all of them are.
         named = {**{str(i): a for i, a in enumerate(args)}, **kwargs}
-        return {
-            n: HIDDEN_TEXT if hidden else describe(v, known=_describe_handle, plain=plain)
-            for n, v in named.items()
-        }
-    described: dict[str, Any] = {}
+        for name, value in named.items():
+            describe_argument(name, value, is_hidden=bool(hidden))
+        return described, carriers
     for name, value in bound.arguments.items():
-        if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-            for key, item in value.items():
-                described[key] = (
-                    HIDDEN_TEXT if name in hidden else describe(item, known=_describe_handle, plain=plain)
-                )
-        else:
-            described[name] = (
-                HIDDEN_TEXT if name in hidden else describe(value, known=_describe_handle, plain=plain)
-            )
-    return described
+        further = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        for key, item in value.items() if further else [(name, value)]:
+            describe_argument(key, item, is_hidden=name in hidden)
+    return described, carriers
 
 
 def _unchanged(text: str) -> str:
     return text
 
 
-def _describe_handle(value: Any) -> Any:
-    return {"$task": value.task_id} if isinstance(value, Handle) else None
-
-
-def find_edges(arguments: dict[str, Any], inputs: list[str], after: list[str]) -> list[dict[str, str]]:
+def find_edges(carriers: dict[str, str], inputs: list[str], after: list[str]) -> list[dict[str, str]]:
     """Return a task's edges: upstream id, `value` or `order`, and the argument that carries it."""
-    edges: list[dict[str, str]] = []
-    carriers: dict[str, str] = {}
-    for name, value in arguments.items():
-        for task_id in _tasks_in(value):
-            carriers.setdefault(task_id, name)
-    for task_id in dict.fromkeys(inputs):
-        edges.append({"task": task_id, "kind": "value", "argument": carriers.get(task_id, "")})
+    edges = [
+        {"task": task_id, "kind": "value", "argument": carriers.get(task_id, "")}
+        for task_id in dict.fromkeys(inputs)
+    ]
     for task_id in dict.fromkeys(after):
         if task_id not in inputs:
             edges.append({"task": task_id, "kind": "order", "argument": ""})
     return edges
-
-
-def _tasks_in(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        if set(value) == {"$task"}:
-            return [value["$task"]]
-        return [task for item in value.values() for task in _tasks_in(item)]
-    return [task for item in value for task in _tasks_in(item)] if isinstance(value, list) else []

@@ -86,8 +86,8 @@ class Executor:
         payload, handles = dump_call(task.name, args, kwargs)
         inputs = [self._own(handle).task_id for handle in handles]
         function = self._functions.dump(task)
-        arguments = describe_call(task, args, kwargs, self._recorder)
-        edges = find_edges(arguments, inputs, after)
+        arguments, carriers = describe_call(task, args, kwargs, self._recorder)
+        edges = find_edges(carriers, inputs, after)
         settings = self._recorder.settings
         # A body may call tasks from several threads.
         with self._naming:

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from vaportrail.telemetry.fields import fields_of
+from vaportrail.telemetry.fields import Unreadable, fields_of
 from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_secret_value
 from vaportrail.telemetry.values import clean, float_json, large_integer, scalar
 
@@ -47,7 +47,8 @@ def describe(
     arrays and tables are named by shape, type and SHA-256; dataclasses, models and namespaces are
     their fields, hidden ones masked; whatever else there is, only its type, because a `repr` can
     leak a secret for good. What is cut or hashed is without secrets before: half of one would not be
-    known as one, and a short one can be guessed from its hash.
+    known as one, and a short one can be guessed from its hash. What raises where it is looked at, as
+    a field that is loaded when it is asked for, is its type and that of what it raised.
 
     Args:
         value: what to describe.
@@ -58,11 +59,20 @@ def describe(
     >>> describe({"size": 3, "names": {"b", "a"}})
     {'size': 3, 'names': ['a', 'b']}
     """
+    try:
+        return _describe(value, depth, known, plain)
+    except Exception as error:  # whatever an object of the user's does: to be told of ends nothing
+        return {"$type": _name(type(value)), "raised": type(error).__name__}
+
+
+def _describe(value: Any, depth: int, known: Callable[[Any], Any], plain: _Plain) -> Any:
     told = known(value)
     if told is not None:
         return told
     if is_secret_value(value):
         return HIDDEN_TEXT
+    if isinstance(value, Unreadable):
+        return {"$type": "unknown", "raised": value.raised}
     value = scalar(value)
     told = _describe_plain(value, plain)
     if told is not _UNKNOWN:
@@ -146,8 +156,7 @@ def _plain_bytes(raw: bytes, plain: _Plain, encoding: str = "utf-8") -> bytes:
 
 
 def _describe_type(value: Any, plain: _Plain) -> dict[str, Any]:
-    kind = type(value)
-    described: dict[str, Any] = {"$type": f"{kind.__module__}.{kind.__qualname__}"}
+    described: dict[str, Any] = {"$type": _name(type(value))}
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and all(isinstance(side, int) for side in shape):
         described["shape"] = list(shape)
@@ -160,3 +169,7 @@ def _describe_type(value: Any, plain: _Plain) -> dict[str, Any]:
                     raw = _plain_bytes(raw, plain, _TEXT_ENCODING[dtype.kind])
                 described["sha256"] = hashlib.sha256(raw).hexdigest()
     return described
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

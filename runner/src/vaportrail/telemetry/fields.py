@@ -15,9 +15,20 @@ from typing import Any
 from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_hidden, is_secret_value, resolved_hints
 from vaportrail.telemetry.secret_names import is_secret_field
 
-__all__ = ["fields_of", "hides_a_field"]
+__all__ = ["Unreadable", "fields_of", "hides_a_field"]
 
 _NAMESPACES = (Namespace, SimpleNamespace)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a field that raised where it was read.
+
+    Attributes:
+        raised: the exception's type; its message may hold anything.
+    """
+
+    raised: str
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
@@ -41,6 +52,8 @@ def fields_of(value: Any) -> dict[str, Any] | None:
             field = getattr(value, name)
         except AttributeError:  # one that was never set
             continue
+        except Exception as error:
+            field = Unreadable(type(error).__name__)
         found[name] = HIDDEN_TEXT if hidden or is_secret_value(field) else field
     extra = getattr(value, "__pydantic_extra__", None)
     return {**found, **extra} if isinstance(extra, Mapping) else found
