@@ -22,6 +22,8 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
@@ -89,7 +91,10 @@ class SpoolLine:
 
 
 class Writer:
-    """Appends a process's records to its spool file. Safe to call from any thread.
+    """Appends a process's records to its spool file.
+
+    Safe to call from any thread, and while a record is made: by the `__str__` of what is recorded, by
+    a finalizer, by a signal's handler.
 
     Args:
         directory: the run's spool folder; made if missing, mode 0700.
@@ -109,10 +114,9 @@ class Writer:
         self.directory = directory
         self.pid = os.getpid()
         self.redact = redact
-        self._lock = threading.Lock()
-        self._seq = 0
+        self._lock = threading.RLock()
+        self._numbers = count(1)
         self._torn = False
-        self._made: dict[Kind, int] = {"L": 0, "T": 0, "M": 0}
         try:
             self._open()
         except FileExistsError:  # a name is taken once, which is no fault of the disk
@@ -126,6 +130,11 @@ class Writer:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._ledger = _create_ledger(self.directory / f"{self.header.writer}.ledger")
+        # One step in C each, which nothing comes in between: no other thread, no signal's handler.
+        self._counts = {
+            kind: map(partial(_COUNTER.pack_into, self._ledger, offset), count(1))
+            for kind, offset in _OFFSET.items()
+        }
         self._fd = os.open(self.directory / f"{self.header.writer}.spool", flags, 0o600)
         os.write(self._fd, header_line(self.header))
 
@@ -136,26 +145,26 @@ class Writer:
             SpoolError: the disk is full or gone; the ledger has counted the record already, so the
                 loss is known at the seal.
         """
-        with self._lock:
-            self._seq += 1
-            seq = self._seq
-            self._made[kind] += 1
-            _COUNTER.pack_into(self._ledger, _OFFSET[kind], self._made[kind])
-            record = make(seq)
+        seq = next(self._numbers)
+        next(self._counts[kind])
+        # Outside the lock: what is asked for its text may log, or wait for who logs.
+        record = make(seq)
+        body = compact(record)
+        redact = self.redact
+        if redact is not None and redact.suspects(body):
+            record = redact.record(record)
             body = compact(record)
-            if self.redact is not None and self.redact.suspects(body):
-                record = self.redact.record(record)
-                body = compact(record)
-            # After the secrets: of one that is cut a part would stay.
-            if len(body) > TEXT_LIMIT:
-                body = compact(cut_long_texts(record))
-            line = spool_line(seq, kind, scope, body)
+        # After the secrets: of one that is cut a part would stay.
+        if len(body) > TEXT_LIMIT:
+            body = compact(cut_long_texts(record))
+        line = spool_line(seq, kind, scope, body)
+        with self._lock:
             # What a write that failed left behind must not take the next line with it.
             try:
                 self._write(b"\n" + line if self._torn else line)
             except OSError as error:
                 raise SpoolError(str(self.directory), error.strerror or str(error)) from error
-            return seq
+        return seq
 
     def _write(self, line: bytes) -> None:
         self._torn = True

@@ -132,7 +132,8 @@ def _beside(others: Callable[[logging.Logger, logging.LogRecord], None]) -> Any:
     def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
         if not hasattr(record, _SEEN) and _reaches_root(logger):
             setattr(record, _SEEN, True)  # another's wrapper may call this one again
-            ours.handle(record)
+            # Not `handle`: its lock would be held while what is logged is asked for its text.
+            ours.emit(record)
         others(logger, record)
 
     setattr(call_handlers, _SEEN, True)
