@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vaportrail.execution.deadline import AttemptTimedOut, time_limit
+from vaportrail.execution.deadline import AttemptTimedOut, keeping_limit, time_limit
 
 # The time limit and pytest-timeout would share the one alarm of the process.
 pytestmark = pytest.mark.timeout(120, method="thread")
@@ -149,3 +149,8 @@ def test_a_process_that_does_not_hear_is_ended_with_its_stacks_written_down(
     assert "went on" not in done.stdout
     assert "Timeout" in stacks.read_text()
     assert 'File "<string>"' in stacks.read_text()
+
+
+def test_what_is_kept_after_a_task_is_kept_also_where_the_disk_takes_no_stacks(tmp_path: Path) -> None:
+    with keeping_limit(60, tmp_path / "gone" / "s"):
+        pass

@@ -22,7 +22,7 @@ from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
 from vaportrail.errors import SpoolError, UsageError
 from vaportrail.execution.breakpoints import refuse_breakpoints
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable, watch
-from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, time_limit
+from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, keeping_limit, time_limit
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.execution.process_state import put_back
@@ -109,8 +109,10 @@ def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: 
     except Exception as error:
         return _unrecorded(error, "the attempt could not begin"), None
     report, value = _call(attempt, payload, values)
+    stacks = stack_file(attempt.recorder.settings.spool, spec.task_id, spec.attempt)
     try:
-        _end(attempt, report)
+        with keeping_limit(spec.timeout, stacks):
+            _end(attempt, report)
     except Exception as error:
         return _unrecorded(error, "what the attempt printed or how it ended could not be recorded"), None
     return report, value
@@ -166,9 +168,9 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
 def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[Report, Any]:
     """Call the user's function; return how that ended, and the task's value."""
     spec, spool = attempt.spec, attempt.recorder.settings.spool
+    stacks = stack_file(spool, spec.task_id, spec.attempt)
     token = otel_context.attach(parent_context(attempt.recorder.trace_id, attempt.scope.span_id))
     try:
-        stacks = stack_file(spool, spec.task_id, spec.attempt)
         children = child_variables(attempt.recorder.settings, attempt.scope)
         marker = cancel_marker(spool, spec.task_id, spec.attempt)
         with (
@@ -186,10 +188,11 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[R
                 if leaving.code not in (None, 0):
                     raise
                 value = None
-        check_picklable(value)
+            check_picklable(value)
         return Report(Outcome.SUCCEEDED), value
     except BaseException as error:
-        return _report(error, spec.retry_on), None
+        with keeping_limit(spec.timeout, stacks):
+            return _report(error, spec.retry_on), None
     finally:
         otel_context.detach(token)
 

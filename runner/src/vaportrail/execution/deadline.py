@@ -13,14 +13,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from vaportrail.contract import Failure
 
-__all__ = ["GRACE_SECONDS", "AttemptInterrupted", "AttemptTimedOut", "time_limit", "users_code_is_over"]
+__all__ = [
+    "GRACE_SECONDS",
+    "AttemptInterrupted",
+    "AttemptTimedOut",
+    "keeping_limit",
+    "time_limit",
+    "users_code_is_over",
+]
 
 GRACE_SECONDS: Final = 5.0
 """How long code may take to clean up after the signal before its process is ended."""
@@ -61,10 +68,8 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
     def ring(_signum: int, _frame: FrameType | None) -> None:
         raise AttemptTimedOut(f"ran longer than its timeout of {seconds:g} s")
 
-    global _watchdogs_file
-    fd = _watchdogs_file = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fd = _watch(seconds + GRACE_SECONDS, stack_file)
     previous = signal.signal(signal.SIGALRM, ring)
-    faulthandler.dump_traceback_later(seconds + GRACE_SECONDS, exit=True, file=fd)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         try:
@@ -73,11 +78,48 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         # In a block of its own: an alarm may still land in the one above.
-        faulthandler.cancel_dump_traceback_later()
-        _watchdogs_file = None
+        _unwatch(fd, stack_file)
         signal.signal(signal.SIGALRM, previous)
-        os.close(fd)
-        stack_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def keeping_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
+    """Bound the time of a block that keeps what is left of a task: by the end of this process only.
+
+    What is asked of the user's objects then may hang: an exception's words, a pool's end. Whoever
+    needs more time than the limit and as much again as there is for keeping has not ended within it.
+
+    Args:
+        seconds: the task's limit; None for none.
+        stack_file: as for `time_limit`.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    fd = None
+    with suppress(OSError):  # on a full disk the limit goes, and not what the task has to say
+        fd = _watch(seconds + _KEEPING_SECONDS, stack_file)
+    try:
+        yield
+    finally:
+        if fd is not None:
+            _unwatch(fd, stack_file)
+
+
+def _watch(seconds: float, stack_file: Path) -> int:
+    """End this process in so many seconds, its stacks written down; return the file they go to."""
+    global _watchdogs_file
+    fd = _watchdogs_file = os.open(stack_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=fd)
+    return fd
+
+
+def _unwatch(fd: int, stack_file: Path) -> None:
+    global _watchdogs_file
+    faulthandler.cancel_dump_traceback_later()
+    _watchdogs_file = None
+    os.close(fd)
+    stack_file.unlink(missing_ok=True)
 
 
 def users_code_is_over() -> None:
