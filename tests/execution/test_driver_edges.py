@@ -10,6 +10,7 @@ import ast
 import errno
 import functools
 import io
+import os
 import signal
 import socket
 import sys
@@ -572,6 +573,28 @@ def test_a_seal_for_which_there_is_no_room_says_how_the_run_went_and_what_to_do(
     assert "2 of 2 tasks succeeded" in str(caught.value)
     assert "No space left on device" in str(caught.value)
     assert "make room, then: vaportrail seal" in str(caught.value)
+
+
+def test_a_record_that_stands_is_told_as_sealed_though_its_spool_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a child process of the body makes it, which begins a file at that moment."""
+    prepared, verdict = kept_run(tmp_path)
+    rmdir = os.rmdir
+
+    def begins_a_file(path: Any, **where: Any) -> None:
+        if path in (prepared.settings.spool, Path(prepared.settings.spool)):
+            Path(prepared.settings.spool, "child-1.spool").touch()
+        rmdir(path, **where)
+
+    monkeypatch.setattr(os, "rmdir", begins_a_file)
+    code = _seal_and_report(prepared, verdict, keep_spool=False, as_json=False)
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert f"record      {prepared.settings.record_uri}\nsha256" in said.out
+    assert "the record is sealed, but not all is cleared up after it" in said.err
+    assert f"{prepared.settings.spool} may go" in said.err
 
 
 def test_output_that_nobody_takes_does_not_change_the_exit_code(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +126,7 @@ def _seal_and_report(prepared: Prepared, verdict: Verdict, *, keep_spool: bool, 
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sealed = seal_spool(Path(settings.spool), root=settings.root, keep_spool=keep_spool)
+        sealed = seal_spool(Path(settings.spool), root=settings.root, warn=_warn, keep_spool=keep_spool)
     except (VaportrailError, OSError) as error:
         raise RecordError(f"{ended}, but its record is not sealed: {error}. {_cure(settings)}") from error
     except KeyboardInterrupt:
@@ -140,6 +141,11 @@ def _seal_and_report(prepared: Prepared, verdict: Verdict, *, keep_spool: bool, 
     except OSError:  # whoever read our output has gone; how the run ended has not
         let_go(sys.stdout)
         return exit_code(run.outcome)
+
+
+def _warn(line: str) -> None:
+    with suppress(OSError):  # our output may be gone
+        say(line, err=True)
 
 
 def _cure(settings: RunSettings) -> str:

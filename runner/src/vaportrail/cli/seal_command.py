@@ -107,7 +107,9 @@ class _Seal:
 
     def spool(self, spool: Path) -> None:
         settings = spool_settings(spool)
-        result = seal_spool(spool, root=self.root, keep_spool=self.keep_spool, progress=_progress)
+        result = seal_spool(
+            spool, root=self.root, keep_spool=self.keep_spool, progress=_progress, warn=_progress
+        )
         self._say(settings.record_uri, result.sha256)
 
     def shipped(self, settings: RunSettings) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordNotFound, RunActive, UsageError
@@ -23,6 +25,7 @@ from vaportrail.storage.store import is_remote, normalise_root, open_store
 
 __all__ = ["check_root", "find_spool", "is_alive", "seal_spool", "spools"]
 
+_LOGGER: Final = logging.getLogger(__name__)
 _PID_BYTES = 32
 _KEPT = "sealed"
 """Marks a spool that was sealed and is kept all the same."""
@@ -34,6 +37,7 @@ def seal_spool(
     root: str | None = None,
     clock: Callable[[], int] = time.time_ns,
     progress: Callable[[str], None] = lambda line: None,
+    warn: Callable[[str], None] = _LOGGER.warning,
     keep_spool: bool = False,
 ) -> SealResult:
     """Seal the run whose spool is `folder`, and remove the spool once the record stands.
@@ -46,6 +50,7 @@ def seal_spool(
             written: the two have to be the same. None: the one that the spool lies in.
         clock: nanoseconds since the epoch.
         progress: is told what is being written.
+        warn: is told what could not be cleared up. The record is sealed all the same.
         keep_spool: leave the spool where it is.
 
     Raises:
@@ -61,16 +66,23 @@ def seal_spool(
         spool = open_store(str(folder))
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
-        clear_record(record, progress)
-        # Only the first seal: later its user may have closed it by hand.
-        if not is_remote(settings.record_uri) and not _is_kept(folder):
-            open_folder(Path(settings.record_uri))
-        if keep_spool:
-            (folder / _KEPT).touch()
-        else:
-            shutil.rmtree(folder)
-            _remove_if_empty(folder.parent)
+        clear_record(record, warn)
+        try:
+            _clear_up(folder, settings, keep_spool=keep_spool)
+        except OSError as error:
+            warn(f"the record is sealed, but not all is cleared up after it: {error}; {folder} may go")
     return result
+
+
+def _clear_up(folder: Path, settings: RunSettings, *, keep_spool: bool) -> None:
+    # Only the first seal: later its user may have closed it by hand.
+    if not is_remote(settings.record_uri) and not _is_kept(folder):
+        open_folder(Path(settings.record_uri))
+    if keep_spool:
+        (folder / _KEPT).touch()
+    else:
+        shutil.rmtree(folder)
+        _remove_if_empty(folder.parent)
 
 
 def _is_kept(folder: Path) -> bool:
