@@ -25,6 +25,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
+from vaportrail.storage import local
 from vaportrail.storage.regular import read_pieces, read_regular
 from vaportrail.storage.waiting import interruptibly
 
@@ -84,11 +85,14 @@ class Store(Protocol):
         ...
 
     def folders(self, prefix: str) -> list[str]:
-        """Return the names of the folders directly below the folder `prefix`, sorted."""
+        """Return the names of the folders directly below the folder `prefix`, sorted.
+
+        Names that cannot be printed are left out: no folder of a record has one.
+        """
         ...
 
     def size(self, path: str) -> int | None:
-        """Return the size of `path` in bytes, or None where there is nothing."""
+        """Return the size of `path` in bytes, or None where there is no file."""
         ...
 
     def delete(self, path: str) -> None:
@@ -142,13 +146,13 @@ class ObjectStore:
     def get(self, path: str, limit: int | None = None) -> bytes:
         with self._errors("read", path):
             if self._folder is not None:
-                return read_regular(self._folder / _below(path), limit)
+                return read_regular(self._folder / local.below(path), limit)
             return self._do(lambda: _whole(obstore.get(self._inner, path), limit))
 
     def chunks(self, path: str) -> Iterator[bytes]:
         with self._errors("read", path):
             if self._folder is not None:
-                yield from read_pieces(self._folder, _below(path), _CHUNK)
+                yield from read_pieces(self._folder, local.below(path), _CHUNK)
                 return
             found = self._do(lambda: obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK))
             pieces = iter(found)
@@ -157,7 +161,7 @@ class ObjectStore:
 
     def entries(self, prefix: str) -> list[tuple[str, int]]:
         if self._folder is not None:
-            return sorted(_files(self._folder, self._folder / prefix))
+            return sorted(local.files(self._folder, self._folder / prefix))
 
         def listed() -> list[tuple[str, int]]:
             pages = obstore.list(self._inner, prefix=prefix)
@@ -168,12 +172,18 @@ class ObjectStore:
 
     def folders(self, prefix: str) -> list[str]:
         with self._errors("list", prefix):
-            found = self._do(partial(obstore.list_with_delimiter, self._inner, prefix=prefix))
-        return sorted(str(item).rstrip("/").rpartition("/")[2] for item in found["common_prefixes"])
+            if self._folder is not None:
+                names = local.folders(self._folder / prefix)
+            else:
+                found = self._do(partial(obstore.list_with_delimiter, self._inner, prefix=prefix))
+                names = [str(item).rstrip("/").rpartition("/")[2] for item in found["common_prefixes"]]
+        return sorted(name for name in names if name.isprintable())
 
     def size(self, path: str) -> int | None:
         try:
             with self._errors("read", path):
+                if self._folder is not None:
+                    return local.regular_size(self._folder / local.below(path))
                 return int(self._do(partial(obstore.head, self._inner, path))["size"])
         except RecordNotFound:
             return None
@@ -208,7 +218,7 @@ class ObjectStore:
         if self._folder is None:
             return
         with self._errors("clean", prefix):
-            for path, _ in _files(self._folder, self._folder / prefix):
+            for path, _ in local.files(self._folder, self._folder / prefix):
                 unfinished = _UNFINISHED.fullmatch(path)
                 if unfinished is not None and names.fullmatch(unfinished[1]):
                     (self._folder / path).unlink(missing_ok=True)
@@ -241,23 +251,6 @@ def _whole(found: Any, limit: int | None) -> bytes:
     if limit is not None and found.meta["size"] > limit:
         raise OSError(f"it has more than {limit} bytes, which no file of its kind has")
     return bytes(found.bytes())
-
-
-def _below(path: str) -> str:
-    """Return a path as a folder takes it, as all stores do: it never leads out."""
-    if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise ValueError(f"{path!r} is no path within a store")
-    return path
-
-
-def _files(root: Path, below: Path) -> Iterator[tuple[str, int]]:
-    if any(part.is_symlink() for part in (below, *below.parents) if part != root and root in part.parents):
-        return
-    for folder, folders, names in os.walk(below):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        for name in [*names, *links]:
-            path = Path(folder) / name
-            yield path.relative_to(root).as_posix(), path.lstat().st_size
 
 
 class _Translate:
