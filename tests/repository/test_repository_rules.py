@@ -19,7 +19,7 @@ PACKAGE = REPOSITORY / "runner" / "src" / "vaportrail"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = (
-    ("contract", "errors", "version"),
+    ("contract", "dataclass_marks", "errors", "version"),
     ("handover", "resources"),
     ("storage",),
     ("telemetry",),

@@ -10,6 +10,7 @@ from vaportrail.authoring.pipeline import Pipeline, pipeline
 from vaportrail.authoring.results import as_completed, cancel, outcome, result
 from vaportrail.authoring.task import Task, task
 from vaportrail.contract import Failure, Outcome
+from vaportrail.dataclass_marks import pickle_marks_by_name
 from vaportrail.errors import TaskFailed, VaportrailError
 from vaportrail.storage.artifacts import Artifact
 from vaportrail.telemetry.children import is_child, record_child
@@ -78,6 +79,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_OF_RECORDS})
 
 
+pickle_marks_by_name()
 if is_child():
     record_child()
-del is_child, record_child
+del is_child, pickle_marks_by_name, record_child
