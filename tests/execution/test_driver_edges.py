@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,14 @@ from vaportrail.cluster.join import Join, JoinFailed
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import executor as executor_module
+from vaportrail.execution import progress as progress_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution import stopping as stopping_module
 from vaportrail.execution.attempt import Report
 from vaportrail.execution.backend import Backend, RayBackend
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.narrator import Narrator
-from vaportrail.execution.progress import Progress, Silent
+from vaportrail.execution.progress import Aside, Progress, Silent
 from vaportrail.execution.run import Prepared, execute, keep_to_oneself, prepare
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.local_seal import seal_spool
@@ -112,8 +113,12 @@ def bounded() -> None:
 
 @contextmanager
 def no_hang() -> Iterator[None]:
+    """Break off what hangs, and fail whatever the run makes of that: it may end as if nothing were."""
+    rang: list[str] = []
+
     def ring(*_: object) -> None:
-        raise AssertionError(f"the run hangs: it has not ended in {LONGEST} s")
+        rang.append(f"the run hangs: it has not ended in {LONGEST} s")
+        raise AssertionError(*rang)
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(LONGEST)
@@ -122,6 +127,8 @@ def no_hang() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+        if rang:
+            raise AssertionError(*rang)
 
 
 def sealed_run(
@@ -307,6 +314,54 @@ BROKEN: dict[str, Broken] = {
     ),
 }
 
+WAITED = threading.Event()
+"""Lets go what blocks."""
+
+
+def blocking(*_: Any, **__: Any) -> None:
+    WAITED.wait(2 * LONGEST)
+
+
+@pytest.mark.parametrize("method", [name for name in vars(Progress) if name[0] != "_"])
+def test_a_progress_that_blocks_holds_up_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, method: str
+) -> None:
+    monkeypatch.setattr(progress_module, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(Silent, method, blocking)
+    WAITED.clear()
+    try:
+        run = sealed_run(tmp_path, retried if method == "attempt_retried" else plain)
+    finally:
+        WAITED.set()
+
+    assert run.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
+    assert "progress is not shown whole: " in told(run)
+
+
+def test_a_progress_that_is_slower_than_the_run_is_told_no_more_than_it_can_keep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress_module, "QUEUED", 3)
+    monkeypatch.setattr(progress_module, "CLOSE_SECONDS", 0.05)
+    said: list[str] = []
+    begun, stopped = threading.Event(), threading.Event()
+
+    class Stopped(Silent):
+        def milestone(self, name: str) -> None:
+            begun.set()
+            stopped.wait(LONGEST)
+
+    with Aside(Stopped(), said.append) as aside:
+        aside.milestone("the first")
+        assert begun.wait(LONGEST)
+        for _ in range(5):
+            aside.milestone("one of five")
+    stopped.set()
+
+    assert len(said) == 1
+    assert "5 events were left out" in said[0]
+
+
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
     "an exception that cannot be loaded here": (
         lambda future: future.set_result(
@@ -339,6 +394,7 @@ CANCELLATION = "tests/execution/test_run_cancellation.py"
 ENDING = "tests/execution/test_ending_a_run.py"
 ELSEWHERE: dict[str, str] = {
     # Edges with a test of their own.
+    "execution/progress.py Aside.__init__ Thread": "test_a_progress_that_blocks_holds_up_no_run",
     "execution/run.py _recorded callback": "test_a_spool_that_cannot_be_closed_is_said_by_its_own_name",
     "cluster/join.py Join.start Thread": "test_what_raises_while_a_cluster_is_joined_is_what_is_told",
     "cli/run_command.py _seal_and_report signal": "test_a_seal_that_is_interrupted_says_how_to_go_on",
@@ -409,6 +465,13 @@ def test_every_edge_of_the_source_has_a_row_here_and_every_row_an_edge() -> None
     assert edges() == {*BROKEN, *RAY_BACKEND, *ELSEWHERE}
     ends = [f"{name}: {each.ends.value}" for name, each in BROKEN.items()]
     print(f"{len(edges())} edges, {len(ends) + len(FUTURES)} of them broken here\n" + "\n".join(ends))
+
+
+def test_a_run_that_hangs_fails_its_test_whatever_the_run_catches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "LONGEST", 1)
+    hangs = pytest.raises(AssertionError, match="it has not ended in 1 s")
+    with hangs, no_hang(), suppress(BaseException):
+        threading.Event().wait(30)
 
 
 @pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))

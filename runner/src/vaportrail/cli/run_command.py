@@ -71,7 +71,7 @@ def command(
     from vaportrail.cli.cancelling import cancelling
     from vaportrail.execution.alone import alone
     from vaportrail.execution.local import embedded_ray
-    from vaportrail.execution.progress import Unfailing
+    from vaportrail.execution.progress import Aside
     from vaportrail.execution.run import execute, keep_to_oneself, prepare
 
     with alone(pipeline.name):
@@ -93,7 +93,8 @@ def command(
                 keep_to_oneself(settings)
                 progress = RedactedProgress(shown, Redaction(os.environ))
                 verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
-                Unfailing(progress).milestone("sealing the record")
+                with Aside(progress) as told:
+                    told.milestone("sealing the record")
         except SpoolError as error:
             raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
     return _seal_and_report(prepared, verdict, keep_spool=keep_spool, as_json=as_json)

@@ -27,7 +27,7 @@ from vaportrail.contract import Outcome, RunSettings
 from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.identity import without_secrets
-from vaportrail.execution.progress import Progress, Unfailing
+from vaportrail.execution.progress import Aside, Progress
 from vaportrail.execution.ray_environment import ray_environment
 from vaportrail.execution.ray_session import connect, quiet
 from vaportrail.execution.run import (
@@ -130,7 +130,8 @@ def drive(
     if cancellation.requested is not None:  # whatever the code that was loaded made of it
         stopped = cancellation.requested
         verdict, bad_input = replace(stopped, message=f"{stopped.message} before the pipeline began"), False
-    Unfailing(progress).milestone(verdict.message)
+    with Aside(progress) as told:
+        told.milestone(verdict.message)
     settings = _told(settings, pipeline)
     # First what the record needs: the store may be what failed.
     record_refusal(settings, verdict, fetched.git)

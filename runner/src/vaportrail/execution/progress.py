@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from vaportrail.contract import Failure, Outcome
 
-__all__ = ["Progress", "Silent", "Unfailing"]
+__all__ = ["Aside", "Progress", "Silent", "Unfailing"]
+
+QUEUED: Final = 10_000
+"""How much is kept for a progress that is slower than the run."""
+CLOSE_SECONDS: Final = 2.0
+"""How long a progress may take for what is left when the run is over."""
 
 
 class Progress(Protocol):
@@ -86,3 +93,46 @@ class Unfailing:
         except (Exception, SystemExit) as error:
             self._progress = Silent()
             self._lost(f"progress is not shown any more: {type(error).__name__}: {error}")
+
+
+class Aside(Unfailing):
+    """Tells a progress from a thread of its own: one that blocks holds up nothing.
+
+    A terminal that is stopped (Ctrl-S) and a pipe that nobody reads block whoever writes to them.
+
+    Args:
+        progress: who hears of it.
+        lost: is told why, once, when it is dropped, and what it did not hear.
+    """
+
+    def __init__(self, progress: Progress, lost: Callable[[str], None] = lambda why: None) -> None:
+        super().__init__(progress, lost)
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._left_out = 0
+        self._thread = threading.Thread(target=self._loop, name="vaportrail-progress", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Aside:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Wait for what is left, but not for ever."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_SECONDS)
+        lost, self._lost = self._lost, lambda why: None  # who hears of it may be gone from now on
+        waiting = self._queue.qsize() - 1 if self._thread.is_alive() else 0
+        if self._thread.is_alive() or self._left_out:
+            lost(
+                f"progress is not shown whole: {max(waiting, 0) + self._left_out} events were left out, "
+                "for whoever shows it was slower than the run, or stopped"
+            )
+
+    def _tell(self, say: Callable[[], None]) -> None:
+        if self._queue.qsize() < QUEUED:
+            self._queue.put(say)
+        else:
+            self._left_out += 1
+
+    def _loop(self) -> None:
+        while (say := self._queue.get()) is not None:
+            super()._tell(say)

@@ -28,7 +28,7 @@ from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.own_lock import locked
-from vaportrail.execution.progress import Progress, Silent, Unfailing
+from vaportrail.execution.progress import Aside, Progress, Silent, Unfailing
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.returned import Returned, call_body
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
@@ -179,8 +179,8 @@ def execute(
     with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
         reserve = Reserve(Path(prepared.settings.spool))
         try:
-            told = Unfailing(progress, partial(_warn, recorder))
-            verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
+            with Aside(progress, partial(_warn, recorder)) as told:
+                verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
         finally:
             reserve.close()
         write_ended(recorder, verdict)
