@@ -23,6 +23,7 @@ from vaportrail.errors import SpoolError, UsageError
 from vaportrail.execution.breakpoints import refuse_breakpoints
 from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable, watch
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, keeping_limit, time_limit
+from vaportrail.execution.forked import signals_by_default_in_children
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
 from vaportrail.execution.process_state import put_back
@@ -91,6 +92,9 @@ _OWN_FOLDER = os.path.dirname(__file__) + os.sep
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _captures: dict[str, Capture] = {}
+
+# As this is imported: what others register afterwards runs after it.
+signals_by_default_in_children()
 
 
 def stack_file(spool: str, task_id: str, attempt: int) -> Path:

@@ -6,6 +6,7 @@ to fail. Limits are lifted: the SDK's defaults drop the oldest attributes withou
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -113,9 +114,17 @@ def install_provider() -> None:
         max_event_attributes=SpanLimits.UNSET,
         max_link_attributes=SpanLimits.UNSET,
     )
-    ours = TracerProvider(sampler=ALWAYS_ON, span_limits=unlimited, shutdown_on_exit=False)
+    ours = _Provider(sampler=ALWAYS_ON, span_limits=unlimited, shutdown_on_exit=False)
     ours.add_span_processor(SpoolSpanProcessor())
     trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = ours, _Open()
+
+
+class _Provider(TracerProvider):
+    """Begins a forked child without threads: one that is ended as it begins would wait for them for ever."""
+
+    def _handle_fork(self) -> None:
+        # What else OpenTelemetry does here is to ask again, in threads, who this process is: we never say.
+        self._tracers_lock = threading.Lock()
 
 
 class _Open(Once):
