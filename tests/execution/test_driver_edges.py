@@ -11,6 +11,7 @@ import errno
 import functools
 import io
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -149,9 +150,15 @@ def sealed_run(
 
 def told(run: Run) -> str:
     """Return everything that the record says of why things ended."""
-    failures = [attempt.failure for task in run.tasks for attempt in task.attempts]
+    attempts = [attempt for task in run.tasks for attempt in task.attempts]
     lines = [line.text for line in run.logs()]
-    return "\n".join([run.facts.verdict.message, *(f"{f.type}: {f.message}" for f in failures if f), *lines])
+    return "\n".join(
+        [
+            run.facts.verdict.message,
+            *(f"{a.outcome.value}: {f.message}\n{f.type}: {f.message}" for a in attempts if (f := a.failure)),
+            *lines,
+        ]
+    )
 
 
 @pytest.fixture
@@ -206,6 +213,13 @@ class Reference:
 
     def future(self) -> Future[Any]:
         return self._future
+
+
+class Exits:
+    """Ends the process that loads it."""
+
+    def __reduce__(self) -> Any:
+        return sys.exit, (3,)
 
 
 class Unspeakable(Exception):
@@ -369,6 +383,18 @@ FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]
         ),
         bounded,
         f"x.Y: {FAULT}",
+    ),
+    "an exception that ends whoever loads it": (
+        lambda future: future.set_result(
+            Report(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Exits()), recorded=False)
+        ),
+        bounded,
+        f"x.Y: {FAULT}",
+    ),
+    "the end of this machine's Ray": (
+        lambda future: future.set_exception(ray.exceptions.LocalRayletDiedError()),
+        bounded,
+        "NODE_LOST: Ray's raylet on this machine has ended",
     ),
     "a report that is none": (lambda future: future.set_result(object()), bounded, "a fault of Vaportrail"),
     "an error that cannot be told": (

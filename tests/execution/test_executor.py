@@ -723,3 +723,14 @@ def test_a_task_that_is_called_when_the_run_is_over_is_refused(
         executor.submit(add, (1,), {})
     with pytest.raises(HandleError, match="the run of this task is over"):
         executor.result(handle, None)
+
+
+def test_a_task_that_has_not_ended_keeps_none_of_those_who_left(body: Body) -> None:
+    slow = at_gate("slow")
+    for number in range(20):
+        next(as_completed([slow, add(number)]))
+    passed = threading.Event()
+    body.executor._inbox.put(lambda: passed.set() or [])
+    assert passed.wait(PATIENCE)
+
+    assert [len(call.watchers) for call in body.executor.calls if call.task_id == slow.task_id] == [0]

@@ -212,7 +212,7 @@ class RayBackend:
         if report.error:
             try:
                 error = self._ray.cloudpickle.loads(report.error)
-            except Exception:
+            except BaseException:  # loading it is code of the user's, too, which may end its process
                 # Its class is known to the worker only, such as by a path or a package of the task's own:
                 # the report tells of it all the same.
                 error = None
@@ -257,7 +257,11 @@ class RayBackend:
             outcome = Outcome.NODE_LOST
         elif isinstance(error, exceptions.ObjectLostError | exceptions.ObjectReconstructionFailedError):
             outcome = Outcome.VALUE_LOST
-        elif isinstance(error, exceptions.WorkerCrashedError | exceptions.LocalRayletDiedError):
+        elif isinstance(error, exceptions.LocalRayletDiedError):
+            text = "Ray's raylet on this machine has ended"
+            failure = _failure(error, text, "")
+            return AttemptEnd(Outcome.NODE_LOST, failure, spoken=False, retryable=False)
+        elif isinstance(error, exceptions.WorkerCrashedError):
             outcome = Outcome.WORKER_LOST
             text = "the attempt's process ended without a word: a signal, os._exit() or a crash"
         elif isinstance(error, exceptions.RayTaskError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,7 +42,8 @@ class TaskCall:
     attempts: int = 0
     attempts_ended: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
-    watchers: list[Callable[[], None]] = field(default_factory=list)
+    watchers: list[tuple[queue.SimpleQueue[Handle], Handle]] = field(default_factory=list)
+    """Who waits for its end: what its handle is put into."""
 
     @property
     def failure(self) -> Failure | None:

@@ -131,17 +131,20 @@ class Executor:
     def as_completed(self, handles: list[Handle]) -> Iterator[Handle]:
         self._check()
         ended: queue.SimpleQueue[Handle] = queue.SimpleQueue()
-        for handle in handles:
-            call = self._call(handle)
+        calls = [self._call(handle) for handle in handles]
+        for call, handle in zip(calls, handles, strict=True):
             self._inbox.put(partial(self._watch, call, handle, ended))
-        for _ in handles:
-            while True:
-                self._check()
-                try:
-                    yield ended.get(timeout=_LOOK_SECONDS)
-                    break
-                except queue.Empty:
-                    continue
+        try:
+            for _ in handles:
+                while True:
+                    self._check()
+                    try:
+                        yield ended.get(timeout=_LOOK_SECONDS)
+                        break
+                    except queue.Empty:
+                        continue
+        finally:
+            self._inbox.put(partial(self._unwatch, calls, ended))
 
     def cancel(self, handle: Handle) -> None:
         task_id = self._call(handle).task_id
@@ -263,7 +266,12 @@ class Executor:
         if call.outcome.ended:
             ended.put(handle)
         else:
-            call.watchers.append(lambda: ended.put(handle))
+            call.watchers.append((ended, handle))
+        return []
+
+    def _unwatch(self, calls: list[TaskCall], ended: queue.SimpleQueue[Handle]) -> list[Step]:
+        for call in calls:
+            call.watchers = [watcher for watcher in call.watchers if watcher[0] is not ended]
         return []
 
     def _start(self, step: Start) -> None:
@@ -272,9 +280,7 @@ class Executor:
             failure = call.failure
             self._progress.attempt_retried(step.task_id, step.attempt, step.delay, failure)
             due = Start(step.task_id, step.attempt)
-            self._inbox.later(
-                step.delay, lambda: [due] if self._graph.started(due.task_id, due.attempt) else []
-            )
+            self._inbox.later(step.delay, partial(self._due, due))
             return
         options = call.task.task_options
         spec = AttemptSpec(
@@ -298,7 +304,6 @@ class Executor:
             call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
         except BaseException as error:  # Ray refuses what was asked of it
             on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
-
         else:
             self._look_for_hindrance(call, step.attempt, WAIT_SECONDS)
 
@@ -358,8 +363,8 @@ class Executor:
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)
         call.ended.set()
-        for tell in call.watchers:
-            tell()
+        for ended, handle in call.watchers:
+            ended.put(handle)
 
     # Small checks.
 
