@@ -77,6 +77,10 @@ def command(
         except (RecordError, UsageError) as error:
             failed += 1
             _left_out(error)
+        except Exception as error:  # whatever lies there: it stops no other
+            failed += 1
+            place = waiting if isinstance(waiting, Path) else waiting.identity.uid
+            _left_out(f"{place}: {type(error).__name__}: {error}")
     return EXIT_FAILED if failed else 0
 
 

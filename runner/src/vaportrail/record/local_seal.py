@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.contract import RunSettings
-from vaportrail.errors import RecordNotFound, RunActive, UsageError
+from vaportrail.errors import RecordError, RecordNotFound, RunActive, UsageError
 from vaportrail.record.clearing import clear_record
 from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
@@ -152,7 +152,12 @@ def is_alive(folder: Path) -> bool:
 @contextmanager
 def _runner_gone(folder: Path, settings: RunSettings) -> Iterator[None]:
     """Hold the runner's lock for the length of the seal."""
-    with open_lock(folder / layout.LOCK) as lock:
+    path = folder / layout.LOCK
+    try:
+        opened = open_lock(path)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be locked: {error.strerror or error}; remove it") from error
+    with opened as lock:
         try:
             hold(lock)
         except BlockingIOError:

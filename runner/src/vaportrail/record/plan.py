@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError
-from vaportrail.record.spooled import sound_header
+from vaportrail.record.sound import Unsound
+from vaportrail.record.spooled import WRITER, sound_header
 from vaportrail.record.unpacked import bounded_lines
 from vaportrail.record.word import OperatorWord
+from vaportrail.storage import layout
 from vaportrail.storage.layout import ARTIFACT_FILE, ARTIFACTS, PLAN
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.output import SUFFIX
@@ -29,6 +32,8 @@ __all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "pla
 RECOVERED: Final = ".recovered"
 """The ending of files that hold what shippers recovered, in a spool's form."""
 _FORMAT: Final = 1
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+_Nano = Annotated[int, Field(ge=0, lt=2**64)]
 
 
 class _Model(BaseModel):
@@ -39,7 +44,7 @@ class Part(_Model):
     """The first `size` bytes of one file of the spool, and their hash."""
 
     path: str
-    size: int
+    size: _Count
     sha256: str
 
 
@@ -48,10 +53,10 @@ class LedgerEntry(_Model):
 
     writer: str
     state: Literal["exact", "unknown"]
-    logs: int = 0
-    spans: int = 0
-    metrics: int = 0
-    counted_at_unix_nano: int = 0
+    logs: _Count = 0
+    spans: _Count = 0
+    metrics: _Count = 0
+    counted_at_unix_nano: _Nano = 0
     """Until when an `unknown` count is sure; 0 where not even that is known."""
 
 
@@ -60,7 +65,7 @@ class WriterPart(_Model):
 
     writer: str
     role: str
-    started_unix_nano: int
+    started_unix_nano: _Nano
     records: Part
     output: dict[Literal["stdout", "stderr"], Part]
     ledger: LedgerEntry
@@ -70,7 +75,7 @@ class ArtifactEntry(_Model):
     """An artifact that stood in the record when the seal was planned."""
 
     path: str
-    size: int
+    size: _Count
 
 
 class SealPlan(_Model):
@@ -80,14 +85,14 @@ class SealPlan(_Model):
     version: str = __version__
     """Of the sealer that fixed it: the record names that one, whoever carries the plan out."""
     settings: RunSettings
-    sealed_at_unix_nano: int
+    sealed_at_unix_nano: _Count
     writers: list[WriterPart]
     lost: list[LedgerEntry]
     """What writers counted whose records are gone or cannot be read."""
     artifacts: list[ArtifactEntry]
     recovered: list[Part] = []
     """Output that shippers read for processes which had no time to record it."""
-    unreadable_parts: int = 0
+    unreadable_parts: _Count = 0
     """Shipped parts that could not be read."""
     word: OperatorWord | None = None
 
@@ -105,7 +110,7 @@ def make_plan(
         now_unix_nano: the time of the seal.
 
     Raises:
-        RecordError: a plan stands there that this version cannot read.
+        RecordError: a plan stands there that this version cannot read, or that no sealer fixed for this run.
     """
     path = f"{prefix}{PLAN}"
     if spool.size(path) is None:
@@ -113,9 +118,33 @@ def make_plan(
         if spool.create(path, plan.model_dump_json(indent=1).encode()):
             return plan
     try:
-        return SealPlan.model_validate_json(spool.get(path))
-    except ValidationError as error:
-        raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
+        plan = SealPlan.model_validate_json(spool.get(path, layout.PLAN_LIMIT))
+        _believe(plan, settings)
+    except (ValidationError, Unsound) as error:
+        raise RecordError(
+            f"the seal plan at {path} cannot be believed: {error}; remove it to plan anew"
+        ) from error
+    return plan
+
+
+def _believe(plan: SealPlan, settings: RunSettings) -> None:
+    """See that a plan is one that a sealer may have fixed for a run: anybody may have written it.
+
+    Raises:
+        Unsound: it is not.
+    """
+    # A record root may be called by another name since.
+    if replace(plan.settings, spool=settings.spool, root=settings.root) != settings:
+        raise Unsound("it is of another run than its spool's")
+    if not plan.version.isprintable():
+        raise Unsound("its version is none")
+    for entry in [*plan.lost, *(writer.ledger for writer in plan.writers)]:
+        if WRITER.fullmatch(entry.writer) is None:
+            raise Unsound(f"no process can be called {entry.writer[:40]!r}")
+    for part in plan.writers:
+        stem, _, ending = part.records.path.rpartition(".")
+        if part.writer != part.ledger.writer or (stem.rpartition("/")[2], ending) != (part.writer, "spool"):
+            raise Unsound(f"the records of {part.writer[:40]!r} are not where it writes them")
 
 
 def stored_artifacts(record: Store) -> list[ArtifactEntry]:
@@ -211,7 +240,7 @@ def _part(spool: Store, path: str) -> Part:
 
 def _ledger(spool: Store, path: str, writer: str, sizes: dict[str, int]) -> LedgerEntry:
     ledger = read_ledger(spool.get(path)) if path in sizes else None
-    if ledger is None:
+    if ledger is None or max(ledger.logs, ledger.spans, ledger.metrics) >= 2**63:
         return LedgerEntry(writer=writer, state="unknown")
     return LedgerEntry(
         writer=writer, state="exact", logs=ledger.logs, spans=ledger.spans, metrics=ledger.metrics

@@ -25,6 +25,8 @@ MANIFEST_LIMIT: Final = 512 * 2**20
 """Bytes of a manifest that a reader takes: one of 100,000 tasks has a fifth of it."""
 RUN_FILE_LIMIT: Final = 64 * 2**20
 """Bytes of a run's settings that a reader takes."""
+PLAN_LIMIT: Final = 512 * 2**20
+"""Bytes of a seal plan that a sealer takes."""
 ARTIFACT_FILE: Final = re.compile(rf"{ARTIFACTS}/[0-9a-f]{{64}}")
 """Where an artifact lies in its record."""
 RECORD_FILE: Final = re.compile(

@@ -1,0 +1,165 @@
+"""What somebody planted in a spool: it hangs no seal, is not believed, and is sealed around."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaportrail.cli.main import main
+from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.errors import RecordError
+from vaportrail.record.local_seal import is_alive, seal_spool
+from vaportrail.record.manifest import Manifest
+from vaportrail.record.plan import plan_spool
+from vaportrail.storage import layout
+from vaportrail.storage.store import open_store
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.recorder import Recorder, run_values
+
+UID = "0f0e0d0c-0b0a-4009-8807-060504030201"
+NOW = 1_900_000_000_000_000_000
+
+
+def left(root: Path, uid: str = UID) -> Path:
+    """Leave the spool of a run whose runner is gone."""
+    identity = RunIdentity(uid, "p", "n", 1_700_000_000_000_000_000)
+    settings = RunSettings(identity, str(root / "spool" / uid), str(root), layout.run_path(identity))
+    recorder = Recorder(settings, "runner")
+    spool = Path(settings.spool)
+    (spool / layout.RUN_FILE).write_text(settings.to_json())
+    (spool / layout.LOCK).touch()
+    values = {**run_values(identity, 1), c.RUN_ENVIRONMENT: "{}"}
+    recorder.span_started("RUN p", recorder.run_span_id, "", kind=2, event=c.EVENT_RUN_STARTED, values=values)
+    recorder.writer.close()
+    return spool
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return left(tmp_path / "root")
+
+
+def sealed(spool: Path) -> Manifest:
+    return seal_spool(spool, clock=lambda: NOW).manifest
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+ODD = [folder, link, pipe]
+
+
+# The lock
+
+
+@pytest.mark.parametrize("plant", ODD)
+def test_a_lock_that_is_no_file_is_told_and_stops_no_other_seal(
+    spool: Path, plant: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = left(spool.parents[1], UID.replace("0f", "1f"))
+    (spool / layout.LOCK).unlink()
+    plant(spool / layout.LOCK)
+
+    with pytest.raises(RecordError, match=r"runner\.lock"):
+        sealed(spool)
+    with pytest.raises(SystemExit) as ended:
+        main(["seal", "--all", "--record", str(spool.parents[1])])
+
+    assert ended.value.code == 1
+    assert "runner.lock" in capsys.readouterr().err
+    assert (spool.exists(), other.exists()) == (True, False)
+    assert not is_alive(spool)
+
+
+def test_a_seal_that_fails_in_an_unforeseen_way_stops_no_other(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = left(spool.parents[1], UID.replace("0f", "1f"))
+
+    def fails(folder: Path, **how: Any) -> Any:
+        if folder == spool:
+            raise OverflowError("too large")
+        return seal_spool(folder, **how)
+
+    monkeypatch.setattr("vaportrail.cli.seal_command.seal_spool", fails)
+    with pytest.raises(SystemExit) as ended:
+        main(["seal", "--all", "--record", str(spool.parents[1])])
+
+    assert ended.value.code == 1
+    assert f"left out: {spool}: OverflowError: too large" in capsys.readouterr().err
+    assert not other.exists()
+
+
+# The plan
+
+
+def planned(spool: Path) -> dict[str, Any]:
+    settings = RunSettings.from_json((spool / layout.RUN_FILE).read_text())
+    plan = plan_spool(settings, open_store(str(spool)), "", [], NOW)
+    found: dict[str, Any] = json.loads(plan.model_dump_json())
+    return found
+
+
+def test_a_plan_that_stands_is_carried_out(spool: Path) -> None:
+    (spool / layout.PLAN).write_text(json.dumps(planned(spool)))
+
+    assert seal_spool(spool, clock=lambda: NOW + 10**9).manifest.counts.loss == "None"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sealed_at_unix_nano", 10**25),
+        ("sealed_at_unix_nano", -1),
+        ("settings.identity.uid", UID.replace("0f", "1f")),
+        ("settings.identity.pipeline", "\x1b[31m/../x"),
+        ("settings.identity.parameters", {"invented": 1}),
+        ("settings.path", "runs/q/20231114T221320Z-0f0e0d0c"),
+        ("settings.driver", 7),
+        ("writers.0.ledger.logs", 10**30),
+        ("writers.0.ledger.logs", -5),
+        ("writers.0.started_unix_nano", 10**30),
+        ("writers.0.writer", "\x1b[2J"),
+        ("writers.0.writer", "another"),
+        ("writers.0.records.size", -1),
+        ("writers.0.records.path", "../run.json"),
+        ("lost", [{"writer": "x", "state": "exact", "logs": -5}]),
+        ("lost", [{"writer": "\x1b[2J", "state": "exact"}]),
+        ("unreadable_parts", -1),
+        ("version", "\x1b[2J"),
+    ],
+)
+def test_a_plan_that_none_of_ours_would_fix_is_refused(spool: Path, field: str, value: object) -> None:
+    plan = planned(spool)
+    at: Any = plan
+    *way, last = [int(name) if name.isdigit() else name for name in field.split(".")]
+    for name in way:
+        at = at[name]
+    at[last] = value
+    (spool / layout.PLAN).write_text(json.dumps(plan))
+
+    with pytest.raises(RecordError, match=r"seal-plan\.json"):
+        sealed(spool)
+    assert spool.exists()
+
+
+def test_a_plan_larger_than_any_of_ours_is_not_read(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "PLAN_LIMIT", 1000, raising=False)
+    (spool / layout.PLAN).write_text(" " * 2000 + json.dumps(planned(spool)))
+
+    with pytest.raises(RecordError, match=r"seal-plan\.json.*1000 bytes"):
+        sealed(spool)
