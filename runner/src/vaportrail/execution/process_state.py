@@ -1,19 +1,24 @@
 """What a process has only one of, taken and put back: what runs in between changes it for itself alone.
 
 Each part of that state is a row of `PARTS`. Import hooks and modules are none: what was imported
-stays imported, and may need its hooks.
+stays imported, and may need its hooks. Nor are generators of random numbers: put back, they would
+give each task the same numbers. Other threads may change any of it meanwhile.
 """
 
 from __future__ import annotations
 
 import decimal
 import faulthandler
+import gc
 import locale
 import logging
 import os
 import signal
+import socket
 import sys
+import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -73,14 +78,25 @@ def _enter_folder(fd: int) -> None:
 
 
 def _environ() -> dict[str, str]:
-    return dict(os.environ)
+    # Another thread may take one away after the names were listed.
+    return {name: value for name in os.environ if (value := os.environ.get(name)) is not None}
 
 
 def _set_environ(before: dict[str, str]) -> None:
-    if os.environ != before:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
+    now = _environ()
+    if now != before:
+        for name in now.keys() - before.keys():
+            os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def _time_zone() -> tuple[Any, ...]:
+    return time.tzname, time.timezone, time.altzone
+
+
+def _set_time_zone(before: tuple[Any, ...]) -> None:
+    if _time_zone() != before:
+        time.tzset()  # after the environment, which names it
 
 
 def _umask() -> int:
@@ -128,6 +144,57 @@ def _set_trace(before: Any) -> None:
         sys.settrace(before)
 
 
+def _set_profile(before: Any) -> None:
+    if sys.getprofile() is not before:
+        sys.setprofile(before)
+
+
+def _thread_functions() -> tuple[Any, Any]:
+    return threading.gettrace(), threading.getprofile()
+
+
+def _set_thread_functions(before: tuple[Any, Any]) -> None:
+    traces, profiles = before
+    threading.settrace(traces)
+    threading.setprofile(profiles)
+
+
+def _set_stack_size(before: int) -> None:
+    threading.stack_size(before)
+
+
+def _collector() -> tuple[bool, tuple[int, int, int], int]:
+    return gc.isenabled(), gc.get_threshold(), gc.get_debug()
+
+
+def _set_collector(before: tuple[bool, tuple[int, int, int], int]) -> None:
+    enabled, threshold, debug = before
+    (gc.enable if enabled else gc.disable)()
+    gc.set_threshold(*threshold)
+    gc.set_debug(debug)
+
+
+def _event_loop() -> tuple[Any, dict[str, Any]]:
+    """Return asyncio's policy, and what it knows of this thread: its loop, and whether it was set."""
+    policy = getattr(sys.modules.get("asyncio.events"), "_event_loop_policy", None)
+    return policy, dict(getattr(getattr(policy, "_local", None), "__dict__", {}))
+
+
+def _set_event_loop(before: tuple[Any, dict[str, Any]]) -> None:
+    policy, own = before
+    events: Any = sys.modules.get("asyncio.events")
+    if events is None:
+        return
+    now = events._event_loop_policy
+    # One that was made when it was first asked for stays: other threads may have their loops by it.
+    if policy is not None or type(now) is not sys.modules["asyncio"].DefaultEventLoopPolicy:
+        events._event_loop_policy = now = policy
+    local = getattr(now, "_local", None)
+    if local is not None:
+        vars(local).clear()
+        vars(local).update(own)
+
+
 def _handlers() -> dict[signal.Signals, Any]:
     return {number: signal.getsignal(number) for number in signal.valid_signals() if number in _HANDLED}
 
@@ -137,6 +204,10 @@ def _set_handlers(before: dict[signal.Signals, Any]) -> None:
         # None: a handler that Python did not set, and cannot set again.
         if handler is not None and signal.getsignal(number) is not handler:
             signal.signal(number, handler)
+
+
+def _set_signal_mask(before: set[signal.Signals]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _timers() -> dict[int, bool]:
@@ -151,7 +222,8 @@ def _stop_timers(running: dict[int, bool]) -> None:
 
 def _loggers() -> dict[str, tuple[Any, ...]]:
     manager = logging.root.manager
-    found = {name: each for name, each in manager.loggerDict.items() if isinstance(each, logging.Logger)}
+    known = list(manager.loggerDict.items())  # other threads may make more
+    found = {name: each for name, each in known if isinstance(each, logging.Logger)}
     return {
         name: (each.level, each.propagate, each.disabled, list(each.handlers), list(each.filters))
         for name, each in {"": logging.root, **found}.items()
@@ -194,7 +266,9 @@ _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 PARTS: Final[Sequence[Part]] = (
     Part("working directory", _folder, _enter_folder),
     Part("environment", _environ, _set_environ),
+    Part("time zone", _time_zone, _set_time_zone),
     Part("umask", _umask, _set_umask),
+    Part("temporary folder", *_attributes(tempfile, "tempdir")),
     Part("sys.path", *_list(sys, "path")),
     Part("sys.argv", *_list(sys, "argv")),
     Part("streams", _streams, _set_streams),
@@ -202,7 +276,18 @@ PARTS: Final[Sequence[Part]] = (
     Part("threads' hook", *_attributes(threading, "excepthook")),
     Part("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Part("trace function", sys.gettrace, _set_trace),
+    Part("profile function", sys.getprofile, _set_profile),
+    Part("threads' functions", _thread_functions, _set_thread_functions),
+    Part("threads' stack", threading.stack_size, _set_stack_size),
+    Part("switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    Part("digits of integers", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    Part("hooks of generators", sys.get_asyncgen_hooks, lambda before: sys.set_asyncgen_hooks(*before)),
+    Part("event loop", _event_loop, _set_event_loop),
+    Part("garbage collector", _collector, _set_collector),
+    Part("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    Part("processors", lambda: os.sched_getaffinity(0), lambda before: os.sched_setaffinity(0, before)),
     Part("signal handlers", _handlers, _set_handlers),
+    Part("signal mask", lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []), _set_signal_mask),
     Part("timers", _timers, _stop_timers),
     Part("logging", *_attributes(logging, "raiseExceptions", "lastResort")),
     Part("logging.disable", lambda: logging.root.manager.disable, logging.disable),
@@ -216,21 +301,22 @@ PARTS: Final[Sequence[Part]] = (
     Part("decimal context", lambda: decimal.getcontext().copy(), decimal.setcontext),
     Part("faulthandler", faulthandler.is_enabled, _faulthandler),
 )
-"""Order counts in one point: the folder comes first, since what follows may be relative to it."""
+"""Order counts: the folder comes first, since what follows may be relative to it; the signals' handlers
+come before what lets signals in, and the environment before the time zone that it names."""
 
 
 @contextmanager
 def put_back(parts: Sequence[Part] = PARTS) -> Iterator[None]:
     """Put back each part of the process's state as it was before the block.
 
-    What cannot be put back (a folder that is closed to this user by now) stays as it is, and the
-    others are put back all the same. In other threads than the main one signals are left alone.
+    What cannot be taken or put back (a folder that is closed to this user by now) stays as it is, and
+    the others are put back all the same. In other threads than the main one signals are left alone.
     """
     if threading.current_thread() is not threading.main_thread():
         parts = [part for part in parts if part.name not in _OF_MAIN_THREAD]
     taken: list[tuple[Part, Any]] = []
     for part in parts:
-        with suppress(OSError, ValueError):
+        with suppress(Exception):
             taken.append((part, part.take()))
     try:
         yield

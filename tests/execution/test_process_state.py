@@ -1,0 +1,173 @@
+"""What a process has only one of is put back, whatever changed it and whatever goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from vaportrail.execution.process_state import Part, put_back
+
+
+def temporary_folder() -> None:
+    tempfile.tempdir = "/left"
+
+
+def time_zone() -> None:
+    os.environ["TZ"] = "Pacific/Kiritimati"
+    time.tzset()
+
+
+def default_timeout() -> None:
+    socket.setdefaulttimeout(0.5)
+
+
+def collector() -> None:
+    gc.disable()
+    gc.set_threshold(1, 2, 3)
+    gc.set_debug(gc.DEBUG_UNCOLLECTABLE)
+
+
+def profile_function() -> None:
+    sys.setprofile(lambda *_: None)
+
+
+def functions_of_threads() -> None:
+    threading.settrace(lambda *_: None)
+    threading.setprofile(lambda *_: None)
+    threading.stack_size(1 << 20)
+
+
+def event_loop() -> None:
+    asyncio.run(asyncio.sleep(0))  # leaves the thread without one
+
+
+def event_loop_policy() -> None:
+    asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+
+
+def interpreter() -> None:
+    sys.setswitchinterval(1.0)
+    sys.set_int_max_str_digits(0)
+    sys.set_asyncgen_hooks(lambda _: None, lambda _: None)
+
+
+def signal_mask() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+
+
+def affinity() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def loop_state() -> Any:
+    policy = asyncio.get_event_loop_policy()
+    return policy, vars(policy._local)  # type: ignore[attr-defined]
+
+
+CHANGES: dict[Callable[[], None], Callable[[], Any]] = {
+    temporary_folder: lambda: tempfile.tempdir,
+    time_zone: lambda: (time.tzname, os.environ.get("TZ")),
+    default_timeout: socket.getdefaulttimeout,
+    collector: lambda: (gc.isenabled(), gc.get_threshold(), gc.get_debug()),
+    profile_function: sys.getprofile,
+    functions_of_threads: lambda: (threading.gettrace(), threading.getprofile(), threading.stack_size()),
+    event_loop: loop_state,
+    event_loop_policy: loop_state,
+    interpreter: lambda: (sys.getswitchinterval(), sys.get_int_max_str_digits(), sys.get_asyncgen_hooks()),
+    signal_mask: lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []),
+    affinity: lambda: os.sched_getaffinity(0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_part_is_as_before(change: Callable[[], None]) -> None:
+    look = CHANGES[change]
+    with put_back():  # whatever this test finds out
+        before = repr(look())
+        with put_back():
+            change()
+            changed = repr(look())
+
+        assert changed != before or change is affinity
+        assert repr(look()) == before
+
+
+def test_random_numbers_are_not_drawn_again() -> None:
+    import random
+
+    drawn = []
+    for _ in range(2):
+        with put_back():
+            drawn.append(random.random())
+    assert drawn[0] != drawn[1]
+
+
+# Other threads go on meanwhile.
+
+
+def test_a_variable_that_goes_while_it_is_looked_at_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VANISHES", "soon")
+    decode = os.environ.decodekey  # type: ignore[attr-defined]
+
+    def vanish(raw: bytes) -> str:
+        if raw == b"VANISHES":
+            os.environ._data.pop(raw, None)  # type: ignore[attr-defined]
+        name: str = decode(raw)
+        return name
+
+    monkeypatch.setattr(os.environ, "decodekey", vanish)
+    ran = False
+    with put_back():
+        os.environ["VANISHES"] = "again"
+        os.environ["LEFT"] = "behind"
+        ran = True
+    assert ran
+    assert "LEFT" not in os.environ
+
+
+class MakesALogger:
+    """Stands in the table of loggers; where its type is first asked for, another thread adds one."""
+
+    made = False
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        if not MakesALogger.made:
+            MakesALogger.made = True
+            logging.getLogger("made.meanwhile")
+        return object
+
+
+def test_a_logger_that_is_made_meanwhile_disturbs_nobody() -> None:
+    level = logging.root.level
+    with pytest.MonkeyPatch.context() as patch:
+        table = {**logging.root.manager.loggerDict, "odd": MakesALogger()}
+        patch.setattr(logging.root.manager, "loggerDict", table)
+        with put_back():
+            logging.root.setLevel(level + 1)
+    assert logging.root.level == level
+    assert MakesALogger.made
+
+
+def test_a_part_that_cannot_be_taken_leaves_the_block_and_the_others_alone() -> None:
+    restored: list[str] = []
+
+    def broken() -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    parts = [Part("broken", broken, lambda _: None), Part("whole", lambda: "before", restored.append)]
+    with put_back(parts):
+        pass
+    assert restored == ["before"]
