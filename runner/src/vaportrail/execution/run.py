@@ -22,6 +22,7 @@ from vaportrail.errors import InternalError, RecordError, SpoolError, TaskFailed
 from vaportrail.execution.alone import alone, refuse_within
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import Backend, RayBackend
+from vaportrail.execution.ending_signals import ended_by_signals
 from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.identity import without_secrets
@@ -316,11 +317,12 @@ def run_pipeline(
     from vaportrail.record.local_seal import seal_spool
     from vaportrail.record.read import open_run
 
-    with alone(pipeline.name):
-        prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
-        keep_to_oneself(prepared.settings)
-        execute(prepared, Silent(), embedded_ray())
-    seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
+    with ended_by_signals() as cancellation:
+        with alone(pipeline.name):
+            prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
+            keep_to_oneself(prepared.settings)
+            execute(prepared, Silent(), embedded_ray(), cancellation=cancellation)
+        seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
     run = open_run(prepared.settings.record_uri)
     run.tell_result(prepared.returned.value, missing=prepared.returned.missing)
     return run
