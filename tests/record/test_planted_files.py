@@ -13,7 +13,8 @@ import pytest
 from vaportrail.cli.main import main
 from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError
-from vaportrail.record.local_seal import is_alive, seal_spool
+from vaportrail.execution.run import keep_to_oneself
+from vaportrail.record.local_seal import is_alive, seal_spool, spools
 from vaportrail.record.manifest import Manifest
 from vaportrail.record.plan import plan_spool
 from vaportrail.storage import layout
@@ -163,3 +164,46 @@ def test_a_plan_larger_than_any_of_ours_is_not_read(spool: Path, monkeypatch: py
 
     with pytest.raises(RecordError, match=r"seal-plan\.json.*1000 bytes"):
         sealed(spool)
+
+
+# The record's place
+
+
+@pytest.mark.parametrize("up", [0, 1, 2], ids=["record", "pipeline", "runs"])
+def test_a_link_where_the_record_goes_is_refused_and_nothing_beyond_it_is_touched(
+    spool: Path, tmp_path: Path, up: int
+) -> None:
+    settings = RunSettings.from_json((spool / layout.RUN_FILE).read_text())
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o700)
+    unfinished = victim / "manifest.json#1"
+    unfinished.touch()
+    place = [Path(settings.record_uri), *Path(settings.record_uri).parents][up]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(victim)
+
+    with pytest.raises(RecordError, match="a link or no folder"):
+        sealed(spool)
+    with pytest.raises(RecordError, match="no folder"):
+        keep_to_oneself(settings)
+
+    assert list(victim.iterdir()) == [unfinished]
+    assert victim.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_root_may_be_a_link(spool: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(spool.parents[1])
+    settings = json.loads((spool / layout.RUN_FILE).read_text())
+    (spool / layout.RUN_FILE).write_text(json.dumps({**settings, "root": str(tmp_path / "link")}))
+
+    assert seal_spool(tmp_path / "link" / "spool" / UID).manifest.counts.loss == "None"
+
+
+def test_the_mark_of_a_kept_spool_is_not_made_through_a_link(spool: Path, tmp_path: Path) -> None:
+    (spool / "sealed").symlink_to(tmp_path / "elsewhere")
+
+    seal_spool(spool, keep_spool=True)
+
+    assert not (tmp_path / "elsewhere").exists()
+    assert (spool / "sealed").is_file()
+    assert spools(str(spool.parents[1])) == []

@@ -37,7 +37,7 @@ from vaportrail.execution.run_events import write_body_failure, write_ended, wri
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict, judge
 from vaportrail.storage import layout
-from vaportrail.storage.private import private_folder
+from vaportrail.storage.private import folder_below, private_folder
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
@@ -269,6 +269,7 @@ def keep_to_oneself(settings: RunSettings) -> None:
     if is_remote(settings.root):
         return
     try:
+        folder_below(Path(settings.root), settings.path.rpartition("/")[0])
         private_folder(Path(settings.record_uri))
     except OSError as error:
         raise RecordError(

@@ -24,6 +24,7 @@ from vaportrail.record.parts import local_name, read_part
 from vaportrail.record.parts_plan import PartsPlan, fix_plan
 from vaportrail.record.plan import plan_spool
 from vaportrail.record.seal import SealResult, carry_out
+from vaportrail.record.settings import open_record
 from vaportrail.record.word import OperatorWord, word_of
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store, normalise_root, open_store
@@ -74,7 +75,7 @@ def seal_run(
     root = normalise_root(request.root)
     settings = replace(request.settings, root=root)
     store = open_store(root, create=True)
-    record = open_store(settings.record_uri, create=True)
+    record = open_record(settings)
     steps = _Steps(progress, seconds)
     result = _standing(record, settings)
     if result is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shlex
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from vaportrail.errors import RecordError, RecordNotFound, RunActive, UsageError
 from vaportrail.record.clearing import clear_record
 from vaportrail.record.plan import make_plan
 from vaportrail.record.seal import SealResult, carry_out
-from vaportrail.record.settings import spool_settings
+from vaportrail.record.settings import open_record, spool_settings
 from vaportrail.storage import layout
 from vaportrail.storage.private import open_folder
 from vaportrail.storage.regular import hold, open_lock, open_regular
@@ -62,7 +64,7 @@ def seal_spool(
     settings = spool_settings(folder)
     check_root(folder, settings, root)
     with _runner_gone(folder, settings):
-        record = open_store(settings.record_uri, create=True)
+        record = open_record(settings)
         spool = open_store(str(folder))
         plan = make_plan(settings, spool, "", record, clock())
         result = carry_out(plan, spool, record, progress=progress)
@@ -79,14 +81,27 @@ def _clear_up(folder: Path, settings: RunSettings, *, keep_spool: bool) -> None:
     if not is_remote(settings.record_uri) and not _is_kept(folder):
         open_folder(Path(settings.record_uri))
     if keep_spool:
-        (folder / _KEPT).touch()
+        _mark_kept(folder)
     else:
         shutil.rmtree(folder)
         _remove_if_empty(folder.parent)
 
 
 def _is_kept(folder: Path) -> bool:
-    return (folder / _KEPT).exists()
+    return _is_file(folder / _KEPT)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _mark_kept(folder: Path) -> None:
+    if not _is_kept(folder):
+        (folder / _KEPT).unlink(missing_ok=True)
+        os.close(os.open(folder / _KEPT, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def check_root(folder: Path, settings: RunSettings, root: str | None) -> None:

@@ -15,10 +15,11 @@ from vaportrail.contract import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, UsageError
 from vaportrail.record.sound import Unsound, parse, shallow
 from vaportrail.storage import layout
+from vaportrail.storage.private import folder_below
 from vaportrail.storage.regular import read_regular
-from vaportrail.storage.store import Store
+from vaportrail.storage.store import ObjectStore, Store, is_remote, open_store
 
-__all__ = ["parse_settings", "spool_settings", "stored_settings"]
+__all__ = ["open_record", "parse_settings", "spool_settings", "stored_settings"]
 
 _TYPES: dict[str, type] = {
     "uid": str, "pipeline": str, "name": str, "created_unix_nano": int, "parameters": dict, "tags": dict,
@@ -66,6 +67,20 @@ def _object(found: Any, kind: type) -> dict[str, Any]:
 
 
 _OPTIONAL = {"parameters", "tags", "entrypoint", "driver"}
+
+
+def open_record(settings: RunSettings) -> ObjectStore:
+    """Open the place of a run's record, made where it is missing.
+
+    Raises:
+        RecordError: below the root a link leads elsewhere, or a folder cannot be made.
+    """
+    if not is_remote(settings.root):
+        try:
+            folder_below(Path(settings.root), settings.path)
+        except OSError as error:
+            raise RecordError(f"the record's folder {settings.record_uri} cannot be made: {error}") from error
+    return open_store(settings.record_uri)
 
 
 def spool_settings(folder: Path) -> RunSettings:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-__all__ = ["open_folder", "private_folder"]
+__all__ = ["folder_below", "open_folder", "private_folder"]
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def private_folder(path: Path) -> Path:
@@ -47,4 +52,42 @@ def open_folder(path: Path) -> None:
     """Give a folder of mode 0700 the mode that the process's umask gives new folders."""
     umask = os.umask(0o077)  # the only way to ask; strict meanwhile
     os.umask(umask)
-    path.chmod(0o777 & ~umask)
+    fd = os.open(path, _FOLDER)
+    try:
+        os.fchmod(fd, 0o777 & ~umask)
+    finally:
+        os.close(fd)
+
+
+def folder_below(root: Path, path: str) -> Path:
+    """Make the folders of `path` below `root`, where they are missing, and return the last one.
+
+    The root may be a link. Below it no link is followed: it may lead out.
+
+    Raises:
+        OSError: one of them is a link or no folder, or it cannot be made.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> folder_below(root, "runs/p") == root / "runs" / "p"
+        True
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    place, fd = root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.split("/"):
+            place /= name
+            with suppress(FileExistsError):
+                os.mkdir(name, dir_fd=fd)
+            try:
+                inner = os.open(name, _FOLDER, dir_fd=fd)
+            except NotADirectoryError:
+                raise OSError(
+                    errno.ENOTDIR, "a link or no folder stands there, remove it", str(place)
+                ) from None
+            os.close(fd)
+            fd = inner
+    finally:
+        os.close(fd)
+    return place
