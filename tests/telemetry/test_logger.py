@@ -397,6 +397,35 @@ class Arrow:
         return [{"a": 1, "b": None}]
 
 
+class SeriesGroupBy:
+    """Like what pandas groups: it can be gone through, by pairs of a key and a table."""
+
+    def __iter__(self) -> Iterator[tuple[str, Frame]]:
+        return iter([("x", Frame(None))])
+
+
+class Rolling(SeriesGroupBy):
+    """Like other things that give tables one after the other."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (SeriesGroupBy(), r"a SeriesGroupBy is several tables; make one of them, such as by .mean\(\)"),
+        (Rolling(), "column 1 holds a Frame"),
+        ([{"a": 1, "b": Frame(None)}], "column 'b' holds a Frame, .* give that to log.table"),
+        ({"a": [1, PolarsFrame()]}, "column 'a' holds a PolarsFrame"),
+        ([[PolarsSeries()]], "column 0 holds a PolarsSeries"),
+        ([[Arrow()]], "column 0 holds a Arrow"),
+        ([[np.zeros((2, 2))]], "column 0 holds a ndarray"),
+    ],
+    ids=["groups", "windows", "row", "column", "series", "arrow", "array"],
+)
+def test_tables_inside_a_table_are_refused(rows: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=f"table 't': .*{words}"):
+        log.table("t", rows)
+
+
 class Point(NamedTuple):
     x: int
     y: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.telemetry.fields import fields_of
 
@@ -40,6 +40,10 @@ def csv_text(table: Any) -> str:
     if isinstance(table, str | bytes) or not isinstance(table, Iterable):
         raise TypeError(
             f"{type(table).__name__} is not a DataFrame, a mapping of columns or an iterable of rows"
+        )
+    if type(table).__name__.endswith("GroupBy"):
+        raise TypeError(
+            f"a {type(table).__name__} is several tables; make one of them, such as by .mean() or .size()"
         )
     if isinstance(table, Set):
         raise TypeError("a set has no order; give sorted(...) rows")
@@ -106,9 +110,29 @@ def _named(row: Any) -> dict[Any, Any]:
     )
 
 
+_OF_TABLES: Final = ("to_csv", "write_csv", "to_frame", "column_names")
+"""What tables and Series have, and no value of a cell."""
+
+
 def _written(header: list[Any], rows: list[dict[Any, Any]]) -> str:
+    for row in rows:
+        for name, cell in row.items():
+            _refuse_table(name, cell)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
+
+
+def _refuse_table(name: Any, cell: Any) -> None:
+    """Refuse a cell of which CSV would hold the beginning, as it is printed."""
+    if isinstance(cell, str | int | float | None):
+        return
+    kind = type(cell)
+    shape = getattr(cell, "shape", ())
+    if any(hasattr(kind, each) for each in _OF_TABLES) or (isinstance(shape, tuple) and len(shape) > 1):
+        raise TypeError(
+            f"column {name!r} holds a {kind.__name__}, for which a cell has no room; give that to log.table "
+            "by a name of its own"
+        )
