@@ -48,6 +48,43 @@ def test_the_password_within_a_url_is_a_secret_and_the_rest_is_none(name: str) -
     }
 
 
+@pytest.mark.parametrize(
+    "password", ["hunter2@hunter2", "p@ss@w0rd", "hunt/er2", "hunt?er2", "hunt#er2", "12/3456789"]
+)
+@pytest.mark.parametrize("user", ["app", "", "app@corp.example"])
+def test_a_password_that_a_url_holds_as_it_is_written_by_hand_is_a_secret_whole(
+    password: str, user: str
+) -> None:
+    url = f"postgres://{user}:{password}@db.example:5432/app"
+    assert {password} <= secrets(DATABASE_URL=url)
+    assert {password} <= secrets(BROKERS=f"{url},{url}")
+    assert {password} <= secrets(SETTINGS=json.dumps({"url": url, "mail": "a@b.example"}))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "jdbc:postgresql://db.example/app?user=app&password=hunter2%40hunter2",
+        "jdbc:sqlserver://db.example;user=app;password=hunter2%40hunter2;x=1",
+        "host=db.example user=app password=hunter2%40hunter2 port=5432",
+        "https://api.example/v1?api_key=hunter2%40hunter2",
+    ],
+)
+def test_a_field_within_any_variable_whose_name_says_so_is_a_secret(value: str) -> None:
+    assert secrets(ADDRESS=value) == {"hunter2%40hunter2", "hunter2@hunter2"}
+
+
+def test_the_path_of_a_file_that_exists_is_no_secret_within_a_value_either() -> None:
+    assert secrets(OPTIONS="--key=/home/me/id_rsa --mode=1") == set()
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host.example/@scope0123456789/x@v1", "https://host.example/a:b@c0123456789012345678"]
+)
+def test_an_at_sign_in_the_path_of_a_url_makes_no_secret(url: str) -> None:
+    assert secrets(PAGE=url) == set()
+
+
 def test_a_token_for_a_user_is_a_secret_and_a_users_name_is_none() -> None:
     assert secrets(PIP_INDEX_URL="https://ghp0123456789abcdefghij@pypi.example/simple") == {
         "ghp0123456789abcdefghij"

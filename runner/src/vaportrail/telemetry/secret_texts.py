@@ -23,10 +23,12 @@ _SHORTEST: Final = 8
 """Shorter texts would be found in too much that is no secret."""
 _NESTED: Final = 3
 """How often a secret may be escaped: a text in a `repr` of a dict that a log line quotes."""
-_URL_USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s@]*)@")
+_AT_SIGNS: Final = 8
+"""A password may hold some itself: so many of a URL are each taken for its end, and the last one."""
+_LONGEST_USERINFO: Final = 4096
 _TOKEN_AS_USER: Final = 20
 """A user without a password is a token from this length on, if it has digits: names are shorter."""
-_PAIR: Final = re.compile(r"""([A-Za-z_][\w .-]*?)\s*=\s*("[^"]*"|'[^']*'|[^;&\s]+)""")
+_PAIR: Final = re.compile(r"""([A-Za-z_][\w .-]{0,63}?)\s{0,8}=\s{0,8}("[^"]*"|'[^']*'|[^;&\s]+)""")
 _PEM_FRAME: Final = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 _NEWLINES: Final = re.compile(r"\r\n|\n|\r|\\r\\n|\\n")
 
@@ -44,36 +46,49 @@ def secret_texts(
     found: dict[str, str] = {}
     for name, value in sorted(environ.items()):
         if counts(name) and not (os.sep in value and exists(value)):
-            parts = _parts(value, counts)
+            parts = _parts(value, counts, exists)
         else:
-            parts = _passwords(value)
+            parts = _named_within(value, counts, exists)
         for part in parts:
             if len(part.strip()) >= _SHORTEST and not _PEM_FRAME.fullmatch(part):
                 found.setdefault(part, f"[redacted:{name}]")
     return found
 
 
-def _parts(value: str, counts: Callable[[str], bool]) -> Iterator[str]:
+def _parts(value: str, counts: Callable[[str], bool], exists: Callable[[str], bool]) -> Iterator[str]:
     yield value
     yield value.strip()
     lines = _NEWLINES.split(value)
     if len(lines) > 1:
         yield from (line.strip() for line in lines)
-    yield from _passwords(value)
-    for name, text in _PAIR.findall(value):
-        if counts(name.replace(" ", "_")):
-            yield text.strip("\"'")
+    yield from _named_within(value, counts, exists)
     for text in _fields(value, counts):
-        yield from _parts(text, counts)
+        yield from _parts(text, counts, exists)
+
+
+def _named_within(value: str, counts: Callable[[str], bool], exists: Callable[[str], bool]) -> Iterator[str]:
+    """Yield what a text itself calls a secret: passwords of URLs, and fields of a query or a list."""
+    yield from _passwords(value)
+    for name, quoted in _PAIR.findall(value):
+        text = quoted.strip("\"'")
+        if counts(name.replace(" ", "_")) and not (os.sep in text and exists(text)):
+            yield text
+            yield unquote(text)
 
 
 def _passwords(value: str) -> Iterator[str]:
-    for userinfo in _URL_USERINFO.findall(value):
-        user, colon, password = userinfo.partition(":")
-        if not colon and len(user) >= _TOKEN_AS_USER and any(char.isdigit() for char in user):
-            password = user
-        yield password
-        yield unquote(password)
+    for rest in value.split("://")[1:]:
+        address = re.split(r"\s", rest[:_LONGEST_USERINFO], maxsplit=1)[0]
+        # Written by hand, a password holds `@`, `/`, `?` and `#` as they are.
+        ends = [found.start() for found in re.finditer("@", address)]
+        for end in {*ends[:_AT_SIGNS], *ends[-1:]}:
+            user, colon, password = address[:end].partition(":")
+            if re.search("[/?#]", user):
+                continue
+            if not colon and len(user) >= _TOKEN_AS_USER and any(char.isdigit() for char in user):
+                password = user
+            yield password
+            yield unquote(password)
 
 
 def _fields(value: str, counts: Callable[[str], bool]) -> list[str]:
