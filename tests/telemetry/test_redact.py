@@ -137,3 +137,17 @@ def test_the_address_of_a_task_ends_with_its_id_and_has_no_secret_before_it() ->
     (said,) = redact.record([{"key": key, "value": {"stringValue": "/train-model/x#train-model-1"}}])
 
     assert said["value"] == {"stringValue": "/[redacted:A_TOKEN]/x#train-model-1"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "recorded"), [("hunter2 hunter2", "client.[redacted:API_TOKEN]"), ("vaportrail", "vaportrail")]
+)
+def test_the_name_of_a_logger_or_a_tracer_holds_no_secret_and_ours_stays(
+    tmp_path: Path, secret: str, recorded: str
+) -> None:
+    writer = Writer(tmp_path, Header("w", "worker", 1, {}), redactor({"API_TOKEN": secret}))
+    writer.append("L", recorded.replace("[redacted:API_TOKEN]", secret), lambda seq: {"seq": seq})
+    writer.close()
+
+    lines = (tmp_path / "w.spool").read_bytes().splitlines(keepends=True)[1:]
+    assert [line.scope for line in read_spool(iter(lines))] == [recorded]

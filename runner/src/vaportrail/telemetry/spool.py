@@ -29,6 +29,7 @@ from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
 from vaportrail.errors import SpoolError
+from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.long_texts import TEXT_LIMIT, cut_long_texts
 from vaportrail.telemetry.redact import Redactor
 
@@ -154,6 +155,9 @@ class Writer:
         if redact is not None and redact.suspects(body):
             record = redact.record(record)
             body = compact(record)
+        # By our own name readers know our records; others are the user's.
+        if redact is not None and scope != c.SCOPE:
+            scope = redact(scope)
         # After the secrets: of one that is cut a part would stay.
         if len(body) > TEXT_LIMIT:
             body = compact(cut_long_texts(record))
