@@ -82,3 +82,15 @@ def test_a_folder_that_is_in_no_repository_has_no_revision(tmp_path: Path) -> No
 def test_the_revision_of_the_package_is_recorded_too(tmp_path: Path) -> None:
     assert capture_environment(tmp_path)["vaportrail_revision"] == revision()
     assert len(revision().removesuffix("-changed")) == 40
+
+
+@pytest.mark.parametrize(
+    "userinfo", ["", "me:", "me:hunter2@", "me:hunt@er2@", "me:hunt/er2@", "me:hunt?e#r2@"]
+)
+@pytest.mark.parametrize("query", ["", "?private_token=hunter2"])
+def test_a_remote_is_told_without_user_password_and_query(project: Path, userinfo: str, query: str) -> None:
+    userinfo = f"{userinfo}@" if userinfo.endswith(":") else userinfo
+    url = f"https://{userinfo}git.example:8443/team/project.git{query}"
+    subprocess.run(["git", "-C", project, "config", "remote.origin.url", url], check=True)
+
+    assert capture_environment(project)["git"]["remote"] == "https://git.example:8443/team/project.git"

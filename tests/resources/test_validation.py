@@ -357,10 +357,11 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_a_problem_never_shows_what_may_be_secret() -> None:
+@pytest.mark.parametrize("before", ["", "hunt/er2@"])
+def test_a_problem_never_shows_what_may_be_secret(before: str) -> None:
     secret = "s3cret"
     raw = with_spec(
-        source={"git": {"url": f"https://user:{secret}@example.com/a b"}},
+        source={"git": {"url": f"https://user:{before}{secret}@example.com/a b"}},
         parameters=secret,
         podDefaults={"env": [{"name": "A", "value": {"x": secret}}], "annotations": {"a": [secret]}},
     )

@@ -17,7 +17,9 @@ from vaportrail.version import revision
 
 __all__ = ["capture_environment", "folder_of"]
 
-_USERINFO = re.compile(r"(?<=://)[^/@]+@")
+_USERINFO = re.compile(r"(?<=://).*@", re.S)
+"""Up to the last `@`: a password that is written by hand may hold one, and slashes."""
+_QUERY = re.compile(r"[?#].*", re.S)
 
 
 def capture_environment(code_folder: Path, git: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _git(folder: Path) -> dict[str, Any]:
         "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
         "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")) or _runs_untracked(ask),
         # A remote's URL may hold a user name and a token.
-        "remote": _USERINFO.sub("", url),
+        "remote": _QUERY.sub("", _USERINFO.sub("", url)),
     }
 
 

@@ -17,7 +17,7 @@ from vaportrail.resources.pipelinerun import PipelineRun
 __all__ = ["Problem", "advice", "problem_at", "problems_in"]
 
 _SHOWN: Final = 80
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_USERINFO = re.compile(r"(?<=://)\S+@")
 _PRIVATE = re.compile(r"\.(env\[\d+\]\.value|parameters|annotations)\b")
 
 _ADVICE: Final = {
