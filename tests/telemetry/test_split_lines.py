@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +63,16 @@ def test_a_long_line_is_cut_and_joins_to_itself(length: int, ended: bool) -> Non
     assert "".join(line.text for line in found) == "x" * length
     assert all(len(line.text) <= LIMIT for line in found)
     assert [line.partial for line in found] == [True] * (len(found) - ended) + [False] * ended
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_very_long_line_takes_no_longer_a_byte_than_a_short_one(final: bool) -> None:
+    raw = b"x" * (64 << 20)
+    begin = time.process_time()
+    found = sum(1 for _ in split_lines(raw, 0, final=final))
+
+    assert found == len(raw) // LIMIT
+    assert time.process_time() - begin < 3
 
 
 def test_a_long_line_is_not_waited_for() -> None:

@@ -34,6 +34,8 @@ __all__ = ["Capture", "OutputFiles"]
 
 _FD: Final[dict[Stream, int]] = {"stdout": 1, "stderr": 2}
 _PERIOD: Final = 0.2
+_PIECE: Final = 1 << 20
+"""Bytes of output that are read at once, where no secret is longer."""
 _FRAME_PERIODS: Final = 25
 """Periods after which the state of a line that overwrites itself is recorded, although it has no end."""
 
@@ -76,10 +78,17 @@ class OutputFiles:
         """
         with self._lock:
             for stream, fd in self._read.items():
-                size = os.fstat(fd).st_size
-                if size > self._done[stream]:
-                    raw = os.pread(fd, size - self._done[stream], self._done[stream])
-                    self._take(stream, raw, final, frames)
+                self._drain(stream, fd, final, frames)
+
+    def _drain(self, stream: Stream, fd: int, final: bool, frames: bool) -> None:
+        size, piece = os.fstat(fd).st_size, _PIECE
+        while (left := size - (done := self._done[stream])) > 0:
+            raw, last = os.pread(fd, min(left, piece), done), left <= piece
+            self._take(stream, raw, final and last, frames and last)
+            if last:
+                return
+            if self._done[stream] == done:
+                piece *= 2
 
     def _take(self, stream: Stream, raw: bytes, final: bool, frames: bool) -> None:
         secrets = self._recorder.writer.redact
@@ -106,9 +115,11 @@ class OutputFiles:
         """Stop following, record what had arrived, and close the files."""
         self._stop.set()
         self._thread.join()
-        self.drain()
-        for fd in (*self.write.values(), *self._read.values()):
-            os.close(fd)
+        try:
+            self.drain()
+        finally:
+            for fd in (*self.write.values(), *self._read.values()):
+                os.close(fd)
 
 
 class Capture(OutputFiles):

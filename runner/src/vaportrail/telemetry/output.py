@@ -69,12 +69,16 @@ def _parts(piece: bytes, secrets: Finder | None, *, goes_on: bool, frames: bool)
     """
     # Behind a cut there may be the rest of a secret.
     enough = _LINE_LIMIT + (secrets.longest if secrets is not None else 0)
-    while len(piece) >= enough if goes_on else len(piece) > _LINE_LIMIT:
-        cut = piece.rfind(b"\r", 0, _LINE_LIMIT - 1) + 1 or _LINE_LIMIT
+    begin, most = 0, enough - 1 if goes_on else _LINE_LIMIT
+    while len(piece) - begin > most:
+        # Not all that is left: each part would copy it again.
+        ahead = piece[begin : begin + enough]
+        cut = ahead.rfind(b"\r", 0, _LINE_LIMIT - 1) + 1 or _LINE_LIMIT
         if secrets is not None:
-            cut = cut_outside(secrets, piece, cut)
-        yield piece[:cut]
-        piece = piece[cut:]
+            cut = cut_outside(secrets, ahead, cut)
+        yield ahead[:cut]
+        begin += cut
+    piece = piece[begin:]
     if goes_on:
         # What follows the last carriage return may be half a frame, and nothing half a line's end.
         piece = piece[: piece.rfind(b"\r", 0, -1) + 1] if frames else b""
