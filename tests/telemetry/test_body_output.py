@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract import Outcome, RunIdentity, RunSettings
+from vaportrail.execution.run_events import write_ended
+from vaportrail.execution.verdict import Verdict
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import body_output
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.body_output import Tee, recorded_output
+from vaportrail.telemetry.capture import OutputFiles
 from vaportrail.telemetry.recorder import Recorder
 
 
@@ -121,6 +126,41 @@ def test_a_disk_that_is_full_is_told_and_breaks_nothing(tmp_path: Path) -> None:
 
     assert told.body["eventName"] == c.EVENT_NOT_CAPTURED
     assert told.attributes[c.NOT_CAPTURED_COUNT] == 1
+
+
+def test_what_a_full_disk_swallowed_is_told_as_soon_as_there_is_space(tmp_path: Path) -> None:
+    settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(tmp_path), str(tmp_path), "x")
+    recorder = Recorder(settings, "runner", writer_id="w")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with recorded_output(recorder):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+            for _ in range(1000):
+                print("y" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    write_ended(recorder, Verdict(Outcome.SUCCEEDED, "done"))
+    recorder.writer.close()
+    found = list(spooled_records(open_store(str(tmp_path)), "w.spool"))
+    (told,) = (each for each in found if each.body.get("eventName") == c.EVENT_NOT_CAPTURED)
+
+    assert told.body["body"]["stringValue"] == body_output._FULL
+    assert told.attributes[c.NOT_CAPTURED_COUNT] > 1000
+
+
+def test_much_output_at_once_is_recorded_without_being_held_in_memory(tmp_path: Path) -> None:
+    settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(tmp_path), str(tmp_path), "x")
+    files = OutputFiles(Recorder(settings, "runner", writer_id="w"))
+    size = 12 << 20
+    os.write(files.write["stdout"], b"x" * size)
+    tracemalloc.start()
+    files.drain()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    found = spooled_records(open_store(str(tmp_path)), "w.spool")
+
+    assert sum(len(record.body["body"]["stringValue"]) for record in found) == size
+    assert most < size // 2
 
 
 def test_what_is_no_text_is_refused_as_ever(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def write_body_failure(recorder: Recorder, failure: Failure) -> None:
 
 
 def write_ended(recorder: Recorder, verdict: Verdict) -> None:
-    """Write how the run ended: its event, and its span."""
+    """Write how the run ended, its event and its span, and before them what there was no space to tell."""
+    recorder.tell_again()
     identity = recorder.settings.identity
     now = recorder.clock()
     recorder.log(

@@ -125,8 +125,10 @@ def recorded_output(recorder: Recorder) -> Iterator[None]:
                 getattr(sys, stream).flush()
             setattr(sys, stream, shown)
             sinks[stream].close()
-        files.close()
+        # What could not be recorded of it is counted, and the sealer finds the rest in the files.
+        with suppress(OSError, SpoolError):
+            files.close()
         missed = sum(sink.missed for sink in sinks.values())
         if missed:
-            with suppress(SpoolError):  # then the ledger tells of it
+            with suppress(SpoolError):  # it is told again when the run ends
                 recorder.not_captured(_FULL, missed)

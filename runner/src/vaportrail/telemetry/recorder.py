@@ -6,13 +6,16 @@ import os
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from opentelemetry import trace
 
 from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSettings
+from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.children import adopt, is_child
 from vaportrail.telemetry.context import AttemptScope, attempt_scope
@@ -70,6 +73,7 @@ class Recorder:
         }
         header = Header(writer, role, clock(), {"attributes": attributes(resource)})
         self._secrets: dict[str, str] = {}
+        self._untold: Counter[str] = Counter()
         self.writer = Writer(Path(settings.spool), header)
         self.keep_secret(os.environ)
 
@@ -196,7 +200,18 @@ class Recorder:
             attempt: whose they were; else the process's current attempt's.
         """
         values = {c.NOT_CAPTURED_COUNT: count}
-        self.log(reason, event=c.EVENT_NOT_CAPTURED, severity=WARN, values=values, attempt=attempt)
+        try:
+            self.log(reason, event=c.EVENT_NOT_CAPTURED, severity=WARN, values=values, attempt=attempt)
+        except SpoolError:
+            self._untold[reason] += count
+            raise
+
+    def tell_again(self) -> None:
+        """Write what `not_captured` could not; only where that succeeds is the loss known as a whole."""
+        untold, self._untold = self._untold, Counter()
+        for reason, count in untold.items():
+            with suppress(SpoolError):
+                self.not_captured(reason, count)
 
     def milestone(self, name: str, unix_nano: int | None = None) -> None:
         """Write a moment of the run's own timeline."""
