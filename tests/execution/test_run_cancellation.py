@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -87,11 +90,62 @@ def test_a_signal_that_waits_as_the_block_ends_is_no_longer_heard() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
     try:
-        with Cancellation().armed():
+        cancellation = Cancellation()
+        with cancellation.armed():
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-            signal.raise_signal(signal.SIGUSR1)
+            cancellation._wake()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     finally:
         signal.signal(signal.SIGUSR1, before)
 
     assert heard == []
+
+
+@pytest.fixture
+def users_handler() -> Iterator[list[int]]:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    yield heard
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_that_is_none_of_the_runs_reaches_the_handler_from_before(users_handler: list[int]) -> None:
+    with Cancellation().armed():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert users_handler == [signal.SIGUSR1]
+
+
+def test_a_signal_of_somebody_else_that_waits_as_the_block_ends_is_heard_after_it(
+    users_handler: list[int],
+) -> None:
+    with Cancellation().armed():
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        signal.raise_signal(signal.SIGUSR1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert users_handler == [signal.SIGUSR1]
+
+
+def test_a_handler_that_the_body_sets_is_kept_and_called_as_it_cleans_up(users_handler: list[int]) -> None:
+    cancellation, heard = Cancellation(), []
+
+    def body() -> None:
+        signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+        try:
+            cancellation.request()
+        finally:
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    with pytest.raises(RunCancelled), cancellation.armed():
+        cancellation.call(body)
+    assert (heard, users_handler) == ([signal.SIGUSR1], [])
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_a_signal_of_somebody_else_ends_nothing_where_nobody_heard_it_before(handler: Any) -> None:
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with Cancellation().armed():
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert signal.getsignal(signal.SIGUSR1) is handler
+    finally:
+        signal.signal(signal.SIGUSR1, before)

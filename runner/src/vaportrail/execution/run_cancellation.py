@@ -51,6 +51,8 @@ class Cancellation:
         self._insists = False
         self._timer: threading.Timer | None = None
         self._on_their_way: list[threading.Timer] = []
+        self._woken = False
+        self._others: Any = signal.SIG_DFL
 
     @property
     def requested(self) -> Verdict | None:
@@ -64,7 +66,9 @@ class Cancellation:
         self._requested = verdict
         self._at_request()
         if self._insistence is not None:
-            signal.signal(_SIGNAL, self._hear)  # the body may have taken it
+            others = signal.signal(_SIGNAL, self._hear)
+            if others != self._hear:  # the body has taken it
+                self._others = others
             self._insist_later(BODY_GRACE_SECONDS)
         self._raise()
 
@@ -110,7 +114,7 @@ class Cancellation:
     def _insist_later(self, seconds: float) -> None:
         def due() -> None:
             self._insists = True
-            _wake()
+            self._wake()
 
         if self._timer is not None:
             self._timer.cancel()
@@ -123,8 +127,21 @@ class Cancellation:
         timer.start()
         return timer
 
-    def _hear(self, _signum: int, frame: FrameType | None) -> None:
-        """Raise once more, in the main thread; the body's time may be up."""
+    def _wake(self) -> None:
+        """Wake the main thread, wherever it waits, and let it hear."""
+        self._woken = True
+        signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
+
+    def _hear(self, signum: int, frame: FrameType | None) -> None:
+        """Raise once more, in the main thread; the body's time may be up.
+
+        What the run did not send is for the handler from before.
+        """
+        if not self._woken:
+            if callable(self._others):
+                self._others(signum, frame)
+            return
+        self._woken = False
         if self._insists and self._insistence is not None:
             self._insist_later(INSIST_SECONDS)
             self._insistence.begin(frame)
@@ -141,11 +158,11 @@ class Cancellation:
         def swallowed(what: Any) -> None:
             if isinstance(what.exc_value, RunCancelled):
                 # Later, and by a signal, which also wakes the main thread where it waits.
-                self._later(_AGAIN_SECONDS, _wake)
+                self._later(_AGAIN_SECONDS, self._wake)
             else:
                 others(what)
 
-        before = signal.signal(_SIGNAL, self._hear)
+        before = self._others = signal.signal(_SIGNAL, self._hear)
         sys.unraisablehook = swallowed
         try:
             yield
@@ -155,21 +172,16 @@ class Cancellation:
                 timer.cancel()
                 if timer.ident is not None:
                     timer.join()
-            _put_back(before)
+            _put_back(before, sent=self._woken)
 
 
-def _put_back(handler: Any) -> None:
-    """Put back the handler of our signal, once none that was sent is left: by default it ends the process."""
+def _put_back(handler: Any, *, sent: bool) -> None:
+    """Put back the handler of our signal, once none is left that we sent, or that would end the process."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {_SIGNAL})
     try:
-        if _SIGNAL in signal.sigpending():
+        if _SIGNAL in signal.sigpending() and (sent or not callable(handler)):
             signal.sigwait({_SIGNAL})
         if handler is not None:  # None: one that Python did not set, and cannot set again
             signal.signal(_SIGNAL, handler)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-
-def _wake() -> None:
-    """Wake the main thread, wherever it waits, and let it hear."""
-    signal.pthread_kill(threading.main_thread().ident or 0, _SIGNAL)
