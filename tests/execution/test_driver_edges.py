@@ -429,7 +429,10 @@ ELSEWHERE: dict[str, str] = {
     "execution/run_cancellation.py _put_back signal": CANCELLATION,
     "execution/run_cancellation.py Cancellation._raised_again signal": ENDING,
     "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
+    "execution/ending_signals.py ended_by_signals signal": "tests/execution/test_signalled_scripts.py",
+    "execution/ending_signals.py _end signal": "tests/execution/test_signalled_scripts.py",
     # They only put back, or set aside, what others had set.
+    "execution/forked.py _begin_anew signal": "tests/execution/test_forked.py",
     "execution/ray_session.py _sigterm_kept signal": "tests/execution/test_stopping_runs.py",
     "execution/process_state.py _set_handlers signal": "tests/execution/test_stopping_runs.py",
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
