@@ -207,3 +207,59 @@ def test_the_mark_of_a_kept_spool_is_not_made_through_a_link(spool: Path, tmp_pa
     assert not (tmp_path / "elsewhere").exists()
     assert (spool / "sealed").is_file()
     assert spools(str(spool.parents[1])) == []
+
+
+# Files of the spool
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("plant", [link, pipe])
+@pytest.mark.parametrize("ending", ["spool", "ledger", "recovered", "out", "digests"])
+def test_what_is_no_file_among_a_spools_is_counted_and_the_rest_is_sealed(
+    spool: Path, ending: str, plant: Callable[[Path], None]
+) -> None:
+    [records] = spool.glob("*.spool")
+    of_its_writer = records.with_suffix(f".{ending}")
+    own = ending in ("spool", "recovered")
+    odd = spool / f"x.{ending}" if own else of_its_writer
+    odd.unlink(missing_ok=True)
+    plant(odd)
+    if ending == "digests":
+        records.with_suffix(".out").write_text("password hunter2\n")
+
+    manifest = sealed(spool)
+
+    assert manifest.counts.loss == "Unknown"
+    assert len(manifest.counts.loss_reasons) == 1
+    assert manifest.counts.logs.recorded > 0 or manifest.counts.spans.recorded > 0
+    assert not spool.exists()
+
+
+@pytest.mark.parametrize("name", ["\udcff.spool", "a\n\x1b[31mb.spool", "a b.ledger", "\udcff.recovered"])
+def test_a_file_of_a_spool_that_no_process_of_ours_could_name_is_counted(spool: Path, name: str) -> None:
+    (spool / name).write_bytes(next(spool.glob("*.spool")).read_bytes())
+
+    counts = sealed(spool).counts
+
+    assert (counts.loss, counts.unreadable_parts) == ("Unknown", 1)
+    assert counts.loss_reasons == ["1 file or shipped part could not be read whole"]
+
+
+def test_what_has_other_endings_in_a_spool_is_none_of_the_record(spool: Path) -> None:
+    (spool / "\udcff.txt").touch()
+    os.mkfifo(spool / "children.json")
+
+    assert sealed(spool).counts.loss == "None"
+
+
+@pytest.mark.parametrize("digests", [b"", b"nonsense", b'{"format":9}'])
+def test_output_whose_secrets_are_not_known_any_more_is_left_out_and_counted(
+    spool: Path, digests: bytes
+) -> None:
+    [records] = spool.glob("*.spool")
+    records.with_suffix(".out").write_text("password hunter2\n")
+    records.with_suffix(".digests").write_bytes(digests)
+
+    manifest = sealed(spool)
+
+    assert (manifest.counts.loss, manifest.counts.recovered_lines) == ("Unknown", 0)

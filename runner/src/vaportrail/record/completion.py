@@ -65,6 +65,8 @@ class Completion:
     _seq: int = 0
     unreadable: int = 0
     """Lines of the spool that held no record."""
+    unread_files: int = 0
+    """Processes whose output was left out."""
 
     def see(self, record: Record) -> None:
         """Take note of one record."""
@@ -313,7 +315,7 @@ class Completion:
         word = self.plan.word
         sealed = {
             c.SEALED_AT: self.plan.sealed_at_unix_nano,
-            c.SEAL_UNREADABLE_PARTS: self.plan.unreadable_parts or None,
+            c.SEAL_UNREADABLE_PARTS: self.plan.unreadable_parts + self.unread_files or None,
             c.SEAL_UNREADABLE_RECORDS: self.unreadable or None,
             c.RUN_ENVIRONMENT: encode_attribute(word.environment) if word and word.environment else None,
         }

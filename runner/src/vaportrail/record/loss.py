@@ -21,7 +21,7 @@ def loss_reasons(
     Args:
         missing: what the run's own processes said they did not capture: how often, by the reason.
         unsure: names of the writers whose last count is gone.
-        unreadable: how many shipped parts could not be read.
+        unreadable: how many files of spools and shipped parts could not be read.
         lines: how many lines of spools held no record.
 
     >>> loss_reasons({"nobody reads the printer": 2}, [], 0)
@@ -34,8 +34,8 @@ def loss_reasons(
         processes = "process" if len(writers) == 1 else "processes"
         reasons.append(f"the last count of {len(writers)} {processes} is gone: {names}")
     if unreadable:
-        parts = "part" if unreadable == 1 else "parts"
-        reasons.append(f"{unreadable} shipped {parts} could not be read whole")
+        files = "file or shipped part" if unreadable == 1 else "files or shipped parts"
+        reasons.append(f"{unreadable} {files} could not be read whole")
     if lines:
         held = "line of a spool holds" if lines == 1 else "lines of spools hold"
         reasons.append(f"{lines} {held} no record, and no writer of ours makes such")

@@ -207,7 +207,7 @@ class Counts(_Model):
     recovered_lines: int
     """Output lines that the sealer or a shipper read for processes that died."""
     unreadable_parts: int = 0
-    """Shipped parts that could not be read; the others are here."""
+    """Files of spools, and shipped parts, that could not be read; the others are here."""
     unreadable_records: int = 0
     """Lines of spools that held no record, and were left out: no writer of ours makes such."""
     known_until: Time = ""

@@ -31,6 +31,8 @@ __all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "pla
 
 RECOVERED: Final = ".recovered"
 """The ending of files that hold what shippers recovered, in a spool's form."""
+_OF_A_WRITER: Final = ("spool", "ledger")
+_ENDINGS: Final = {*_OF_A_WRITER, RECOVERED.removeprefix("."), *SUFFIX.values()}
 _FORMAT: Final = 1
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Nano = Annotated[int, Field(ge=0, lt=2**64)]
@@ -179,7 +181,7 @@ def plan_spool(
         version: of the sealer that fixed what is sealed.
     """
     counts = counts or {}
-    sizes = dict(spool.entries(prefix))
+    sizes, lost_spools, odd = _files(spool, prefix)
     writers: list[WriterPart] = []
     for path in sizes:
         if not path.endswith(".spool"):
@@ -207,7 +209,7 @@ def plan_spool(
             )
         )
     read = {part.records.path.removesuffix(".spool") for part in writers}
-    stems = {path.rpartition(".")[0] for path in sizes if path.endswith((".spool", ".ledger"))}
+    stems = {path.rpartition(".")[0] for path in sizes if path.endswith((".spool", ".ledger"))} | lost_spools
     lost = [_ledger(spool, f"{stem}.ledger", stem.rpartition("/")[2], sizes) for stem in sorted(stems - read)]
     here = {part.writer for part in writers}
     lost += [counts[writer] for writer in sorted(counts.keys() - here)]
@@ -220,9 +222,33 @@ def plan_spool(
         lost=lost,
         artifacts=artifacts,
         recovered=[_part(spool, path) for path in sizes if path.endswith(RECOVERED)],
-        unreadable_parts=unreadable_parts,
+        unreadable_parts=unreadable_parts + odd,
         word=word,
     )
+
+
+def _files(spool: Store, prefix: str) -> tuple[dict[str, int], set[str], int]:
+    """Return what there is to seal.
+
+    Returns:
+        The size of each regular file that a process of ours may have left, by its path; the stems of
+        records or counts that are none; and how many other files have an ending of ours and cannot be read.
+    """
+    sizes: dict[str, int] = {}
+    lost: set[str] = set()
+    odd = 0
+    for path, _ in spool.entries(prefix):
+        stem, _, ending = path.rpartition(".")
+        if ending not in _ENDINGS:
+            continue
+        size = spool.size(path) if WRITER.fullmatch(stem.removeprefix(prefix)) else None
+        if size is not None:
+            sizes[path] = size
+        elif ending in _OF_A_WRITER and WRITER.fullmatch(stem.removeprefix(prefix)):
+            lost.add(stem)
+        else:
+            odd += 1
+    return sizes, lost, odd
 
 
 def _header(spool: Store, path: str, uid: str) -> Header | None:

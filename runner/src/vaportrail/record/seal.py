@@ -27,7 +27,7 @@ from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH, artifact_path
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.otlp import BY_KIND
 from vaportrail.telemetry.output import Stream
-from vaportrail.telemetry.secret_digests import DIGESTS, SecretDigests, read_digests
+from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, read_digests
 from vaportrail.telemetry.spool import Kind
 
 __all__ = ["SealResult", "carry_out"]
@@ -109,7 +109,13 @@ def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
             completion.see(record)
             yield record
     for writer in plan.writers:
-        secrets = _secrets(spool, writer.records.path)
+        if not writer.output:
+            continue
+        try:
+            secrets = _secrets(spool, writer.records.path)
+        except _Unknown:
+            completion.unread_files += 1
+            continue
         for stream, part in sorted(writer.output.items()):
             yield from _rest_of_output(completion, writer.writer, stream, part, spool, secrets)
     for part in plan.recovered:
@@ -144,16 +150,26 @@ def _rest_of_output(
 
 def _secrets(spool: Store, records: str) -> SecretDigests | None:
     """Return what a dead process left word of: its output is finished where its environment is unknown."""
+    path = f"{records.removesuffix('.spool')}.{DIGESTS}"
     try:
-        return read_digests(spool.get(f"{records.removesuffix('.spool')}.{DIGESTS}"))
+        found = read_digests(spool.get(path, DIGESTS_LIMIT))
     except RecordNotFound:
         return None
+    except RecordError as error:
+        raise _Unknown from error
+    if found is None:
+        raise _Unknown
+    return found
 
 
 def _told(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]:
     for record in records:
         facts.take(record)
         yield record
+
+
+class _Unknown(Exception):
+    """What a process had for secrets cannot be told any more: its output may hold them."""
 
 
 class _Segments:

@@ -212,7 +212,9 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(LEDGER_MADE_METRICS, "int", "ledger", "metrics made"),
     Attribute(NOT_CAPTURED_COUNT, "int", "not captured", "how many things were not captured"),
     Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
-    Attribute(SEAL_UNREADABLE_PARTS, "int", "sealed", "shipped parts that could not be read"),
+    Attribute(
+        SEAL_UNREADABLE_PARTS, "int", "sealed", "files of spools and shipped parts that could not be read"
+    ),
     Attribute(SEAL_UNREADABLE_RECORDS, "int", "sealed", "lines of spools that held no record"),
     Attribute(TIMELINE_NAME, "string", "infrastructure spans", "the stretch, such as `HeadScheduled`"),
     Attribute(RECEIPT_OBJECT, "string", "receipt", "kind and name of what was made for the run"),
