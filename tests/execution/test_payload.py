@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import pickle
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -293,3 +295,26 @@ def test_checking_a_large_array_copies_none_of_it() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < array.nbytes / 10
+
+
+def test_an_open_file_is_refused_wherever_it_is_and_not_sent_as_a_copy_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("some")
+    with path.open() as file:
+
+        @task
+        def reads() -> str:
+            return file.read()
+
+        with pytest.raises(UsageError, match=r"an argument .*words\.txt.* is an open file; send its path"):
+            dump_call("train", (Box([file]),), {})
+        with pytest.raises(TypeError, match=r"words\.txt.* is an open file"):
+            check_picklable([file])
+        with pytest.raises(UsageError, match=r"task 'reads' .*words\.txt.* is an open file"):
+            dump_function(reads)
+
+
+def test_a_standard_stream_is_the_workers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", sys.__stdout__)
+
+    assert load_call(dump_call("train", (sys.stdout,), {})[0], [])[0][0] is sys.stdout

@@ -28,7 +28,7 @@ def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
         UsageError: something among the arguments cannot be pickled.
     """
     buffer = io.BytesIO()
-    pickler = _pickler_class()(buffer, protocol=5)
+    pickler = _call_pickler()(buffer, protocol=5)
     try:
         pickler.dump((args, kwargs))
     except UsageError:
@@ -42,10 +42,27 @@ def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple
 
 
 @lru_cache(maxsize=1)
-def _pickler_class() -> Any:
+def _pickler() -> Any:
+    """Return the class that pickles by value what cannot be imported, and no copy of an open file."""
     from ray import cloudpickle
 
     class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+        dispatch_table = cloudpickle.CloudPickler.dispatch_table.new_child({io.TextIOWrapper: _reduce_stream})
+
+    return Pickler
+
+
+def _reduce_stream(file: io.TextIOWrapper) -> Any:
+    """Let only the standard streams pass; by itself an open text file arrives as a text in memory."""
+    for name in ("stdout", "stderr"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)
+    raise pickle.PicklingError(f"{file!r} is an open file; send its path, and open it there")
+
+
+@lru_cache(maxsize=1)
+def _call_pickler() -> Any:
+    class Pickler(_pickler()):  # type: ignore[misc]
         """Takes handles out and numbers them, each once."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -90,13 +107,11 @@ def check_picklable(value: Any) -> None:
 
     Ray pickles a task's value only after the task has ended, too late for the task to be told.
     """
-    from ray import cloudpickle
-
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return
     # Buffers are handed over as they are and not copied, so that arrays cost next to nothing.
     try:
-        cloudpickle.CloudPickler(_Nowhere(), protocol=5, buffer_callback=lambda _buffer: None).dump(value)
+        _pickler()(_Nowhere(), protocol=5, buffer_callback=lambda _buffer: None).dump(value)
     except Exception as error:
         kind = type(value).__name__
         raise TypeError(f"the {kind} that the task returned cannot be sent on: {error}") from error
@@ -104,8 +119,6 @@ def check_picklable(value: Any) -> None:
 
 def dump_function(task: Task[..., Any]) -> bytes:
     """Return a task's function as bytes: by name where workers can import it, else by value."""
-    from ray import cloudpickle
-
     fn = task.fn
     module, qualname = getattr(fn, "__module__", None), getattr(fn, "__qualname__", "")
     if module and module != "__main__" and "<locals>" not in qualname:
@@ -114,10 +127,12 @@ def dump_function(task: Task[..., Any]) -> bytes:
             found = getattr(found, part, None)
         if found is fn or (isinstance(found, Task) and found.fn is fn):
             return pickle.dumps((module, qualname))
+    buffer = io.BytesIO()
     try:
-        return bytes(cloudpickle.dumps(fn))
+        _pickler()(buffer, protocol=5).dump(fn)
     except Exception as error:
         raise UsageError(f"task {task.name!r} cannot be sent to a worker: {error}") from error
+    return buffer.getvalue()
 
 
 class Functions:
