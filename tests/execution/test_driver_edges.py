@@ -45,6 +45,7 @@ from vaportrail.execution.graph import Graph
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.progress import Aside, Progress, Silent
 from vaportrail.execution.run import Prepared, execute, keep_to_oneself, prepare
+from vaportrail.execution.run_cancellation import Cancellation
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import open_run
@@ -137,12 +138,13 @@ def sealed_run(
     what: Pipeline[..., Any],
     progress: Progress | None = None,
     context: AbstractContextManager[None] | None = None,
+    cancellation: Cancellation | None = None,
 ) -> Run:
     """Run in this process, seal, and read the record."""
     gate.clear()
     prepared = prepare(what, {}, root=str(folder / "root"))
     with no_hang():
-        execute(prepared, progress or Silent(), context or nullcontext())
+        execute(prepared, progress or Silent(), context or nullcontext(), cancellation=cancellation)
     gate.set()
     seal_spool(Path(prepared.settings.spool))
     return open_run(prepared.settings.record_uri)
@@ -316,7 +318,7 @@ BROKEN: dict[str, Broken] = {
     "Narrator.submitted": Broken(breaks_narrator("submitted")),
     "Narrator.resolved": Broken(lambda patch, threads: [each(patch, threads) for each in UNSPOKEN]),
     "Narrator.ended": Broken(breaks_narrator("ended")),
-    "execution/executor.py Executor.__init__ Thread": Broken(
+    "execution/loop.py Loop._begin Thread": Broken(
         lambda patch, _: patch.setattr(Graph, "attempt_ended", raising)
     ),
     "execution/executor.py Executor._start later": Broken(
@@ -374,6 +376,55 @@ def test_a_progress_that_is_slower_than_the_run_is_told_no_more_than_it_can_keep
 
     assert len(said) == 1
     assert "5 events were left out" in said[0]
+
+
+@pytest.mark.parametrize("method", ["start", "stop", "hindrance"])
+def test_a_backend_that_blocks_does_not_keep_a_cancelled_run_from_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, method: str
+) -> None:
+    monkeypatch.setattr(executor_module, "HELD_UP_SECONDS", 0.5)
+    cancellation = Cancellation()
+
+    def blocks(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        blocking()
+
+    monkeypatch.setattr(threads, method, blocks)
+    before = signal.signal(signal.SIGUSR2, lambda *_: cancellation.request())
+    WAITED.clear()
+    try:
+        run = sealed_run(tmp_path, cancelled, cancellation=cancellation)
+    finally:
+        WAITED.set()
+        signal.signal(signal.SIGUSR2, before)
+
+    assert run.outcome is Outcome.CANCELLED
+    assert [task.outcome for task in run.tasks] == [Outcome.CANCELLED]
+    assert run.facts.counts.loss == "None"
+
+
+def test_a_second_interrupt_ends_what_is_open_as_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads
+) -> None:
+    monkeypatch.setattr(stopping_module, "CANCEL_GRACE_SECONDS", LONGEST)
+
+    def interrupts(running: Any, *, force: bool) -> None:
+        """No attempt hears that it is to stop, and its user is impatient."""
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    @pipeline
+    def interrupted() -> None:
+        waits()
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(LONGEST)
+
+    monkeypatch.setattr(threads, "stop", interrupts)
+    run = sealed_run(tmp_path, interrupted)
+
+    assert run.outcome is Outcome.CANCELLED
+    assert run.facts.verdict.message.startswith("cancelled")
+    assert {task.outcome for task in run.tasks} == {Outcome.CANCELLED}
+    assert "vaportrail-executor" not in {thread.name for thread in threading.enumerate()}
 
 
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {

@@ -67,15 +67,15 @@ def test_a_run_is_sealed_while_what_its_body_forked_lives_on(
     os.kill(children[0], 0)
 
 
-def test_a_lock_is_gone_with_its_process_though_a_child_of_it_lives_on(
-    tmp_path: Path, children: list[int]
-) -> None:
+def test_a_lock_is_gone_with_its_process_though_a_child_of_it_lives_on(tmp_path: Path) -> None:
     hears, says = os.pipe()
     runner = os.fork()
     if runner == 0:
         with (tmp_path / layout.LOCK).open("w") as file, locked(file, fcntl.LOCK_EX):
-            forks()
-            os.write(says, f"{forked[0]}".encode())
+            if os.fork() == 0:
+                os.write(says, f"{os.getpid()}".encode())
+                time.sleep(PATIENCE)
+                os._exit(0)
             signal.pause()
         os._exit(0)
     orphan = int(os.read(hears, 20))

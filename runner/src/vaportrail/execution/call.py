@@ -14,6 +14,7 @@ from vaportrail.authoring.hidden import hidden_names
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Failure, Outcome
 from vaportrail.errors import UsageError
+from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
@@ -48,6 +49,19 @@ class TaskCall:
     @property
     def failure(self) -> Failure | None:
         return self.last_end.failure if self.last_end is not None else None
+
+    def spec(self, attempt: int) -> AttemptSpec:
+        """Return what an attempt of this number is to know."""
+        options = self.task.task_options
+        return AttemptSpec(
+            self.task_id,
+            self.task.name,
+            attempt,
+            self.function,
+            options.timeout,
+            dict(options.env),
+            options.retry_on,
+        )
 
 
 def check_fits(task: Task[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

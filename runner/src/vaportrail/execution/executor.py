@@ -22,15 +22,16 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
 from vaportrail.contract import Outcome
 from vaportrail.errors import HandleError, InternalError, TaskFailed, UsageError, VaportrailError
-from vaportrail.execution.attempt import AttemptSpec, describe_failure
+from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
-from vaportrail.execution.inbox import Inbox
+from vaportrail.execution.inbox import Inbox, Message
+from vaportrail.execution.loop import Loop
 from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.payload import Functions, dump_call
 from vaportrail.execution.progress import Unfailing
-from vaportrail.execution.stopping import Stopping
+from vaportrail.execution.stopping import Stopping, abandon_all
 from vaportrail.record.label import call_label
 from vaportrail.telemetry.identity import task_span_id
 from vaportrail.telemetry.recorder import Recorder
@@ -39,6 +40,8 @@ __all__ = ["Executor"]
 
 WAIT_SECONDS: Final = 60.0
 """How long a task may wait for a node that could take it before that is said."""
+HELD_UP_SECONDS: Final = 15.0
+"""How long a backend may hold up the executor's thread once the run is cancelled."""
 _LOOK_SECONDS: Final = 0.5
 
 
@@ -69,13 +72,12 @@ class Executor:
         self._added: list[TaskCall] = []
         self._names: Counter[str] = Counter()
         self._naming = threading.Lock()
-        self._closed = False
+        self._closed = self._cancelled = self._given_up = False
         self._functions = Functions()
         self._inbox = Inbox()
         self._draining: list[threading.Event] = []
         self._fault: VaportrailError | None = None
-        self._thread = threading.Thread(target=self._loop, name="vaportrail-executor", daemon=True)
-        self._thread.start()
+        self._loop = Loop(self._inbox, self._take)
 
     # What the pipeline's body asks, in the body's own thread.
 
@@ -154,6 +156,7 @@ class Executor:
 
     def cancel_all(self) -> None:
         """Cancel every task, also those that are still to be submitted."""
+        self._cancelled = True
         self._inbox.put(self._graph.cancel_all)
 
     def guard(self, write: Callable[[], None]) -> None:
@@ -172,19 +175,28 @@ class Executor:
         idle = threading.Event()
         # Through the inbox: what was submitted before is taken before.
         self._inbox.put(partial(self._tell_when_idle, idle))
-        while not idle.wait(_LOOK_SECONDS) and self._thread.is_alive():
-            pass
+        while not idle.wait(_LOOK_SECONDS) and self._loop.runs:
+            if self._cancelled and self._loop.held_up(HELD_UP_SECONDS):
+                if self._given_up:
+                    return
+                self.give_up()
+
+    def give_up(self) -> None:
+        """End what is still open as cancelled, whatever holds up the executor's thread."""
+        self._given_up = True
+        self._inbox.put(partial(abandon_all, self._graph, self._added, self._take_end))
+        if self._loop.held_up(_LOOK_SECONDS):
+            self._loop.replace()  # it is left where it is, and does nothing more
 
     def close(self) -> None:
         """Stop the executor's thread; what was submitted since the last `drain` is cancelled."""
-        if not self._thread.is_alive():
+        if not self._loop.runs:
             return
         with self._naming:
             self._closed = True
         self.cancel_all()
         self.drain()
-        self._inbox.put(None)
-        self._thread.join()
+        self._loop.end(HELD_UP_SECONDS)
 
     @property
     def calls(self) -> list[TaskCall]:
@@ -198,18 +210,14 @@ class Executor:
 
     # The executor's own thread.
 
-    def _loop(self) -> None:
-        while True:
-            try:
-                message = self._inbox.take()
-                if message is None:
-                    return
-                self._carry_out(message())
-            except BaseException as fault:
-                self._land(fault)
-            if not self._graph.unfinished:
-                while self._draining:
-                    self._draining.pop().set()
+    def _take(self, message: Message) -> None:
+        try:
+            self._carry_out(message())
+        except BaseException as fault:
+            self._land(fault)
+        if not self._graph.unfinished:
+            while self._draining:
+                self._draining.pop().set()
 
     def _land(self, fault: BaseException) -> None:
         """End the run with what nothing was to raise; the first one counts."""
@@ -240,6 +248,9 @@ class Executor:
 
     def _carry_out(self, steps: list[Step]) -> None:
         for step in steps:
+            if self._loop.is_left:
+                return
+            self._loop.moves()
             self._guarded(partial(self._carry_out_one, step))
 
     def _carry_out_one(self, step: Step) -> None:
@@ -283,15 +294,7 @@ class Executor:
             self._inbox.later(step.delay, partial(self._due, due))
             return
         options = call.task.task_options
-        spec = AttemptSpec(
-            call.task_id,
-            call.task.name,
-            step.attempt,
-            call.function,
-            options.timeout,
-            dict(options.env),
-            options.retry_on,
-        )
+        spec = call.spec(step.attempt)
         inputs = [self._running(task_id).value for task_id in call.inputs]
 
         def on_end(end: AttemptEnd) -> None:
@@ -346,6 +349,8 @@ class Executor:
         return True
 
     def _stop(self, step: Stop) -> None:
+        if self._given_up:
+            return
         call = self._calls[step.task_id]
 
         def abandon(end: AttemptEnd) -> list[Step]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Final, TextIO
 
-__all__ = ["locked"]
+from vaportrail.contract import RunSettings
+from vaportrail.errors import SpoolError
+from vaportrail.storage import layout
+
+__all__ = ["alive", "locked"]
 
 _held: Final[list[TextIO]] = []
 
@@ -29,6 +34,31 @@ def locked(file: TextIO, operation: int) -> Iterator[None]:
         if not file.closed:  # in a child it is, and the lock its parent's
             _held.remove(file)
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def alive(settings: RunSettings) -> Iterator[None]:
+    """Hold the lock that says the runner lives, beside the file that says what it runs."""
+    with ExitStack() as held:
+        try:
+            _hold(settings, held)
+        except OSError as error:
+            raise SpoolError(settings.spool, error.strerror or str(error)) from error
+        yield
+
+
+def _hold(settings: RunSettings, held: ExitStack) -> None:
+    spool = Path(settings.spool)
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = held.enter_context((spool / layout.LOCK).open("w"))
+    # Others hold it no longer than a look takes.
+    held.enter_context(locked(lock, fcntl.LOCK_EX))
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    # Last, and whole at once: who finds it finds a run that is alive.
+    aside = spool / f"{layout.RUN_FILE}.new"
+    aside.write_text(settings.to_json())
+    aside.rename(spool / layout.RUN_FILE)
 
 
 def _let_go() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 import uuid
@@ -28,7 +27,7 @@ from vaportrail.execution.executor import Executor
 from vaportrail.execution.identity import without_secrets
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
-from vaportrail.execution.own_lock import locked
+from vaportrail.execution.own_lock import alive
 from vaportrail.execution.progress import Aside, Progress, Silent, Unfailing
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.returned import Returned, call_body
@@ -287,7 +286,7 @@ def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, An
 def _recorded(settings: RunSettings, environment: Mapping[str, Any]) -> Iterator[Recorder]:
     with ExitStack() as stack:
         stack.enter_context(no_child())
-        stack.enter_context(_alive(settings))
+        stack.enter_context(alive(settings))
         recorder = install(settings, "runner")
         stack.callback(_close, settings)
         stack.callback(install_handler())
@@ -329,31 +328,6 @@ def run_pipeline(
     return run
 
 
-@contextmanager
-def _alive(settings: RunSettings) -> Iterator[None]:
-    """Hold the lock that says the runner lives, beside the file that says what it runs."""
-    with ExitStack() as held:
-        try:
-            _hold(settings, held)
-        except OSError as error:
-            raise SpoolError(settings.spool, error.strerror or str(error)) from error
-        yield
-
-
-def _hold(settings: RunSettings, held: ExitStack) -> None:
-    spool = Path(settings.spool)
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = held.enter_context((spool / layout.LOCK).open("w"))
-    # Others hold it no longer than a look takes.
-    held.enter_context(locked(lock, fcntl.LOCK_EX))
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    # Last, and whole at once: who finds it finds a run that is alive.
-    aside = spool / f"{layout.RUN_FILE}.new"
-    aside.write_text(settings.to_json())
-    aside.rename(spool / layout.RUN_FILE)
-
-
 def _run_body(
     prepared: Prepared,
     recorder: Recorder,
@@ -392,8 +366,12 @@ def _run_body(
     except (RunCancelled, KeyboardInterrupt) as error:
         stopped = _stopped(error)
         prepared.returned.lost(stopped.message)
-        executor.cancel_all()
-        executor.drain()
+        try:
+            executor.cancel_all()
+            executor.drain()
+        except (RunCancelled, KeyboardInterrupt):  # once more: at once
+            executor.give_up()
+            executor.drain()
     executor.guard(lambda: recorder.milestone("pipeline ended"))
     executor.close()
     if executor.fault is not None:

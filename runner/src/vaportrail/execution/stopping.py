@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vaportrail.contract import Failure, Outcome, exception_type
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall
 from vaportrail.execution.cancellation import AttemptCancelled
-from vaportrail.execution.graph import Step
+from vaportrail.execution.graph import Finish, Graph, Step
 from vaportrail.execution.inbox import Inbox
 
-__all__ = ["Stopping"]
+__all__ = ["Stopping", "abandon_all"]
 
 CANCEL_GRACE_SECONDS: Final = 5.0
 """How long an interrupted attempt may take before its process is ended."""
@@ -66,3 +66,27 @@ class Stopping:
         message = f"was cancelled, and gave no sign of its end within {waited:g} s{self._hindrance}"
         failure = Failure(exception_type(AttemptCancelled()), message)
         return self._abandon(AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
+
+
+def abandon_all(
+    graph: Graph, calls: Iterable[TaskCall], take_end: Callable[[TaskCall, int, AttemptEnd], object]
+) -> list[Step]:
+    """End every task as cancelled, without a word from its attempt or from what would stop it.
+
+    Args:
+        graph: the run's tasks.
+        calls: those that it knows.
+        take_end: is told how an attempt ended that was still running.
+    """
+    steps: list[Finish] = [step for step in graph.cancel_all() if isinstance(step, Finish)]
+    known = {step.task_id for step in steps}
+    for call in calls:
+        if call.outcome.ended or call.task_id in known:
+            continue
+        if call.attempts > call.attempts_ended:
+            message = "was cancelled, and nobody waited for its end"
+            failure = Failure(exception_type(AttemptCancelled()), message)
+            take_end(call, call.attempts, AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
+        graph.abandon(call.task_id)
+        steps.append(Finish(call.task_id, graph.outcome(call.task_id), call.attempts))
+    return list(steps)

@@ -1,0 +1,68 @@
+"""A thread that takes messages one by one, and another in its place where one of them never comes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from vaportrail.execution.inbox import Inbox, Message
+
+__all__ = ["Loop"]
+
+
+class Loop:
+    """Hands each message of an inbox to `handle`, in one thread at a time.
+
+    Args:
+        inbox: where messages come from.
+        handle: takes a message; it raises nothing.
+    """
+
+    def __init__(self, inbox: Inbox, handle: Callable[[Message], None]) -> None:
+        self._inbox = inbox
+        self._handle = handle
+        self._busy_since: float | None = None
+        self._begin()
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a thread that takes messages."""
+        return self._thread.is_alive()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether another thread goes on in the place of the one that asks, which is to do nothing more."""
+        return threading.current_thread() is not self._thread
+
+    def held_up(self, seconds: float) -> bool:
+        """Return whether the thread has been at one thing for longer than this."""
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > seconds
+
+    def moves(self) -> None:
+        """Say, in the thread, that the next thing begins."""
+        self._busy_since = time.monotonic()
+
+    def replace(self) -> None:
+        """Go on in a new thread: the one before stays where it is held up."""
+        self._begin()
+
+    def end(self, seconds: float) -> None:
+        """End the thread after what was put before this, and wait for it, but no longer than that."""
+        self._inbox.put(None)
+        self._thread.join(seconds)
+
+    def _begin(self) -> None:
+        self._busy_since = None
+        self._thread = threading.Thread(target=self._run, name="vaportrail-executor", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self.is_left:
+            self._busy_since = None
+            message = self._inbox.take()
+            if message is None:
+                return
+            self.moves()
+            self._handle(message)
