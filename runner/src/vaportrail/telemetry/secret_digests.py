@@ -18,7 +18,15 @@ from typing import Any, Final
 
 from vaportrail.telemetry.redact import Redactor
 
-__all__ = ["DIGESTS", "DIGESTS_LIMIT", "SecretDigests", "read_digests", "write_digests"]
+__all__ = [
+    "DIGESTS",
+    "DIGESTS_LIMIT",
+    "WITHHELD",
+    "SecretDigests",
+    "Withheld",
+    "read_digests",
+    "write_digests",
+]
 
 DIGESTS: Final = "digests"
 """The ending of such a file; its stem is the writer's, as for all files of a spool."""
@@ -29,6 +37,28 @@ _SHAPED: Final = 8
 """Of so many first characters the class tells where a search is worth a digest."""
 _CLASSES: Final = {"l": "[a-z]", "u": "[A-Z]", "d": "[0-9]", "o": "[^a-zA-Z0-9]"}
 _SIZE: Final = 16
+LENGTH_LIMIT: Final = 2**19
+"""Characters of a secret: a variable has at most 128 KiB, and thrice that in a URL."""
+KINDS_LIMIT: Final = 4096
+"""Shapes and lengths that differ: each is looked for in each line."""
+WORK_LIMIT: Final = 2**26
+"""Characters of a line that are digested or compared; ours take no thousandth of it."""
+WITHHELD: Final = "<withheld: it may hold secrets>"
+
+
+class Withheld:
+    """Replaces all that a process wrote whose secrets are not known any more."""
+
+    longest: Final = 0
+
+    def find(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield the whole of a text."""
+        if text:
+            yield 0, len(text)
+
+    def __call__(self, text: str) -> str:
+        """Return what stands for any text."""
+        return WITHHELD if text else text
 
 
 class SecretDigests:
@@ -44,7 +74,7 @@ class SecretDigests:
         self._names: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
         for (shape, length, digest), name in names.items():
             self._names[shape, length][digest] = name
-        self._searches = {kind: _search(*kind) for kind in self._names}
+        self._searches = {(shape, length): _search(shape) for shape, length in self._names}
         # A character has at most four bytes.
         self.longest = 4 * max((length for _, length in self._names), default=0)
 
@@ -63,15 +93,20 @@ class SecretDigests:
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
         found: list[tuple[int, int, str]] = []
-        for kind, search in self._searches.items():
-            known = self._names[kind]
+        work = 0
+        for (shape, length), search in self._searches.items():
+            known = self._names[shape, length]
             last, name = "", None
-            for match in search.finditer(text):
-                if match[1] != last:  # rulers and fillers are one character again and again
-                    last = match[1]
+            for match in search.finditer(text, 0, max(0, len(text) - length + len(shape))):
+                begin, end = match.start(), match.start() + length
+                work += length
+                if work > WORK_LIMIT:  # nobody's secrets are like that
+                    return [(0, len(text), WITHHELD)]
+                if text[begin:end] != last:  # rulers and fillers are one character again and again
+                    last = text[begin:end]
                     name = known.get(_digest(self._key, last))
                 if name is not None:
-                    found.append((*match.span(1), name))
+                    found.append((begin, end, name))
         # Longest first: a secret may contain another.
         found.sort(key=lambda each: (each[0], -each[1]))
         apart: list[tuple[int, int, str]] = []
@@ -93,20 +128,36 @@ def write_digests(path: Path, redact: Redactor) -> None:
 
 
 def read_digests(raw: bytes) -> SecretDigests | None:
-    """Return what a file of digests knows, or None where it is damaged or of another version."""
+    """Return what a file of digests knows, or None where it is damaged, of another version or not ours."""
+    if len(raw) > DIGESTS_LIMIT:
+        return None
     try:
         said: dict[str, Any] = json.loads(raw)
         if said["format"] != _FORMAT:
             return None
-        names = {(str(s), int(n), str(d)): str(name) for s, n, d, name in said["secrets"]}
-        if any(
-            not re.fullmatch(f"[ludo]{{1,{_SHAPED}}}", shape) or length < len(shape)
-            for shape, length, _ in names
+        names = {(s, n, d): name for s, n, d, name in said["secrets"]}
+        key = bytes.fromhex(said["key"])
+        if (
+            len(key) != _SIZE
+            or len({(shape, length) for shape, length, _ in names}) > KINDS_LIMIT
+            or not all(_sound(*each, name) for each, name in names.items())
         ):
             return None
-        return SecretDigests(bytes.fromhex(said["key"]), names)
+        return SecretDigests(key, names)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _sound(shape: Any, length: Any, digest: Any, name: Any) -> bool:
+    return (
+        type(length) is int
+        and 0 < length <= LENGTH_LIMIT
+        and type(shape) is str
+        and len(shape) == min(length, _SHAPED)
+        and re.fullmatch("[ludo]+", shape) is not None
+        and type(digest) is str
+        and type(name) is str
+    )
 
 
 def _kind(text: str) -> tuple[str, int]:
@@ -117,10 +168,10 @@ def _class(char: str) -> str:
     return next(name for name, pattern in _CLASSES.items() if re.fullmatch(pattern, char, re.S))
 
 
-def _search(shape: str, length: int) -> re.Pattern[str]:
+def _search(shape: str) -> re.Pattern[str]:
     begin = "".join(_CLASSES[kind] for kind in shape)
     # Looking ahead finds those that overlap.
-    return re.compile(rf"(?=({begin}[\s\S]{{{length - len(shape)}}}))")
+    return re.compile(f"(?={begin})")
 
 
 def _digest(key: bytes, text: str) -> str:

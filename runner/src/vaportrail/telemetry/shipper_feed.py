@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp import log_record
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
-from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, read_digests
+from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, Withheld, read_digests
 from vaportrail.telemetry.shipper_lines import Readable, SpoolLines
 from vaportrail.telemetry.shipper_mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
@@ -289,8 +289,9 @@ class Feed:
             )
             yield self._sender.entry(stream, record)
 
-    def _secrets(self) -> SecretDigests | None:
-        return read_digests(self._files.read(f"{self._path}.{DIGESTS}", 0, DIGESTS_LIMIT))
+    def _secrets(self) -> SecretDigests | Withheld | None:
+        raw = self._files.read(f"{self._path}.{DIGESTS}", 0, DIGESTS_LIMIT + 1)
+        return (read_digests(raw) or Withheld()) if raw else None
 
     def _ledger(self) -> Ledger | None:
         return read_ledger(self._files.read(f"{self._path}.ledger", 0, 64))
