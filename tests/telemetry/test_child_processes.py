@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -27,6 +29,7 @@ from vaportrail.telemetry.children import (
 )
 from vaportrail.telemetry.context import AttemptScope, attempt_scope, context, set_attempt_scope
 from vaportrail.telemetry.logger import log
+from vaportrail.telemetry.stdlib_logging import SpoolHandler
 
 SCOPE = AttemptScope("t-1", "t", 1, "0123456789abcdef", None, "/nowhere")
 
@@ -176,6 +179,43 @@ def test_a_child_that_logs_does_not_warn(run: RunSettings, monkeypatch: pytest.M
         log.metric("m", 1)
 
     assert len(list(Path(run.spool).glob("child-*.spool"))) == 1
+
+
+def test_a_forked_child_that_logs_after_the_seal_leaves_nothing_and_is_told(run: RunSettings) -> None:
+    recorder.install(run, "worker")
+    child = os.fork()
+    if child == 0:
+        shutil.rmtree(run.spool)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            SpoolHandler().emit(logging.makeLogRecord({"msg": "late", "levelno": 20}))
+            log.metric("late", 1)
+        os._exit(0 if len(told) == 1 and not Path(run.spool).exists() else 1)
+    _, status = os.waitpid(child, 0)
+    recorder.uninstall()
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.timeout(60)
+def test_the_server_ends_although_a_forked_child_still_holds_its_pipe() -> None:
+    child = multiprocessing.get_context("forkserver").Process(target=print)
+    child.start()
+    child.join()
+    begin, end = os.pipe()
+    left = os.fork()
+    if left == 0:
+        os.close(end)
+        os.read(begin, 1)
+        os._exit(0)
+    os.close(begin)
+    try:
+        end_reusable_processes()
+        assert forkserver._forkserver._forkserver_pid is None  # type: ignore[attr-defined]
+        assert os.waitpid(left, os.WNOHANG) == (0, 0)
+    finally:
+        os.close(end)
+        os.waitpid(left, 0)
 
 
 def test_the_server_that_forks_children_ends_with_the_attempt() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
 import threading
@@ -127,6 +128,9 @@ def end_reusable_processes() -> None:
     server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
     if server is not None:
         with suppress(Exception):
+            # It ends by itself only when nobody holds its pipe any more, which forked children do.
+            if server._forkserver_pid is not None:
+                os.kill(server._forkserver_pid, signal.SIGKILL)
             server._stop()
     for name in ("joblib.externals.loky.reusable_executor", "loky.reusable_executor"):
         pool = getattr(sys.modules.get(name), "_executor", None)

@@ -286,10 +286,20 @@ def active() -> Recorder | None:
     global _active
     if _active is None and is_child():
         settings = adopt()
-        _active = None if settings is None else Recorder(settings, "child")
+        _active = None if settings is None else _child(settings)
     elif _active is not None and _active.writer.pid != os.getpid():
-        _active = Recorder(_active.settings, "child")
+        _active = _child(_active.settings)
     return _active
+
+
+def _child(settings: RunSettings) -> Recorder | None:
+    """Return a recorder for a child process; None where the run is sealed, and its spool gone."""
+    try:
+        return Recorder(settings, "child")
+    except SpoolError:
+        if Path(settings.spool).is_dir():
+            raise
+        return None
 
 
 def install(settings: RunSettings, role: Role) -> Recorder:

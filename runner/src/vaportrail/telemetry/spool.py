@@ -98,7 +98,7 @@ class Writer:
     a finalizer, by a signal's handler.
 
     Args:
-        directory: the run's spool folder; made if missing, mode 0700.
+        directory: the run's spool folder; made if missing, mode 0700, but by no child process.
         header: which process this is; `header.writer` names the files.
         redact: replaces secrets, or None.
 
@@ -128,7 +128,8 @@ class Writer:
             raise SpoolError(str(directory), error.strerror or str(error)) from error
 
     def _open(self) -> None:
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.header.role != "child":  # which comes after its run began, and may come after its seal
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._ledger = _create_ledger(self.directory / f"{self.header.writer}.ledger")
         # One step in C each, which nothing comes in between: no other thread, no signal's handler.
