@@ -14,7 +14,7 @@ from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
 from vaportrail.errors import InternalError, OptionError, TaskFailed, VaportrailError
 from vaportrail.execution.attempt import AttemptSpec, Report, describe_failure, run_attempt, stack_file
-from vaportrail.execution.cancellation import cancel_marker
+from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker
 from vaportrail.execution.deadline import AttemptTimedOut
 from vaportrail.execution.stacks import find_stacks, read_stacks
 
@@ -106,6 +106,7 @@ class RayBackend:
         # Ray takes this only where the function is made remote, not among a call's options.
         self._isolated = ray.remote(**once, max_calls=1)(run_attempt)
         self._configured: dict[Any, Any] = {}
+        self._forced: set[tuple[str, int]] = set()
         self._seen: tuple[float, list[dict[str, float]]] = (-math.inf, [])
         self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
 
@@ -139,6 +140,8 @@ class RayBackend:
 
     def stop(self, running: Running, *, force: bool) -> None:
         spec = running.spec
+        if force:
+            self._forced.add((spec.task_id, spec.attempt))
         try:
             cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
         finally:  # on a full disk Ray's own way is left
@@ -197,7 +200,7 @@ class RayBackend:
             if error is None:
                 end = self._spoken_end(future.result())
             elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
-                end = self._unspoken_end(error)
+                end = self._unspoken_end(spec, error)
             else:
                 # Nodes are asked, which this thread of Ray's must not wait for.
                 look = threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True)
@@ -226,7 +229,7 @@ class RayBackend:
     ) -> None:
         """Tell of an attempt with a time limit whose process ended without a word: was it that?"""
         try:
-            end = self._limit_end(spec) or self._unspoken_end(error)
+            end = self._limit_end(spec) or self._unspoken_end(spec, error)
         except BaseException as fault:
             end = _fault_end(fault)
         on_end(end)
@@ -243,15 +246,15 @@ class RayBackend:
         failure = _failure(AttemptTimedOut(), message, stacks)
         return AttemptEnd(Outcome.TIMED_OUT, failure, spoken=False)
 
-    def _unspoken_end(self, error: BaseException) -> AttemptEnd:
+    def _unspoken_end(self, spec: AttemptSpec, error: BaseException) -> AttemptEnd:
         """Return the typed end of an attempt that could not speak for itself."""
         exceptions = self._ray.exceptions
         text, traceback = _plain(error), ""
         outcome = Outcome.FAILED
         if isinstance(error, exceptions.TaskCancelledError):
-            outcome = Outcome.CANCELLED
-            text = "cancelled before it ran, or ended because it did not hear the cancellation"
-        elif isinstance(error, exceptions.OutOfMemoryError):
+            text = self._cancelled(spec, error)
+            return AttemptEnd(Outcome.CANCELLED, _failure(AttemptCancelled(), text, ""), spoken=False)
+        if isinstance(error, exceptions.OutOfMemoryError):
             outcome = Outcome.OOM_KILLED
         elif isinstance(error, exceptions.NodeDiedError):
             outcome = Outcome.NODE_LOST
@@ -270,6 +273,14 @@ class RayBackend:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             text, traceback = f"{lines[0].rstrip('.')}: {lines[-1]}", text
         return AttemptEnd(outcome, _failure(error, text, traceback), spoken=False)
+
+    def _cancelled(self, spec: AttemptSpec, error: BaseException) -> str:
+        """Return how it came that an attempt was cancelled and did not say so itself."""
+        if (spec.task_id, spec.attempt) in self._forced:
+            return "cancelled, and ended by force, as it did not end by itself"
+        if isinstance(error, self._ray.exceptions.RayTaskError):  # of its worker
+            return "cancelled as it was about to run or to end"
+        return "cancelled before it ran, or its process ended as it was cancelled"
 
     def _around_the_code(self, error: Any) -> AttemptEnd:
         """Return the end of an attempt that broke before or after the user's code."""
