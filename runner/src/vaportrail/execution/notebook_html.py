@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from vaportrail.execution.html_sanitiser import sanitise, shows_something
+from vaportrail.execution.html_size import reads_quickly
 from vaportrail.execution.notebook_client import SILENT
 
 __all__ = ["notebook_html"]
@@ -48,6 +49,9 @@ _NAMES: Final = (
     ("bokeh", "A Bokeh figure"),
     ("javascript", "What a script draws"),
 )
+_LONGEST_PAGE: Final = 64 * 2**20
+"""Characters of HTML and Markdown that one page shows."""
+_WRITTEN: Final = {"text/html", "text/markdown"}
 _SIZE: Final = re.compile(r"[0-9]{1,5}")
 
 
@@ -72,18 +76,43 @@ def _without_scripts(notebook: Any) -> Any:
     """Return a copy in which each output holds only what the page shows of it."""
     from nbformat import from_dict
 
-    cells = []
+    cells, room = [], _Room()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell = from_dict({**cell, "outputs": [_shown_output(output) for output in cell.outputs]})
+            cell = from_dict({**cell, "outputs": [_shown_output(output, room) for output in cell.outputs]})
+        elif not room.has(cell.source):
+            cell = from_dict(
+                {**cell, "cell_type": "markdown", "source": _absent("This cell is too large to show")}
+            )
         cells.append(cell)
     return from_dict({**notebook, "cells": cells})
 
 
-def _shown_output(output: Any) -> Any:
+class _Room:
+    """What is left of a page for HTML and Markdown: they are anybody's, and no limit holds their time."""
+
+    def __init__(self) -> None:
+        self._left = _LONGEST_PAGE
+
+    def has(self, text: str) -> bool:
+        """Return whether a text still goes on the page, and take its place if so."""
+        fits = len(text) <= self._left and reads_quickly(text)
+        self._left -= len(text) if fits else 0
+        return fits
+
+
+def _absent(what: str) -> str:
+    return f'<p class="absent">{html.escape(what)}. notebook.ipynb holds it.</p>'
+
+
+def _shown_output(output: Any, room: _Room) -> Any:
     if "data" not in output:
         return output
-    kept = _shown_data(output.data)
+    data = output.data
+    large = {kind for kind in _WRITTEN & set(data) if not room.has(_text(data[kind]))}
+    kept = _shown_data({kind: data[kind] for kind in data if kind not in large})
+    if large and not kept:
+        kept = {"text/html": _absent("An output is too large to show")}
     return {**output, "data": kept, "metadata": _image_metadata(output.get("metadata", {}), kept)}
 
 
@@ -98,9 +127,8 @@ def _shown_data(data: Any) -> dict[str, Any]:
         return plain
     name = next((name for word, name in _NAMES for kind in absent if word in kind), "")
     name = name or f"An output of the type {absent[0]}"
-    text = f"{name} is not shown: this page runs no scripts. notebook.ipynb holds it."
     after = f"<pre>{html.escape(_text(plain['text/plain']))}</pre>" if plain else ""
-    return {"text/html": f'<p class="absent">{html.escape(text)}</p>{after}'}
+    return {"text/html": _absent(f"{name} is not shown: this page runs no scripts") + after}
 
 
 def _text(value: Any) -> str:
