@@ -467,39 +467,65 @@ RAY_BACKEND = {
     "execution/backend.py RayBackend._landed Thread",
 }
 
-CANCELLATION = "tests/execution/test_run_cancellation.py"
-ENDING = "tests/execution/test_ending_a_run.py"
 ELSEWHERE: dict[str, str] = {
     # Edges with a test of their own.
-    "execution/progress.py Aside.__init__ Thread": "test_a_progress_that_blocks_holds_up_no_run",
-    "execution/run.py _recorded callback": "test_a_spool_that_cannot_be_closed_is_said_by_its_own_name",
-    "cluster/join.py Join.start Thread": "test_what_raises_while_a_cluster_is_joined_is_what_is_told",
-    "cli/run_command.py _seal_and_report signal": "test_a_seal_that_is_interrupted_says_how_to_go_on",
-    "execution/run_cancellation.py Cancellation._later Timer": ENDING,
-    "execution/run_cancellation.py Cancellation.request signal": ENDING,
-    "execution/run_cancellation.py _put_back signal": CANCELLATION,
-    "execution/run_cancellation.py Cancellation._raised_again signal": ENDING,
-    "cli/cancelling.py cancelling signal": "tests/execution/test_stopping_runs.py",
-    "execution/ending_signals.py ended_by_signals signal": "tests/execution/test_signalled_scripts.py",
-    "execution/ending_signals.py _end signal": "tests/execution/test_signalled_scripts.py",
+    "execution/progress.py Aside.__init__ Thread": ("test_a_progress_that_blocks_holds_up_no_run"),
+    "execution/run.py _recorded callback": ("test_a_spool_that_cannot_be_closed_is_said_by_its_own_name"),
+    "cluster/join.py Join.start Thread": ("test_what_raises_while_a_cluster_is_joined_is_what_is_told"),
+    "cli/run_command.py _seal_and_report signal": ("test_a_seal_that_is_interrupted_says_how_to_go_on"),
+    "execution/run_cancellation.py Cancellation._later Timer": (
+        "test_a_signal_ends_a_run_in_every_state_and_its_record_says_so"
+    ),
+    "execution/run_cancellation.py Cancellation.request signal": (
+        "test_a_signal_ends_a_run_in_every_state_and_its_record_says_so"
+    ),
+    "execution/run_cancellation.py _put_back signal": (
+        "test_the_signals_handler_is_as_before_the_block_also_where_one_is_on_its_way"
+    ),
+    "execution/run_cancellation.py Cancellation._raised_again signal": (
+        "test_a_cancellation_while_an_object_is_destroyed_ends_the_block_all_the_same"
+    ),
+    "cli/cancelling.py cancelling signal": ("test_a_cancelled_run_cleans_up_seals_and_says_so"),
+    "execution/ending_signals.py ended_by_signals signal": (
+        "test_a_signal_cancels_and_seals_the_run_and_then_ends_the_script"
+    ),
+    "execution/ending_signals.py _end signal": (
+        "test_a_signal_cancels_and_seals_the_run_and_then_ends_the_script"
+    ),
     # They only put back, or set aside, what others had set.
-    "execution/forked.py _begin_anew signal": "tests/execution/test_forked.py",
-    "execution/ray_session.py _sigterm_kept signal": "tests/execution/test_stopping_runs.py",
-    "execution/process_state.py _set_handlers signal": "tests/execution/test_stopping_runs.py",
+    "execution/forked.py _begin_anew signal": (
+        "test_a_child_ends_at_a_signal_that_its_parent_takes_as_a_worker"
+    ),
+    "execution/ray_session.py _sigterm_kept signal": (
+        "test_a_run_that_is_cancelled_before_ray_is_up_is_sealed_all_the_same"
+    ),
+    "execution/process_state.py _set_handlers signal": (
+        "test_a_run_in_the_background_goes_on_at_what_it_was_told_to_ignore"
+    ),
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
-    "execution/attempt.py _prepare signal": "tests/execution/test_edges.py",
-    "execution/cancellation.py cancellable signal": "tests/execution/test_cancellation.py",
-    "execution/cancellation.py watch signal": "tests/execution/test_cancellation.py",
-    "execution/cancellation.py watch Thread": "tests/execution/test_cancellation.py",
-    "execution/deadline.py time_limit signal": "tests/execution/test_deadline.py",
-    "telemetry/capture.py OutputFiles.__init__ Thread": "tests/telemetry",
-    "telemetry/logger.py _unrecorded_folder register": "tests/telemetry",
-    "execution/kernel.py load_ipython_extension register": "tests/execution/test_failing_runs.py",
+    "execution/attempt.py _prepare signal": ("test_the_exit_code_of_a_program_that_a_task_starts_is_its_own"),
+    "execution/cancellation.py cancellable signal": (
+        "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
+    ),
+    "execution/cancellation.py watch signal": (
+        "test_a_signal_that_comes_after_its_attempt_harms_neither_the_process_nor_the_next"
+    ),
+    "execution/cancellation.py watch Thread": ("test_a_sleeping_attempt_is_woken_once_and_may_clean_up"),
+    "execution/deadline.py time_limit signal": ("test_afterwards_handler_timer_and_files_are_as_they_were"),
+    "telemetry/capture.py OutputFiles.__init__ Thread": (
+        "test_a_disk_that_is_full_is_told_and_breaks_nothing"
+    ),
+    "telemetry/logger.py _unrecorded_folder register": (
+        "test_outside_a_run_an_artifact_can_be_read_all_the_same"
+    ),
+    "execution/kernel.py load_ipython_extension register": (
+        "test_a_failing_cell_is_told_with_the_cells_own_traceback"
+    ),
     # Other programs' than the driver.
-    "cli/watch_command.py command signal": "tests/cli",
-    "cli/runner_command.py command signal": CANCELLATION,
-    "cluster/run.py _time_limit signal": CANCELLATION,
-    "cluster/readiness.py listening Thread": "tests/cluster",
+    "cli/watch_command.py command signal": ("test_a_signal_is_heard_while_the_record_root_does_not_answer"),
+    "cli/runner_command.py command signal": ("test_sigterm_while_the_cluster_is_joined_cancels_the_run"),
+    "cluster/run.py _time_limit signal": ("test_a_run_whose_time_is_over_is_ended"),
+    "cluster/readiness.py listening Thread": ("test_it_takes_connections_for_the_length_of_the_block"),
 }
 
 CALLS = {"add_done_callback", "Thread", "Timer", "signal", "later", "callback", "register"}
@@ -554,9 +580,12 @@ def test_a_run_that_hangs_fails_its_test_whatever_the_run_catches(monkeypatch: p
         threading.Event().wait(30)
 
 
+ALL_TESTS = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
+
+
 @pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
 def test_what_is_tested_elsewhere_is_there(test: str) -> None:
-    assert test in globals() or (Path(__file__).parents[2] / test).exists()
+    assert f"\ndef {test}(" in ALL_TESTS
 
 
 @pytest.mark.parametrize("edge", BROKEN)
