@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -55,7 +54,7 @@ class LazyGroup(click.Group):
 def _tell_version(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
         known = revision()
-        click.echo(f"vaportrail, version {__version__}{f', revision {known}' if known else ''}")
+        say(f"vaportrail, version {__version__}{f', revision {known}' if known else ''}")
         context.exit()
 
 
@@ -94,6 +93,4 @@ def main(args: list[str] | None = None) -> Any:
 
 
 def _say(error: VaportrailError) -> None:
-    from vaportrail.cli.redacted import Redaction
-
-    say_text(f"error: {Redaction(os.environ)(str(error))}", err=True)
+    say_text(f"error: {error}", err=True)

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import secrets
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+if TYPE_CHECKING:
+    from vaportrail.telemetry.redact import Redactor
 
 __all__ = ["json_text", "plain", "say", "say_json", "say_text", "show_usage", "style", "text_lines"]
 
@@ -61,14 +66,27 @@ def style(text: str, *, fg: str = "", bold: bool = False, dim: bool = False) -> 
 
 
 def say(line: str = "", *, err: bool = False) -> None:
-    """Print one line."""
-    click.echo(_shown(line), err=err)
+    """Print one line; what is said beside a command's answer repeats what it was told: without secrets."""
+    click.echo(_shown(_without_secrets(line) if err else line), err=err)
 
 
 def say_text(text: str, *, err: bool = False) -> None:
     """Print a text that may have several lines."""
-    for line in text_lines(text):
+    for line in text_lines(_without_secrets(text) if err else text):
         say(line, err=err)
+
+
+def _without_secrets(text: str) -> str:
+    redact = _redactor(tuple(os.environ.items()))
+    return text if redact is None else redact(text)
+
+
+@lru_cache(maxsize=1)
+def _redactor(variables: tuple[tuple[str, str], ...]) -> Redactor | None:
+    # Help and answers do without, and come sooner.
+    from vaportrail.telemetry.redact import redactor
+
+    return redactor(dict(variables))
 
 
 def say_json(value: Any) -> None:
@@ -106,5 +124,5 @@ def show_usage(error: click.ClickException) -> None:
     """Print what is wrong with a command line: it repeats what it was given."""
     text = io.StringIO()
     error.show(text)
-    for line in text.getvalue().rstrip("\n").split("\n"):
+    for line in _without_secrets(text.getvalue()).rstrip("\n").split("\n"):
         say(line, err=True)
