@@ -38,15 +38,23 @@ _SECRET: Final = frozenset(
 """Whole words that name a secret wherever they stand."""
 _SECRET_END: Final = (
     "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "ACCESSKEY", "PRIVATEKEY", "SECRETKEY",
-    "ACCOUNTKEY", "AUTHKEY", "SIGNINGKEY", "ENCRYPTIONKEY", "SSHPASS",
+    "ACCOUNTKEY", "AUTHKEY", "SIGNINGKEY", "ENCRYPTIONKEY", "APIKEYS", "ACCESSKEYS", "PRIVATEKEYS",
+    "SECRETKEYS", "PASSWORDS",
 )  # fmt: skip
 """What written together with something else names a secret as well, such as `PGPASSWORD`."""
 _SECRET_LAST: Final = frozenset(
     {
-        "KEY", "KEYS", "PASS", "PWD", "PAT", "DSN",
+        "KEY", "KEYS", "PASS", "PWD", "PW", "PAT", "DSN", "AUTH", "AUTHORIZATION", "JWT", "COOKIE", "COOKIES",
+        "WEBHOOK",
     }
 )  # fmt: skip
 """Whole words that name a secret at a name's end."""
+_SECRET_PAIRS: Final = frozenset({("CONNECTION", "STRING"), ("AUTH", "CONFIG"), ("WEBHOOK", "URL")})
+"""Two last words that together name a secret."""
+_NO_SECRET_PASS: Final = frozenset(
+    {"COMPASS", "BYPASS", "OVERPASS", "UNDERPASS", "SURPASS", "TRESPASS", "ENCOMPASS", "ASKPASS"}
+)
+"""Words that end as `DBPASS` does, and name none."""
 _VARIANT: Final = frozenset(
     {
         "PROD", "PRODUCTION", "DEV", "DEVELOPMENT", "STAGING", "TEST", "LIVE", "OLD", "NEW", "PRIMARY",
@@ -54,6 +62,10 @@ _VARIANT: Final = frozenset(
     }
 )  # fmt: skip
 """What may follow such a word: which of several it is, or its form."""
+_MANY: Final = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW"})
+"""Words after which two letters say which of several it is: `STRIPE_KEY_EU`."""
+_NO_VARIANT: Final = frozenset({"ID", "FN", "BY", "OF", "IN", "TO", "DB", "PW"})
+"""Two letters that say something else."""
 _NO_SECRET_LAST: Final = frozenset(
     {
         "FILE", "FILES", "PATH", "PATHS", "DIR", "FOLDER", "NAME", "NAMES", "MODE", "URL", "URI",
@@ -90,11 +102,13 @@ def is_secret_name(name: str) -> bool:
     if name.upper() in ("PWD", "OLDPWD"):  # the shell's own
         return False
     words = [word.upper() for word in _WORD.findall(name)]
-    while words and (words[-1].isdigit() or words[-1] in _VARIANT):
+    while words and _is_variant(words):
         words.pop()
     if not words:
         return False
     last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if (before, last) in _SECRET_PAIRS:
+        return True
     if last in _NO_SECRET_LAST:
         return last == "ID" and before == "SECRET"
     if last in ("KEY", "KEYS", "TOKEN", "TOKENS") and before in _NO_SECRET_KEY:
@@ -103,9 +117,17 @@ def is_secret_name(name: str) -> bool:
         return False
     return (
         last in _SECRET_LAST
-        or words[-2:] == ["CONNECTION", "STRING"]
+        or (last.endswith("PASS") and last not in _NO_SECRET_PASS)
         or any(word in _SECRET or word.endswith(_SECRET_END) for word in words)
     )
+
+
+def _is_variant(words: list[str]) -> bool:
+    """Return whether the last of a name's words says which of several the name is."""
+    last = words[-1]
+    if last.isdigit() or last in _VARIANT:
+        return True
+    return len(last) == 2 and last not in _NO_VARIANT and len(words) > 1 and words[-2] in _MANY
 
 
 def secret_names(environ: Mapping[str, str]) -> Callable[[str], bool]:
