@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -17,6 +18,9 @@ __all__ = ["safe_path", "write_tree"]
 _PIPELINE_FOLDER = "pipeline"
 _LONGEST_NAME = 200
 """Bytes; file systems take 255, and a number may be added."""
+_MOST_PARTS: Final = 40
+_LONGEST_PATH: Final = 2_000
+"""Bytes of a logged name; systems take 4,096 for a whole path."""
 _ENDINGS: Final = {
     "application/json": ".json",
     "application/vnd.plotly.v1+json": ".json",
@@ -37,16 +41,26 @@ def safe_path(folder: Path, name: str) -> Path:
         cleaned = re.sub(r"[\x00-\x1f/:]", "_", part)
         short = cleaned.encode()[:_LONGEST_NAME].decode(errors="ignore")
         parts.append("_" if short in ("", ".", "..", "_") else short)
+    whole = "/".join(parts)
+    if len(parts) > _MOST_PARTS or len(whole.encode()) > _LONGEST_PATH:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        parts = [f"{whole[:40].replace('/', '_')}-{digest[:16]}"]
     return folder.joinpath(*(parts or ["_"]))
 
 
-def _free(path: Path) -> Path:
-    """Return `path`, or its like with a number where that is taken: two names may be written alike."""
-    free, number = path, 1
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return free
+class _Places:
+    """Gives each name a path of its own, with a number where one is taken: two names may be written alike."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Path, int] = {}
+
+    def free(self, path: Path) -> Path:
+        """Return `path`, or its like with the next number: many that are alike take no longer each."""
+        number = self._numbers.get(path, 0) + 1
+        while (free := path.with_name(f"{path.stem}-{number}{path.suffix}") if number > 1 else path).exists():
+            number += 1
+        self._numbers[path] = number
+        return free
 
 
 def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
@@ -65,9 +79,10 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     count += _write_log(run, "", target / _PIPELINE_FOLDER)
     count += _write_log(run, IDLE_WORKER, target / "workers")
     count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
+    places = _Places()
     for task in run.tasks:
         # One folder a task, whatever it is called: its files never stand where another's folder does.
-        folder = _free(safe_path(target / "tasks", task.id.replace("/", "_").replace("\\", "_")))
+        folder = places.free(safe_path(target / "tasks", task.id.replace("/", "_").replace("\\", "_")))
         content = {
             **task.info.model_dump(mode="json"),
             "attempts": [attempt.model_dump(mode="json") for attempt in task.attempts],
@@ -103,11 +118,11 @@ def _with_ending(name: str, artifact: Artifact) -> str:
 
 def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
-    count = 0
+    count, places = 0, _Places()
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
         try:
-            path = _free(safe_path(folder, _with_ending(name, stored[name])))
+            path = places.free(safe_path(folder, _with_ending(name, stored[name])))
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             say(f"left out: {name[:200]!r} cannot be written: {error.strerror}")

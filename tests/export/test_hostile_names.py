@@ -1,0 +1,56 @@
+"""What a record's names and texts do to the folder that it is unpacked into: nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vaportrail.export.tree import write_tree
+from vaportrail.record.manifest import ArtifactInfo, Facts
+from vaportrail.record.run import Run
+from vaportrail.storage.artifacts import store_artifact
+
+
+def unpack(tmp_path: Path, *names: str) -> list[Path]:
+    """Return the files that are unpacked of a record with files of these names."""
+    place, spool = tmp_path / "record", tmp_path / "spool"
+    spool.mkdir()
+    stored = store_artifact(str(place), "x", b"bytes", media_type="text/plain", kind="file")
+    logged = [
+        ArtifactInfo(
+            task="", attempt=0, name=name, kind="file", path=f"artifacts/{stored.sha256}",
+            sha256=stored.sha256, size=5, media_type="text/plain",
+        )
+        for name in names
+    ]  # fmt: skip
+    facts = Facts.model_construct(artifacts=logged, tasks=[], attempts=[])
+    said: list[str] = []
+    write_tree(Run(str(place), facts, spool=spool), tmp_path / "tree", said.append)
+    assert said == []
+    return [path for path in (tmp_path / "tree" / "pipeline").rglob("*") if path.is_file()]
+
+
+def test_a_name_of_any_depth_and_length_is_written_and_keeps_no_other_from_it(tmp_path: Path) -> None:
+    written = unpack(tmp_path, "a/" * 1_500 + "x", "a/" * 1_500 + "y", "/".join(["b" * 200] * 30), "last")
+
+    assert len(written) == 4
+    assert "last" in {path.name for path in written}
+
+
+def test_many_names_that_are_written_alike_take_a_look_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    exists = Path.exists
+
+    def look(path: Path) -> bool:
+        looked.append(path)
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", look)
+
+    written = unpack(tmp_path, *(f"{'x' * 200}{number}" for number in range(60)))
+
+    assert len(written) == 60
+    assert sum("xxx" in path.name for path in looked) == 60
