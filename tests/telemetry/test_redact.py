@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.telemetry.redact import redactor
+from vaportrail.telemetry.redact import cut_outside, redactor
+from vaportrail.telemetry.secret_digests import read_digests, write_digests
 from vaportrail.telemetry.spool import Header, Writer, compact, read_spool
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), min_size=8, max_size=30)
@@ -151,3 +152,34 @@ def test_the_name_of_a_logger_or_a_tracer_holds_no_secret_and_ours_stays(
 
     lines = (tmp_path / "w.spool").read_bytes().splitlines(keepends=True)[1:]
     assert [line.scope for line in read_spool(iter(lines))] == [recorded]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("<abcdefghijkl>", "<[redacted:A_TOKEN]>"),
+        ("<abcdefghijklmnop>", "<[redacted:A_TOKEN]>"),
+        ("<abcdefgh ijklmnop>", "<[redacted:A_TOKEN] [redacted:C_TOKEN]>"),
+        ("<xyxyxyxyxyxyx>", "<[redacted:D_TOKEN]x>"),
+        ("<[redacted:A_TOKEN]efghijkl>", "<[redacted:A_TOKEN][redacted:B_TOKEN]>"),
+    ],
+)
+def test_of_secrets_that_overlap_no_end_stays(tmp_path: Path, text: str, left: str) -> None:
+    redact = redactor(
+        {"A_TOKEN": "abcdefgh", "B_TOKEN": "efghijkl", "C_TOKEN": "ijklmnop", "D_TOKEN": "xyxyxyxy"}
+    )
+    assert redact is not None
+    write_digests(tmp_path / "w.digests", redact)
+    by_digests = read_digests((tmp_path / "w.digests").read_bytes())
+    assert by_digests is not None
+
+    assert (redact(text), by_digests(text)) == (left, left)
+
+
+@pytest.mark.parametrize(("at", "cut"), [(4, 3), (9, 3), (14, 3), (17, 3), (19, 19), (2, 2)])
+def test_a_cut_goes_before_all_secrets_that_overlap(at: int, cut: int) -> None:
+    redact = redactor({"A_TOKEN": "abcdefgh", "B_TOKEN": "efghijkl", "C_TOKEN": "ijklmnop"})
+    assert redact is not None
+
+    assert cut_outside(redact, b"..-abcdefghijklmnop....", at) == cut
+    assert cut_outside(redact, b"abcdefghijklmnop....", 5) == 16

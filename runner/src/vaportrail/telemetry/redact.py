@@ -64,15 +64,30 @@ def cut_outside(finder: Finder, raw: bytes, at: int) -> int:
 
     A secret that begins at the start of `raw` and goes beyond `at` is kept whole: the cut is after it.
     """
+    while around := _around(finder, raw, at):
+        if not around[0]:
+            return _end_of_all(finder, raw, around[1])
+        # Where it begins another may be cut, which overlaps it.
+        at = around[0]
+    return at
+
+
+def _end_of_all(finder: Finder, raw: bytes, at: int) -> int:
+    while around := _around(finder, raw, at):
+        at = around[1]
+    return at
+
+
+def _around(finder: Finder, raw: bytes, at: int) -> tuple[int, int] | None:
+    """Return where the secret begins and ends within which `at` is."""
     first = max(0, at - finder.longest)
-    window = raw[first : at + finder.longest]
-    text = window.decode("utf-8", "surrogateescape")
+    text = raw[first : at + finder.longest].decode("utf-8", "surrogateescape")
     for begin, end in finder.find(text):
         start = first + len(text[:begin].encode("utf-8", "surrogateescape"))
         stop = first + len(text[:end].encode("utf-8", "surrogateescape"))
         if start < at < stop:
-            return start or stop
-    return at
+            return start, stop
+    return None
 
 
 class Redactor:
@@ -95,20 +110,37 @@ class Redactor:
         # What contains another is found with it.
         self._lookouts = _shortest(lookouts)
         self._pattern = _either([*set(secrets.values()), *self.replacements])
+        self._longest = max(map(len, self.replacements))
         self.longest = max(len(form.encode("utf-8", "surrogateescape")) for form in self.replacements)
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where secrets begin and end, from left to right."""
-        for found in self._pattern.finditer(text):
-            if found.group() in self.replacements:
-                yield found.span()
+        """Yield where secrets begin and end, from left to right; those that overlap are one."""
+        for begin, end, _ in self._found(text):
+            yield begin, end
+
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        at = 0
+        while found := self._pattern.search(text, at):
+            begin, at = found.span()
+            name = self.replacements.get(found.group())
+            # What stands for a secret already stays, though a secret may be a word of it.
+            if name is None:
+                continue
+            inner = begin + 1
+            while (more := self._pattern.search(text, inner, at + self._longest)) and more.start() < at:
+                inner = more.start() + 1
+                at = max(at, more.end())
+            yield begin, at, name
 
     def __call__(self, text: str) -> str:
         """Return text without secrets, also where they are escaped as in JSON, HTML or a `repr`."""
         if not self.suspects(text):
             return text
-        # What stands for a secret already stays, though a secret may be a word of it.
-        return self._pattern.sub(lambda found: self.replacements.get(found.group(), found.group()), text)
+        done, parts = 0, []
+        for begin, end, name in self._found(text):
+            parts += [text[done:begin], name]
+            done = end
+        return "".join([*parts, text[done:]])
 
     def suspects(self, line: str) -> bool:
         """Return whether a finished line may hold a secret."""

@@ -113,6 +113,9 @@ class SecretDigests:
         for each in found:
             if not apart or each[0] >= apart[-1][1]:
                 apart.append(each)
+            else:  # of two that overlap no end may stay
+                begin, end, name = apart[-1]
+                apart[-1] = (begin, max(end, each[1]), name)
         return apart
 
 
