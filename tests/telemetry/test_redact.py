@@ -183,3 +183,19 @@ def test_a_cut_goes_before_all_secrets_that_overlap(at: int, cut: int) -> None:
 
     assert cut_outside(redact, b"..-abcdefghijklmnop....", at) == cut
     assert cut_outside(redact, b"abcdefghijklmnop....", 5) == 16
+
+
+@pytest.mark.parametrize(
+    "secret", ["12345678", "1234567890123456", "12345678901234567", "98765432109876543210"]
+)
+def test_a_secret_that_was_read_as_a_float_is_found_in_values_and_texts(tmp_path: Path, secret: str) -> None:
+    redact = redactor({"A_PASSWORD": secret})
+    assert redact is not None
+    number = float(secret)
+    writer = Writer(tmp_path, Header("w", "worker", 1, {}), redact)
+    writer.append("L", "s", lambda seq: {"body": {"doubleValue": -number}})
+    writer.close()
+
+    assert redact.everywhere(number) == "[redacted:A_PASSWORD]"
+    assert redact(f"it is {number!r}").removesuffix(".0") == "it is [redacted:A_PASSWORD]"
+    assert "[redacted:A_PASSWORD]" in (tmp_path / "w.spool").read_text()

@@ -21,6 +21,9 @@ __all__ = ["escaped", "forms", "secret_texts"]
 
 _SHORTEST: Final = 8
 """Shorter texts would be found in too much that is no secret."""
+_EXACT_DIGITS: Final = 16
+"""A float has fewer digits, all of which its `repr` shows."""
+_MOST_DIGITS: Final = 300
 _NESTED: Final = 3
 """How often a secret may be escaped: a text in a `repr` of a dict that a log line quotes."""
 _AT_SIGNS: Final = 8
@@ -140,7 +143,14 @@ def forms(secret: str) -> set[str]:
         quote(readable),
         quote_plus(readable),
         quote(readable, safe="\"'<>"),
+        *_floats(readable),
     } - {""}
+
+
+def _floats(text: str) -> Iterator[str]:
+    """Yield a long number as it stands where it was read as a float, whose last digits differ."""
+    if re.fullmatch(f"[0-9]{{{_EXACT_DIGITS},{_MOST_DIGITS}}}", text) and len(repr(float(text))) > _SHORTEST:
+        yield repr(float(text))
 
 
 def _quoted(text: str) -> set[str]:
