@@ -12,10 +12,12 @@ from typing import Final, TextIO
 from vaportrail.contract import RunSettings
 from vaportrail.errors import SpoolError
 from vaportrail.storage import layout
+from vaportrail.storage.private import folder_below
 
 __all__ = ["alive", "locked"]
 
 _held: Final[list[TextIO]] = []
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @contextmanager
@@ -47,17 +49,24 @@ def alive(settings: RunSettings) -> Iterator[None]:
         yield
 
 
+def _for_oneself(path: str | Path, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
 def _hold(settings: RunSettings, held: ExitStack) -> None:
     spool = Path(settings.spool)
+    if Path(settings.root) == spool.parents[1]:
+        folder_below(spool.parents[1], spool.parent.name)
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = held.enter_context((spool / layout.LOCK).open("w"))
+    lock = held.enter_context(os.fdopen(_for_oneself(spool / layout.LOCK, _WRITE), "w"))
     # Others hold it no longer than a look takes.
     held.enter_context(locked(lock, fcntl.LOCK_EX))
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     # Last, and whole at once: who finds it finds a run that is alive.
     aside = spool / f"{layout.RUN_FILE}.new"
-    aside.write_text(settings.to_json())
+    with open(aside, "w", opener=_for_oneself) as file:
+        file.write(settings.to_json())
     aside.rename(spool / layout.RUN_FILE)
 
 

@@ -63,6 +63,9 @@ def seal_spool(
     """
     settings = spool_settings(folder)
     check_root(folder, settings, root)
+    owner = folder.lstat().st_uid
+    if owner != os.geteuid():
+        raise RecordError(f"{folder} belongs to user {owner}: seal it as that user")
     with _runner_gone(folder, settings):
         record = open_record(settings)
         spool = open_store(str(folder))

@@ -62,7 +62,8 @@ def open_folder(path: Path) -> None:
 def folder_below(root: Path, path: str) -> Path:
     """Make the folders of `path` below `root`, where they are missing, and return the last one.
 
-    The root may be a link. Below it no link is followed: it may lead out.
+    The root may be a link. Below it no link is followed: it may lead out. What is made, and others may
+    write to, has the sticky bit: they add to it, and replace nothing that is not theirs.
 
     Raises:
         OSError: one of them is a link or no folder, or it cannot be made.
@@ -73,13 +74,18 @@ def folder_below(root: Path, path: str) -> Path:
         >>> folder_below(root, "runs/p") == root / "runs" / "p"
         True
     """
+    there = root.exists()
     root.mkdir(parents=True, exist_ok=True)
     place, fd = root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if not there:
+            _stick(fd)
         for name in path.split("/"):
             place /= name
+            made = False
             with suppress(FileExistsError):
                 os.mkdir(name, dir_fd=fd)
+                made = True
             try:
                 inner = os.open(name, _FOLDER, dir_fd=fd)
             except NotADirectoryError:
@@ -88,6 +94,14 @@ def folder_below(root: Path, path: str) -> Path:
                 ) from None
             os.close(fd)
             fd = inner
+            if made:
+                _stick(fd)
     finally:
         os.close(fd)
     return place
+
+
+def _stick(fd: int) -> None:
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    if mode & 0o022:
+        os.fchmod(fd, mode | stat.S_ISVTX)

@@ -14,6 +14,7 @@ memory, whose counters go up *before* each write: made minus read is lost, exact
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
@@ -130,6 +131,8 @@ class Writer:
     def _open(self) -> None:
         if self.header.role != "child":  # which comes after its run began, and may come after its seal
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.directory.lstat().st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "it is another user's")
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._ledger = _create_ledger(self.directory / f"{self.header.writer}.ledger")
         # One step in C each, which nothing comes in between: no other thread, no signal's handler.
