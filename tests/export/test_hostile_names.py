@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,3 +55,21 @@ def test_many_names_that_are_written_alike_take_a_look_each(
 
     assert len(written) == 60
     assert sum("xxx" in path.name for path in looked) == 60
+
+
+def test_no_name_of_a_file_acts_on_a_terminal_or_turns_the_direction_of_text(tmp_path: Path) -> None:
+    written = unpack(tmp_path, "a\x1b[31m\x9b\x7f\u202egnp.exe")
+
+    assert [path.name for path in written] == ["a_[31m___gnp.exe"]
+
+
+def test_no_line_of_a_log_acts_on_a_terminal_or_makes_another_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = SimpleNamespace(time="12:00", source="stdout", text="a\x1b]0;t\x07\u202eb\r\n12:01 stdout forged")
+    monkeypatch.setattr(Run, "logs", lambda run, task: [line] if task == "" else [])
+
+    unpack(tmp_path)
+
+    log = (tmp_path / "tree" / "pipeline" / "log.txt").read_text(encoding="utf-8")
+    assert log == "12:00 stdout a\\x1b]0;t\\x07\\u202eb\\r\n    12:01 stdout forged\n"

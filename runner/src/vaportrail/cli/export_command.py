@@ -45,10 +45,15 @@ def tree(run: str, root: str, target: Path | None) -> int:
 
     found = locate(run, root)
     folder = target or Path(found.uri.rstrip("/").rpartition("/")[2])
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and is not empty: give a new folder with --output")
     left_out: list[str] = []
-    count = write_tree(found, folder, left_out.append)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} exists and is not empty: give a new folder with --output")
+        folder.mkdir(parents=True, exist_ok=True)
+        count = write_tree(found, folder, left_out.append)
+    except OSError as error:
+        why = f"{folder} cannot be written: {error.strerror or error}"
+        raise UsageError(f"{why}; give another folder with --output") from None
     for line in left_out:
         say(line, err=True)
     say(f"{count} files in {folder}")

@@ -17,46 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from vaportrail.export.plain_text import UNSAFE, plain, text_lines
+
 if TYPE_CHECKING:
     from vaportrail.telemetry.redact import Redactor
 
 __all__ = ["json_text", "plain", "say", "say_json", "say_text", "show_usage", "style", "text_lines"]
 
-_UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-"""C0, DEL, C1, marks, breaks and overrides of direction, lone surrogates."""
-_NAMES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NONCE: Final = secrets.token_hex(8)
 """Nobody who wrote a record knows it, so that no record can colour anything."""
 _STYLED: Final = re.compile(rf"\ufdd0{_NONCE}<([^<>]*)>")
-_MORE: Final = "    "
-"""Before each further line of a text: it is not taken for a line of ours."""
-
-
-def plain(text: str) -> str:
-    r"""Return text in which nothing acts on a terminal: what would is shown as an escape.
-
-    >>> print(plain("a\x1b[31mb\n"))
-    a\x1b[31mb\n
-    """
-    return _UNSAFE.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    character = found.group()
-    number = ord(character)
-    return _NAMES.get(character) or (f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}")
-
-
-def text_lines(text: str) -> list[str]:
-    r"""Return the lines of a text that may have some, tabs as spaces; all but the first are indented.
-
-    >>> text_lines("one\ntwo")
-    ['one', '    two']
-    """
-    first, *more = text.rstrip("\n").expandtabs().split("\n")
-    return [first, *(f"{_MORE}{line}" for line in more)]
 
 
 def style(text: str, *, fg: str = "", bold: bool = False, dim: bool = False) -> str:
@@ -96,7 +66,7 @@ def say_json(value: Any) -> None:
 
 def json_text(text: str) -> str:
     """Return JSON text in which what acts on a terminal is written as JSON's own escapes."""
-    return _UNSAFE.sub(_json_escape, text)
+    return UNSAFE.sub(_json_escape, text)
 
 
 def _json_escape(found: re.Match[str]) -> str:

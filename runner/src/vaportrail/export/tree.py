@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from vaportrail.errors import RecordError
+from vaportrail.export.plain_text import UNSAFE, plain, text_lines
 from vaportrail.record.run import IDLE_WORKER, Run
 from vaportrail.storage.artifacts import Artifact
 
@@ -38,7 +39,7 @@ def safe_path(folder: Path, name: str) -> Path:
     """
     parts = []
     for part in PurePosixPath(name.replace("\\", "/")).parts:
-        cleaned = re.sub(r"[\x00-\x1f/:]", "_", part)
+        cleaned = re.sub("[/:]", "_", UNSAFE.sub("_", part))
         short = cleaned.encode()[:_LONGEST_NAME].decode(errors="ignore")
         parts.append("_" if short in ("", ".", "..", "_") else short)
     whole = "/".join(parts)
@@ -102,7 +103,8 @@ def _write_json(path: Path, content: Any) -> int:
 
 
 def _write_log(run: Run, task: str, folder: Path) -> int:
-    lines = [f"{line.time} {line.source} {line.text}\n" for line in run.logs(task=task)]
+    said = (f"{line.time} {line.source} {line.text}" for line in run.logs(task=task))
+    lines = [f"{plain(line)}\n" for text in said for line in text_lines(text)]
     if not lines:
         return 0
     folder.mkdir(parents=True, exist_ok=True)
