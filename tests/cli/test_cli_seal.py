@@ -147,7 +147,7 @@ def test_an_id_and_all_are_bad_input(command: Command, waiting: Path) -> None:
 
 
 def test_a_run_that_waits_is_listed_as_not_sealed(command: Command, waiting: Path) -> None:
-    assert command("ls").lines[1].endswith("  not sealed")
+    assert "  not sealed: vaportrail seal" in command("ls").lines[1]
 
 
 def test_a_run_that_is_alive_is_listed_as_running(command: Command, alive: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -26,6 +27,17 @@ from vaportrail.execution.progress import Silent
 from vaportrail.execution.run import execute, prepare
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import Run, open_run
+
+# What ends a body that swallows everything is raised while objects are destroyed, too, and is seen there.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_to_be_destroyed() -> Iterator[None]:
+    """Let no later test be blamed for what one of these has left behind."""
+    yield
+    gc.collect()
+
 
 PATIENCE = 20
 gate = threading.Event()

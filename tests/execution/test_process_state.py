@@ -49,8 +49,12 @@ def functions_of_threads() -> None:
     threading.stack_size(1 << 20)
 
 
+LOOP = asyncio.new_event_loop()
+LOOP.close()
+
+
 def event_loop() -> None:
-    asyncio.run(asyncio.sleep(0))  # leaves the thread without one
+    asyncio.set_event_loop(None)  # as `asyncio.run` leaves the thread
 
 
 def event_loop_policy() -> None:
@@ -95,6 +99,7 @@ CHANGES: dict[Callable[[], None], Callable[[], Any]] = {
 def test_a_part_is_as_before(change: Callable[[], None]) -> None:
     look = CHANGES[change]
     with put_back():  # whatever this test finds out
+        asyncio.set_event_loop(LOOP)
         before = repr(look())
         with put_back():
             change()

@@ -21,10 +21,13 @@ import pytest
 from tests.joining.stored_runs import Stored, stored
 
 from conftest import CLI
+from vaportrail.contract import RunIdentity
 from vaportrail.handover import RunAnswer
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import open_run
 from vaportrail.record.run import Run
+from vaportrail.record.settings import spool_settings
+from vaportrail.storage import layout
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -119,8 +122,8 @@ class Runner:
 
     def sealed(self) -> Run:
         """Seal what it left in its spool, as the parts of it would be, and open the record."""
-        seal_spool(self.spool, keep_spool=True)
-        return open_run(f"{self.root}/runs/flow/{self.uid}")
+        seal_spool(self.spool, root=str(self.root), keep_spool=True)
+        return open_run(str(Path(self.root, spool_settings(self.spool).path)))
 
     def said(self, words: str) -> None:
         """Wait until it prints a line with these words."""
@@ -163,11 +166,11 @@ class Runners:
                 "entrypoint": "flow:flow",
             },
             "root": str(place / "root"),
-            "path": f"runs/flow/{uid}",
             "head": "127.0.0.1",
             "gcs_port": cluster.port,
             **request,
         }
+        asked["path"] = layout.run_path(RunIdentity(**asked["identity"]))
         self.folders.append(tempfile.mkdtemp(prefix="vtjoin-"))
         env = {
             **os.environ,

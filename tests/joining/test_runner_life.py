@@ -242,13 +242,12 @@ def test_a_mounted_folder_with_modules_and_data_beside_reaches_the_workers(
         head,
         source={"folder": str(tmp_path)},
         identity={
-            "uid": (uid := str(uuid.uuid4())),
+            "uid": str(uuid.uuid4()),
             "pipeline": "flow",
             "name": "nested",
             "created_unix_nano": 1,
             "entrypoint": "code/pipeline.py:nested",
         },
-        path=f"runs/flow/{uid}",
     )
 
     assert runner.end() == 0, runner.err

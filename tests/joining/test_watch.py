@@ -218,15 +218,15 @@ def test_what_the_store_gave_in_part_is_told_in_whole_the_next_time(
     def read(follower: Follower) -> list[Event]:
         return follower.look() if what == "parts" else follower.rest(record)
 
-    follower, get, answers = Follower(watched.store, watched.settings), ObjectStore.get, itertools.count()
+    follower, get, answers = Follower(watched.store, watched.settings), ObjectStore.chunks, itertools.count()
 
-    def fails_at_the_second(store: ObjectStore, path: str) -> bytes:
+    def fails_at_the_second(store: ObjectStore, path: str) -> Iterator[bytes]:
         if next(answers) == 1:
             raise outage()
         return get(store, path)
 
     expected = read(Follower(watched.store, watched.settings))
-    monkeypatch.setattr(ObjectStore, "get", fails_at_the_second)
+    monkeypatch.setattr(ObjectStore, "chunks", fails_at_the_second)
     with pytest.raises(RecordError):
         read(follower)
 

@@ -280,7 +280,7 @@ def test_nothing_is_lost(mnist: Sealed) -> None:
     assert mnist.run.facts.counts.loss == "None"
 
 
-@pytest.mark.parametrize("signal", ["logs", "spans", "metrics"])
+@pytest.mark.parametrize("signal", ["logs", "spans"])
 def test_what_was_made_is_recorded(mnist: Sealed, signal: str) -> None:
     count = getattr(mnist.run.facts.counts, signal)
 

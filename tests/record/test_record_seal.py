@@ -233,7 +233,7 @@ def test_a_spool_that_was_changed_after_the_plan_is_refused(planned: Unsealed) -
 def test_a_plan_that_cannot_be_read_is_told(planned: Unsealed) -> None:
     (planned.spool / "seal-plan.json").write_text("{}")
 
-    with pytest.raises(RecordError, match=r"the seal plan at seal-plan\.json cannot be read"):
+    with pytest.raises(RecordError, match=r"the seal plan at seal-plan\.json cannot be believed"):
         planned.seal()
 
 

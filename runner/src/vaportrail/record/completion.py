@@ -102,7 +102,7 @@ class Completion:
                 self._see_attempt(named)
 
     def _see_end(self, named: Mapping[str, Any]) -> None:
-        if c.TASK_RUN_RESULT not in named:
+        if not {c.TASK_RUN_RESULT, c.TASK_RUN_ID, c.OUTCOME} <= named.keys():
             return
         if c.ATTEMPT in named:
             self._see_attempt(named)

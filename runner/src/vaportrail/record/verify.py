@@ -12,7 +12,7 @@ from vaportrail.record.manifest import Facts, Manifest, hash_line, read_manifest
 from vaportrail.record.otlp import SIGNALS, Record, read_line
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
 from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, RECORD_FILE
-from vaportrail.storage.store import Store
+from vaportrail.storage.store import Store, is_outage
 from vaportrail.telemetry import conventions as c
 
 __all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "verify"]
@@ -109,7 +109,7 @@ def sealed_records(
             yielded; where it is not given, the first of them is raised.
 
     Raises:
-        RecordError: something cannot be read.
+        RecordError: something cannot be read, or the store does not answer.
     """
     names = signals or tuple(signal.file for signal in SIGNALS)
     for file in manifest.files:
@@ -117,7 +117,7 @@ def sealed_records(
             try:
                 yield from _file_records(record, file.path, unreadable)
             except RecordError as error:
-                if unreadable is None:
+                if unreadable is None or is_outage(error):  # the file may well be whole
                     raise
                 unreadable(str(error))
 
