@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 from collections.abc import Iterator
@@ -64,3 +65,22 @@ def test_live_progress_on_a_terminal_that_is_gone_is_dropped_and_its_thread_rais
     out.flush()
     assert len(said) == 1
     assert said[0].startswith("progress is not shown any more: ")
+
+
+class Unbuffered(io.TextIOBase):
+    """A stream as `python -u` has it: each write goes out by itself."""
+
+    def __init__(self) -> None:
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return len(text)
+
+
+def test_a_line_of_progress_is_one_write_that_nothing_of_another_thread_comes_into() -> None:
+    out = Unbuffered()
+
+    PlainProgress(out, clock=lambda: 0.0).milestone("Ray started")
+
+    assert [text.partition(" ")[2] for text in out.writes] == ["Ray started\n"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import pytest
@@ -17,13 +18,15 @@ from conftest import PIPELINES
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("guest")
     (folder / "home").mkdir()
-    done = subprocess.run(
-        [sys.executable, str(PIPELINES / "guest.py"), str(folder / "root")],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, "HOME": str(folder / "home"), "TMPDIR": os.environ.get("TMPDIR", "/tmp")},
-    )
+    # Its own, so that the runs of other tests come and go unseen; and short, for Ray's sockets lie in it.
+    with tempfile.TemporaryDirectory(prefix="vt-") as temporary:
+        done = subprocess.run(
+            [sys.executable, str(PIPELINES / "guest.py"), str(folder / "root")],
+            capture_output=True,
+            text=True,
+            timeout=280,
+            env={**os.environ, "HOME": str(folder / "home"), "TMPDIR": temporary},
+        )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -46,8 +46,9 @@ class PlainProgress:
     def _say(self, text: str) -> None:
         stamp = time.strftime("%H:%M:%S", time.localtime(self._clock()))
         try:
-            for line in text_lines(f"{stamp} {text}"):
-                print(plain(line), file=self._out, flush=True)
+            # In one write: where the stream is unbuffered, a line of the pipeline's would come between two.
+            self._out.write("".join(f"{plain(line)}\n" for line in text_lines(f"{stamp} {text}")))
+            self._out.flush()
         except OSError:
             let_go(self._out)
             raise
