@@ -4,7 +4,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo kind-demo e2e-demo test fuzz e2e e2e-smoke e2e-bench check format bench lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz e2e e2e-smoke e2e-bench check format bench lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -24,8 +24,14 @@ kind-demo: ## The first ten minutes of docs/kubernetes.md on a new kind cluster 
 e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.demo
 
+# One more at once than there are cores: half of a test's time is waiting for processes to start.
+TESTS := -m pytest --numprocesses $$(( $$(nproc) + 1 )) --dist loadfile -m "not api_server"
+
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
-	$(PY) -m pytest --numprocesses $$(nproc) --dist loadfile -m "not api_server"
+	$(PY) $(TESTS)
+
+coverage: setup-dev ## The same, measured: twice as slow
+	$(PY) $(TESTS) --cov --cov-report=term:skip-covered
 
 fuzz: setup-dev ## Change 200,000 records field by field: readers and the seal bear it
 	nice $(PY) scripts/fuzz_readers.py

@@ -154,7 +154,7 @@ def test_the_record_of_another_run_is_not_answered_from(cluster: Cluster) -> Non
 def test_a_plan_that_cannot_be_read_is_told_and_nothing_is_removed(cluster: Cluster) -> None:
     cluster.replace(f"{cluster.prefix}seal-plan.json", b"{}")
 
-    with pytest.raises(RecordError, match=r"seal-plan\.json cannot be read"):
+    with pytest.raises(RecordError, match=r"seal-plan\.json cannot be believed"):
         cluster.seal()
 
     assert cluster.parts()

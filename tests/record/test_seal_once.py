@@ -12,6 +12,7 @@ from vaportrail.errors import RecordError
 from vaportrail.handover import SealAnswer
 from vaportrail.record.cluster_seal import seal_run
 from vaportrail.record.verify import sealed_records
+from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 
@@ -96,3 +97,46 @@ def test_a_seal_that_another_version_planned_is_finished_with_its_bytes(cluster:
     of_sealer = [r for r in sealed_records(record, cluster.manifest) if r.writer == "sealer"]
 
     assert {r.resource_attributes[c.SERVICE_VERSION] for r in of_sealer} == {"0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("settings.identity.uid", "1f0e0d0c-0b0a-4009-8807-060504030201"),
+        ("settings.identity.pipeline", "\x1b[31m/../x"),
+        ("settings.path", "runs/another/20231114T221320Z-0f0e0d0c"),
+        ("settings.driver", 7),
+        ("sealed_at_unix_nano", 10**25),
+        ("sealed_at_unix_nano", -1),
+        ("parts.0.path", "spool/1f0e0d0c-0b0a-4009-8807-060504030201/logs-1.jsonl.gz"),
+        ("parts.0.path", "../run.json"),
+        ("parts.0.size", -1),
+        ("version", "\x1b[2J"),
+    ],
+)
+def test_a_plan_that_none_of_ours_would_fix_is_refused(cluster: Cluster, field: str, value: object) -> None:
+    seal_run(cluster.request(), clock=lambda: SEALED_AT, keep_spool=True)
+    path = f"{cluster.prefix}seal-plan.json"
+    plan = at = json.loads(cluster.store.get(path))
+    *way, last = [int(name) if name.isdigit() else name for name in field.split(".")]
+    for name in way:
+        at = at[name]
+    at[last] = value
+    cluster.replace(path, json.dumps(plan).encode())
+    for name in files(cluster.store, "runs"):
+        if "artifacts" not in name:
+            cluster.store.delete(name)
+
+    with pytest.raises(RecordError, match=r"seal-plan\.json cannot be believed"):
+        cluster.seal()
+    assert cluster.parts()
+
+
+def test_a_plan_larger_than_any_of_ours_is_not_read(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "PLAN_LIMIT", 1000)
+    cluster.put("seal-plan.json", b" " * 2000)
+
+    with pytest.raises(RecordError, match=r"seal-plan\.json.*1000 bytes"):
+        cluster.seal()

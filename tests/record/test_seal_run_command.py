@@ -73,7 +73,7 @@ def test_a_run_that_cannot_be_sealed_says_why_in_one_line(cli: Cli, root: Path, 
 
     assert done.code == 1
     assert answer.read_text().count("\n") == 0
-    assert "seal-plan.json cannot be read" in answer.read_text()
+    assert "seal-plan.json cannot be believed" in answer.read_text()
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_the_plan_names_signs_of_life_and_they_are_cleared_away(silent: Pod, uns
     answer = unshipped.seal()
 
     assert answer.late_parts == 0
-    assert standing_plan(unshipped.store, unshipped.settings.identity.uid) is None
+    assert standing_plan(unshipped.store, unshipped.settings) is None
     assert not Path(unshipped.root, "spool").exists()
 
 

@@ -94,6 +94,10 @@ def test_what_a_mapping_says_itself_wins_over_what_is_merged_into_it() -> None:
 
 
 DEEP = "[" * 1500
+TENFOLD = "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(9))
+MERGED = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n" for n in range(9)
+)
 WRONG = {
     "a: 1\nb: 2\na: 3\n": "line 3: the key 'a' stands twice in one mapping; leave one out",
     '{"a": 1, "a": 2}': "the key 'a' stands twice in one mapping; leave one out",
@@ -107,6 +111,8 @@ WRONG = {
     f"x: {DEEP}": "this is nested too deeply; use fewer levels",
     'x: "\\ud83d"': "'\\ud83d' is half of a character; write the whole one",
     '{"x": "\\ud83d"}': "'\\ud83d' is half of a character; write the whole one",
+    TENFOLD: "line 7: with its aliases (*) written out this holds more than 1,000,000 values; write out what",
+    MERGED: "line 7: with its aliases (*) written out this holds more than 1,000,000 values; write out what",
     "x: &a [*a]": "this holds itself, by an anchor (&); write out what it holds",
 }
 

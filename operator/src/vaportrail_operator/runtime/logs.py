@@ -27,7 +27,9 @@ _SECRETS = (
         ),
         r"\1***",
     ),
-    (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), r"\1***@"),
+    # Written by hand, a password holds `@`, `/`, `?` and `#` as they are; a token may stand for the user.
+    (re.compile(r"(://[^\s/?#:@\"'<>]*:)[^\s\"'<>]+@"), r"\1***@"),
+    (re.compile(r"(://)(?=[^\s/?#:@]*\d)[^\s/?#:@\"'<>]{20,}@"), r"\1***@"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), "***"),
 )

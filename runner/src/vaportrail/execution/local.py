@@ -43,11 +43,34 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
         }
         with ray_environment(settings):
             try:
-                connect(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.ray))
+                with _bare():
+                    connect(
+                        address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.ray)
+                    )
                 with quiet():
                     yield
             finally:
                 disconnect()
+
+
+@contextmanager
+def _bare() -> Iterator[None]:
+    """Start no process of Ray's that nobody asks anything: each costs a second or two of a small machine.
+
+    They are the dashboard, which Ray starts without its pages too, the monitor, which would make a
+    cluster larger, and the one that prints workers' output. `ray.init` has no switch for them.
+    """
+    from ray._private.node import Node
+
+    names = ("start_api_server", "start_monitor", "start_log_monitor")
+    before = {name: getattr(Node, name) for name in names if hasattr(Node, name)}
+    for name in before:
+        setattr(Node, name, lambda *_arguments, **_options: None)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
 
 
 def _search_path() -> str:

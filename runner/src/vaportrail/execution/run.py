@@ -25,6 +25,7 @@ from vaportrail.execution.ending_signals import ended_by_signals
 from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.identity import without_secrets
+from vaportrail.execution.left_children import own_forks, tell_left_children
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.own_lock import alive
@@ -177,12 +178,14 @@ def execute(
     cancellation = cancellation or Cancellation()
     folder = folder_of(prepared.pipeline.fn)
     with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
-        reserve = Reserve(Path(prepared.settings.spool))
+        reserve, forks = Reserve(Path(prepared.settings.spool)), own_forks()
         try:
             with Aside(progress, partial(_warn, recorder)) as told:
                 verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
         finally:
             reserve.close()
+        with suppress(SpoolError):  # the ledger has counted it
+            tell_left_children(recorder, forks)
         write_ended(recorder, verdict)
     return verdict
 

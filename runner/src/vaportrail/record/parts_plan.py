@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.parts import fetch_all, part_paths, spool_prefix
-from vaportrail.record.plan import ArtifactEntry, Part, stored_artifacts
+from vaportrail.record.plan import ArtifactEntry, Count, Part, stored_artifacts
 from vaportrail.record.settings import stored_settings
 from vaportrail.record.sound import Unsound
 from vaportrail.record.word import OperatorWord
@@ -38,25 +38,47 @@ class PartsPlan(BaseModel):
     version: str = __version__
     """Of the sealer that fixed it: the record names that one, whoever carries the plan out."""
     settings: RunSettings
-    sealed_at_unix_nano: int
+    sealed_at_unix_nano: Count
     parts: list[Part]
     artifacts: list[ArtifactEntry]
     word: OperatorWord
 
 
-def standing_plan(store: Store, uid: str) -> PartsPlan | None:
+def standing_plan(store: Store, settings: RunSettings) -> PartsPlan | None:
     """Return the plan of a run that stands in its record root, or None.
 
     Raises:
-        RecordError: this version cannot read it.
+        RecordError: this version cannot read it, or no sealer fixed it for this run.
     """
-    path = f"{spool_prefix(uid)}{layout.PLAN}"
+    path = f"{spool_prefix(settings.identity.uid)}{layout.PLAN}"
     try:
-        return PartsPlan.model_validate_json(store.get(path))
+        plan = PartsPlan.model_validate_json(store.get(path, layout.PLAN_LIMIT))
+        _believe(plan, settings)
     except RecordNotFound:
         return None
-    except ValidationError as error:
-        raise RecordError(f"the seal plan at {path} cannot be read: {error}") from error
+    except (ValidationError, Unsound) as error:
+        raise RecordError(
+            f"the seal plan at {path} cannot be believed: {error}; remove it to plan anew"
+        ) from error
+    return plan
+
+
+def _believe(plan: PartsPlan, settings: RunSettings) -> None:
+    """See that a plan is one that a sealer may have fixed for a run: who may write there may have written it.
+
+    Raises:
+        Unsound: it is not.
+    """
+    # Parameters are told as the runner announced them; a root may be called by another name since.
+    told = replace(plan.settings.identity, parameters=settings.identity.parameters)
+    if replace(plan.settings, identity=told, spool=settings.spool, root=settings.root) != settings:
+        raise Unsound("it is of another run")
+    if not plan.version.isprintable():
+        raise Unsound("its version is none")
+    prefix = spool_prefix(settings.identity.uid)
+    for part in plan.parts:
+        if not part.path.startswith(prefix) or ".." in part.path.split("/"):
+            raise Unsound(f"{part.path[:80]!r} is no part of this run")
 
 
 def fix_plan(
@@ -84,7 +106,7 @@ def fix_plan(
     uid = settings.identity.uid
     prefix = spool_prefix(uid)
     here: dict[str, Part] = {}
-    plan = standing_plan(store, uid)
+    plan = standing_plan(store, settings)
     if plan is None:
         here = fetch_all(store, ((part, None) for part in part_paths(store, prefix)), folder)
         announced = _announced(store, uid)
@@ -102,7 +124,7 @@ def fix_plan(
             raise SealConflict(f"another sealer has made {settings.record_uri} meanwhile")
         if store.create(f"{prefix}{layout.PLAN}", made.model_dump_json(indent=1).encode()):
             return made
-        plan = standing_plan(store, uid)
+        plan = standing_plan(store, settings)
         if plan is None:
             raise SealConflict(f"another sealer of {settings.record_uri} has just cleared its plan away")
     missing = [part for part in plan.parts if here.get(part.path) != part]

@@ -27,14 +27,23 @@ from vaportrail.telemetry.output import SUFFIX
 from vaportrail.telemetry.spool import Header, read_ledger
 from vaportrail.version import __version__
 
-__all__ = ["ArtifactEntry", "LedgerEntry", "Part", "SealPlan", "make_plan", "plan_spool", "stored_artifacts"]
+__all__ = [
+    "ArtifactEntry",
+    "Count",
+    "LedgerEntry",
+    "Part",
+    "SealPlan",
+    "make_plan",
+    "plan_spool",
+    "stored_artifacts",
+]
 
 RECOVERED: Final = ".recovered"
 """The ending of files that hold what shippers recovered, in a spool's form."""
 _OF_A_WRITER: Final = ("spool", "ledger")
 _ENDINGS: Final = {*_OF_A_WRITER, RECOVERED.removeprefix("."), *SUFFIX.values()}
 _FORMAT: Final = 1
-_Count = Annotated[int, Field(ge=0, lt=2**63)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Nano = Annotated[int, Field(ge=0, lt=2**64)]
 
 
@@ -46,7 +55,7 @@ class Part(_Model):
     """The first `size` bytes of one file of the spool, and their hash."""
 
     path: str
-    size: _Count
+    size: Count
     sha256: str
 
 
@@ -55,9 +64,9 @@ class LedgerEntry(_Model):
 
     writer: str
     state: Literal["exact", "unknown"]
-    logs: _Count = 0
-    spans: _Count = 0
-    metrics: _Count = 0
+    logs: Count = 0
+    spans: Count = 0
+    metrics: Count = 0
     counted_at_unix_nano: _Nano = 0
     """Until when an `unknown` count is sure; 0 where not even that is known."""
 
@@ -77,7 +86,7 @@ class ArtifactEntry(_Model):
     """An artifact that stood in the record when the seal was planned."""
 
     path: str
-    size: _Count
+    size: Count
 
 
 class SealPlan(_Model):
@@ -87,14 +96,14 @@ class SealPlan(_Model):
     version: str = __version__
     """Of the sealer that fixed it: the record names that one, whoever carries the plan out."""
     settings: RunSettings
-    sealed_at_unix_nano: _Count
+    sealed_at_unix_nano: Count
     writers: list[WriterPart]
     lost: list[LedgerEntry]
     """What writers counted whose records are gone or cannot be read."""
     artifacts: list[ArtifactEntry]
     recovered: list[Part] = []
     """Output that shippers read for processes which had no time to record it."""
-    unreadable_parts: _Count = 0
+    unreadable_parts: Count = 0
     """Shipped parts that could not be read."""
     word: OperatorWord | None = None
 

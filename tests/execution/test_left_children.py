@@ -1,0 +1,118 @@
+"""Processes of a run's code that outlive it make its loss unknown: what they say later is not recorded."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thread_backend import InThreads
+from vaportrail import pipeline
+from vaportrail.execution import run as run_module
+from vaportrail.execution.left_children import LEFT_CHILDREN
+from vaportrail.execution.progress import Silent
+from vaportrail.execution.run import execute, prepare
+from vaportrail.record.local_seal import seal_spool
+from vaportrail.record.read import open_run
+from vaportrail.telemetry.children import no_child
+
+WAITS = "import sys; print('here', flush=True); sys.stdin.read()"
+started: list[Any] = []
+
+
+def python(**options: Any) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        [sys.executable, "-c", WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
+
+
+@pipeline
+def leaves_a_python() -> None:
+    started.append(python())
+
+
+@pipeline
+def leaves_a_python_of_a_session_of_its_own() -> None:
+    started.append(python(start_new_session=True))
+
+
+@pipeline
+def leaves_a_fork() -> None:
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    child = context.Process(target=there.recv, daemon=True)
+    child.start()
+    there.close()
+    started.append((child, here))
+
+
+@pipeline
+def leaves_nobody() -> None:
+    child = python()
+    child.communicate()
+
+
+@pipeline
+def leaves_what_says_nothing() -> None:
+    started.append(subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+
+
+@pipeline
+def leaves_somebody_elses() -> None:
+    with no_child():
+        started.append(python())
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(run_module, "RayBackend", lambda *_args, **_kwargs: InThreads())
+    yield
+    while started:
+        match started.pop():
+            case (child, here):
+                here.send("go")
+                child.join()
+                child.close()
+                here.close()
+            case child:
+                child.communicate()
+
+
+@contextmanager
+def another_that_was_there_before() -> Iterator[None]:
+    with no_child():
+        child = python()
+    yield
+    child.communicate()
+
+
+def not_captured(folder: Path, of: Any) -> list[str]:
+    prepared = prepare(of, {}, root=str(folder))
+    execute(prepared, Silent(), nullcontext())
+    seal_spool(Path(prepared.settings.spool))
+    reasons = open_run(prepared.settings.record_uri).facts.counts.loss_reasons
+    return [reason for reason in reasons if reason.startswith(LEFT_CHILDREN)]
+
+
+@pytest.mark.parametrize(
+    "of", [leaves_a_python, leaves_a_python_of_a_session_of_its_own, leaves_a_fork], ids=lambda of: of.name
+)
+def test_a_child_that_outlives_its_run_is_counted(tmp_path: Path, of: Any) -> None:
+    assert not_captured(tmp_path, of) == [LEFT_CHILDREN]
+
+
+@pytest.mark.parametrize(
+    "of", [leaves_nobody, leaves_what_says_nothing, leaves_somebody_elses], ids=lambda of: of.name
+)
+def test_what_has_ended_or_is_not_the_runs_is_not(tmp_path: Path, of: Callable[[], None]) -> None:
+    with another_that_was_there_before():
+        assert not_captured(tmp_path, of) == []
