@@ -15,6 +15,7 @@ VaportrailError
 │   ├── SealConflict       something different already stands under a sealed name
 │   └── SpoolError         the spool of a run that goes on cannot be written
 ├── RunActive              the run is still alive, so it cannot be sealed from outside
+├── RayLost                a process that Ray cannot go on without ended: the run ends with it
 └── InternalError          a fault of Vaportrail itself: the run ends with it
 ```
 """
@@ -32,6 +33,7 @@ __all__ = [
     "InternalError",
     "OptionError",
     "ParameterError",
+    "RayLost",
     "RecordError",
     "RecordNotFound",
     "RunActive",
@@ -128,6 +130,24 @@ class SpoolError(RecordError):
 
 class RunActive(VaportrailError):
     """The run is still alive, so it cannot be sealed from outside."""
+
+
+class RayLost(VaportrailError):
+    """A process that Ray cannot go on without ended during the run, which ends with it.
+
+    Attributes:
+        process: as Ray calls it, such as ``"gcs_server"``.
+    """
+
+    def __init__(self, process: str) -> None:
+        super().__init__(
+            f"Ray's process {process} ended while the run went on: it was killed, as by a system that is "
+            "out of memory, or it crashed"
+        )
+        self.process = process
+
+    def __reduce__(self) -> tuple[type[RayLost], tuple[str]]:
+        return type(self), (self.process,)
 
 
 class InternalError(VaportrailError):

@@ -26,6 +26,7 @@ from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
+from vaportrail.execution.hindrance import look_for_hindrance
 from vaportrail.execution.inbox import Inbox, Message
 from vaportrail.execution.loop import Loop
 from vaportrail.execution.narrator import Narrator
@@ -38,8 +39,6 @@ from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["Executor"]
 
-WAIT_SECONDS: Final = 60.0
-"""How long a task may wait for a node that could take it before that is said."""
 HELD_UP_SECONDS: Final = 15.0
 """How long a backend may hold up the executor's thread once the run is cancelled."""
 _LOOK_SECONDS: Final = 0.5
@@ -64,15 +63,12 @@ class Executor:
     ) -> None:
         self._recorder = recorder
         self._narrator = Narrator(recorder)
-        self._backend = backend
-        self._progress = progress
-        self._on_fault = on_fault
-        self._graph = Graph()
+        self._backend, self._progress, self._on_fault = backend, progress, on_fault
+        self._graph, self._added = Graph(), list[TaskCall]()
         self._calls: dict[str, TaskCall] = {}
-        self._added: list[TaskCall] = []
         self._names: Counter[str] = Counter()
         self._naming = threading.Lock()
-        self._closed = self._cancelled = self._given_up = False
+        self._closed = self._cancelled = self._given_up = self._passed_by = False
         self._functions = Functions()
         self._inbox = Inbox()
         self._draining: list[threading.Event] = []
@@ -155,7 +151,7 @@ class Executor:
     # What the run asks.
 
     def cancel_all(self) -> None:
-        """Cancel every task, also those that are still to be submitted."""
+        """Cancel every task, also those to come."""
         self._cancelled = True
         self._inbox.put(self._graph.cancel_all)
 
@@ -176,17 +172,30 @@ class Executor:
         # Through the inbox: what was submitted before is taken before.
         self._inbox.put(partial(self._tell_when_idle, idle))
         while not idle.wait(_LOOK_SECONDS) and self._loop.runs:
+            if self._given_up:
+                self._pass_by()
             if self._cancelled and self._loop.held_up(HELD_UP_SECONDS):
                 if self._given_up:
                     return
                 self.give_up()
 
-    def give_up(self) -> None:
+    def lose(self, fault: VaportrailError) -> None:
+        """End the run, from any thread, since what runs its attempts is gone: nobody is asked to stop."""
+        self._cancelled = self._given_up = True
+        self.land(fault)
+        self.give_up(f"as {fault}")
+
+    def give_up(self, why: str = "and nobody waited for its end") -> None:
         """End what is still open as cancelled, whatever holds up the executor's thread."""
         self._given_up = True
-        self._inbox.put(partial(abandon_all, self._graph, self._added, self._take_end))
-        if self._loop.held_up(_LOOK_SECONDS):
-            self._loop.replace()  # it is left where it is, and does nothing more
+        self._inbox.put(partial(self._abandon, why))
+        self._pass_by()
+
+    def _pass_by(self) -> None:
+        """Leave the executor's thread where it is held up, once: it does nothing more."""
+        if not self._passed_by and self._loop.held_up(_LOOK_SECONDS):
+            self._passed_by = True
+            self._loop.replace()
 
     def close(self) -> None:
         """Stop the executor's thread; what was submitted since the last `drain` is cancelled."""
@@ -209,7 +218,6 @@ class Executor:
         return self._fault
 
     # The executor's own thread.
-
     def _take(self, message: Message) -> None:
         try:
             self._carry_out(message())
@@ -308,25 +316,14 @@ class Executor:
         except BaseException as error:  # Ray refuses what was asked of it
             on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
         else:
-            self._look_for_hindrance(call, step.attempt, WAIT_SECONDS)
+            look_for_hindrance(call, self._backend, self._inbox, partial(self._tell_hindrance, call))
 
     def _due(self, step: Start) -> list[Step]:
         return [step] if self._graph.started(step.task_id, step.attempt) else []
 
-    def _look_for_hindrance(self, call: TaskCall, attempt: int, wait: float) -> list[Step]:
-        """Say that an attempt waits for a node that there is not, once it has waited; a cluster may grow."""
-        over = call.attempts_ended >= attempt
-        try:
-            why = "" if over else self._backend.hindrance(call.task.task_options)
-        except Exception:  # it is only about telling
-            why = ""
-        if why and wait:
-            self._inbox.later(wait, partial(self._look_for_hindrance, call, attempt, 0.0))
-        elif why:
-            text = f"{call.task_id} waits: {why}; it begins when one joins that has"
-            self._record(lambda: self._narrator.waits(call, text))
-            self._progress.milestone(text)
-        return []
+    def _tell_hindrance(self, call: TaskCall, text: str) -> None:
+        self._record(lambda: self._narrator.waits(call, text))
+        self._progress.milestone(text)
 
     def _running(self, task_id: str) -> Any:
         running = self._calls[task_id].running
@@ -371,7 +368,9 @@ class Executor:
         for ended, handle in call.watchers:
             ended.put(handle)
 
-    # Small checks.
+    def _abandon(self, why: str) -> list[Step]:
+        self._passed_by = True  # no more: from here on it is not held up, but writes
+        return abandon_all(self._graph, self._added, self._take_end, why)
 
     def _own(self, handle: object) -> Handle:
         if not isinstance(handle, Handle) or handle.session is not self:

@@ -41,14 +41,13 @@ def embedded_ray(*, cpus: int | None = None) -> Iterator[None]:
             "PYTHONPATH": _search_path(),
             SCRATCH_VARIABLE: str(folder.scratch),
         }
-        with ray_environment(settings):
+        with ray_environment(settings), quiet():
             try:
                 with _bare():
                     connect(
                         address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.ray)
                     )
-                with quiet():
-                    yield
+                yield
             finally:
                 disconnect()
 

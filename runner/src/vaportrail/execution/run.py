@@ -17,10 +17,18 @@ from vaportrail.authoring.callables import place_of
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
-from vaportrail.errors import InternalError, RecordError, SpoolError, TaskFailed, UsageError, VaportrailError
+from vaportrail.errors import (
+    InternalError,
+    RayLost,
+    RecordError,
+    SpoolError,
+    TaskFailed,
+    UsageError,
+    VaportrailError,
+)
 from vaportrail.execution.alone import alone, refuse_within
 from vaportrail.execution.attempt import describe_failure
-from vaportrail.execution.backend import Backend, RayBackend
+from vaportrail.execution.backend import RayBackend
 from vaportrail.execution.ending_signals import ended_by_signals
 from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
@@ -30,6 +38,7 @@ from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.own_lock import alive
 from vaportrail.execution.progress import Aside, Progress, Silent, Unfailing
+from vaportrail.execution.ray_watch import watched_ray
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.returned import Returned, call_body
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
@@ -221,10 +230,11 @@ def _drive(
         with cancellation.armed(), ray:
             backend = RayBackend(prepared.settings, complete=complete)
             moment = "as the run began or ended"
-            with _body_captured(recorder):
+            executor = Executor(recorder, backend, progress, reserve.release)
+            with _body_captured(recorder), watched_ray(partial(_lose, executor, cancellation)):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
-                verdict = _run_body(prepared, recorder, backend, progress, reserve, cancellation)
+                verdict = _run_body(prepared, recorder, executor, cancellation)
             moment = "while Ray was stopping"
         recorder.milestone("ray stopped")
     except (RunCancelled, KeyboardInterrupt) as error:
@@ -239,6 +249,11 @@ def _drive(
         stopped = cancellation.requested or CANCELLED
         return verdict or replace(stopped, message=f"{stopped.message} {moment}")
     return verdict
+
+
+def _lose(executor: Executor, cancellation: Cancellation, error: RayLost) -> None:
+    executor.lose(error)
+    cancellation.ask(Verdict(Outcome.FAILED, str(error), describe_failure(error)))
 
 
 def _not_run(error: BaseException, moment: str, spool: str) -> Verdict:
@@ -334,12 +349,9 @@ def run_pipeline(
 def _run_body(
     prepared: Prepared,
     recorder: Recorder,
-    backend: Backend,
-    progress: Unfailing,
-    reserve: Reserve,
+    executor: Executor,
     cancellation: Cancellation,
 ) -> Verdict:
-    executor = Executor(recorder, backend, progress, reserve.release)
     body_failure: Failure | None = None
     stopped: Verdict | None = None
     value: Any = None

@@ -52,6 +52,8 @@ class Cancellation:
         self._timer: threading.Timer | None = None
         self._on_their_way: list[threading.Timer] = []
         self._woken = False
+        self._hears = False
+        self._asked: Verdict | None = None
         self._others: Any = signal.SIG_DFL
 
     @property
@@ -71,6 +73,12 @@ class Cancellation:
                 self._others = others
             self._insist_later(BODY_GRACE_SECONDS)
         self._raise()
+
+    def ask(self, verdict: Verdict) -> None:
+        """End the run so, called in any thread: the main thread hears it by a signal, if the run is there."""
+        self._asked = verdict
+        if self._hears:
+            self._wake()
 
     def call(self, body: Callable[[], T], at_request: Callable[[], None] = lambda: None) -> T:
         """Call code of the user's, which a cancellation ends whatever that code catches.
@@ -142,6 +150,8 @@ class Cancellation:
                 self._others(signum, frame)
             return
         self._woken = False
+        if self._asked is not None:
+            self.request(self._asked)
         if self._insists and self._insistence is not None:
             self._insist_later(INSIST_SECONDS)
             self._insistence.begin(frame)
@@ -164,9 +174,11 @@ class Cancellation:
 
         before = self._others = signal.signal(_SIGNAL, self._hear)
         sys.unraisablehook = swallowed
+        self._hears = True
         try:
             yield
         finally:
+            self._hears = False
             sys.unraisablehook = others
             for timer in self._on_their_way:
                 timer.cancel()

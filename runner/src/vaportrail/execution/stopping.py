@@ -69,7 +69,7 @@ class Stopping:
 
 
 def abandon_all(
-    graph: Graph, calls: Iterable[TaskCall], take_end: Callable[[TaskCall, int, AttemptEnd], object]
+    graph: Graph, calls: Iterable[TaskCall], take_end: Callable[[TaskCall, int, AttemptEnd], object], why: str
 ) -> list[Step]:
     """End every task as cancelled, without a word from its attempt or from what would stop it.
 
@@ -77,6 +77,7 @@ def abandon_all(
         graph: the run's tasks.
         calls: those that it knows.
         take_end: is told how an attempt ended that was still running.
+        why: it was cancelled so, in words that follow "was cancelled, ".
     """
     steps: list[Finish] = [step for step in graph.cancel_all() if isinstance(step, Finish)]
     known = {step.task_id for step in steps}
@@ -84,8 +85,7 @@ def abandon_all(
         if call.outcome.ended or call.task_id in known:
             continue
         if call.attempts > call.attempts_ended:
-            message = "was cancelled, and nobody waited for its end"
-            failure = Failure(exception_type(AttemptCancelled()), message)
+            failure = Failure(exception_type(AttemptCancelled()), f"was cancelled, {why}")
             take_end(call, call.attempts, AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
         graph.abandon(call.task_id)
         steps.append(Finish(call.task_id, graph.outcome(call.task_id), call.attempts))
