@@ -23,6 +23,7 @@ __all__ = ["CRD", "ApiServer", "api_server"]
 
 REPOSITORY = Path(__file__).parents[1]
 CRD = REPOSITORY / "charts" / "vaportrail" / "files" / "pipelineruns.vaportrail.dev.yaml"
+_ESTABLISHED_SECONDS = 60
 _NAMES = ("kube-apiserver", "etcd", "kubectl")
 
 
@@ -83,10 +84,15 @@ class ApiServer:
         """Create custom resources, and wait until they are served."""
         for path in paths:
             self.kubectl("apply", "--server-side", "-f", str(path))
-            # kubectl cannot wait for a condition of what has no conditions at all yet.
-            given = "--for=jsonpath={.status.conditions}"
-            self.kubectl("wait", given, "--timeout=60s", "-f", str(path))
-            self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(path))
+            # `kubectl wait` gives up where there are no conditions yet, or they are null.
+            deadline = time.monotonic() + _ESTABLISHED_SECONDS
+            while not self._established(path):
+                assert time.monotonic() < deadline, self.kubectl("get", "-o", "yaml", "-f", str(path))
+                time.sleep(0.2)
+
+    def _established(self, path: Path) -> bool:
+        conditions = self.json("get", "-f", str(path)).get("status", {}).get("conditions") or []
+        return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)
 
     def namespace(self, name: str) -> None:
         """Make a namespace."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from e2e.cluster.parts import path_of
-from e2e.cluster.progress import command
+from e2e.cluster.progress import Failed, command
 
 __all__ = ["Kubectl"]
 
@@ -41,6 +42,23 @@ class Kubectl:
             "-",
             text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
         )
+
+    def wait_established(self, definition: str, *, timeout: float = 120) -> None:
+        """Wait until a custom resource's definition is served.
+
+        `kubectl wait --for=condition=Established` gives up where its conditions are still null.
+
+        Raises:
+            Failed: it is not within so many seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            conditions = self.json("get", f"crd/{definition}").get("status", {}).get("conditions") or []
+            if any((each["type"], each["status"]) == ("Established", "True") for each in conditions):
+                return
+            if time.monotonic() > deadline:
+                raise Failed(f"{definition} is not established within {timeout:g} s: {conditions}")
+            time.sleep(0.2)
 
     def wait(self, target: str, condition: str, *, timeout: float = 120) -> None:
         """Wait until an object has a condition, as `kubectl wait --for` takes it."""

@@ -55,6 +55,7 @@ class Workload:
             Failed: something is not in two minutes; with what the pods and their programs say.
         """
         try:
+            kubectl.wait_established("rayclusters.ray.io", timeout=_PATIENCE)
             for target in self.ready:
                 kubectl("wait", *target, f"--timeout={_PATIENCE}s")
         except Failed as error:
@@ -72,11 +73,10 @@ def workload(*, control_plane: bool = False, dns: bool = True) -> Workload:
     """
     config = build(next(part for part in PARTS if part.name == "kuberay")) / "config"
     definitions = config / "crd" / "bases"
-    established = ("crd/rayclusters.ray.io", "--for=condition=Established")
     if control_plane:
         return Workload(
             (definitions, MANIFESTS / "kwok.yaml"),
-            (established, ("node", "--all", "--for=condition=Ready")),
+            (("node", "--all", "--for=condition=Ready"),),
             pods=False,
         )
     role = config / "rbac" / "role.yaml"
@@ -84,7 +84,6 @@ def workload(*, control_plane: bool = False, dns: bool = True) -> Workload:
     return Workload(
         (*(MANIFESTS / f"{name}.yaml" for name in names), definitions, role),
         (
-            established,
             ("node", "--all", "--for=condition=Ready"),
             ("deployment", "--all", "--all-namespaces", "--for=condition=Available"),
         ),

@@ -138,7 +138,7 @@ _NUMBERS = itertools.count()
 def runs(administrator: Kubectl, shared_kubectl: Kubectl) -> Kubectl:
     """kubectl in a namespace for this file's runs, once the definition is established."""
     administrator("apply", "--server-side", "--force-conflicts", "--filename", str(DEFINITION))
-    administrator.wait(f"crd/{RESOURCE}", "condition=Established")
+    administrator.wait_established(RESOURCE)
     return shared_kubectl
 
 
