@@ -53,8 +53,8 @@ def _run(*, smoke: bool, comparison: bool) -> bool:
 
 
 def _pytest(*words: str | Path) -> bool:
-    """Run scenarios; says whether any failed."""
-    command = [sys.executable, "-m", "pytest", "--no-cov", "--durations=5", *map(str, words)]
+    """Run scenarios, in an order that is always the same; says whether any failed."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--durations=5", *map(str, words)]
     return subprocess.run(command, cwd=FOLDER.parent).returncode != 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,13 @@ _NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def runs(administrator: Kubectl, shared_kubectl: Kubectl) -> Kubectl:
+def runs(administrator: Kubectl, shared_kubectl: Kubectl) -> Iterator[Kubectl]:
     """kubectl in a namespace for this file's runs, once the definition is established."""
     administrator("apply", "--server-side", "--force-conflicts", "--filename", str(DEFINITION))
     administrator.wait_established(RESOURCE)
-    return shared_kubectl
+    yield shared_kubectl
+    # Helm takes over no definition that another has made.
+    administrator("delete", "--filename", str(DEFINITION))
 
 
 def test_every_field_but_three_has_a_case_here() -> None:

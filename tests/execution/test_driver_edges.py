@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -151,6 +152,13 @@ def sealed_run(
     return open_run(prepared.settings.record_uri)
 
 
+def no_executor_is_left() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "vaportrail-executor":  # a busy machine's, which was passed by
+            thread.join(LONGEST)
+            assert not thread.is_alive()
+
+
 def told(run: Run) -> str:
     """Return everything that the record says of why things ended."""
     attempts = [attempt for task in run.tasks for attempt in task.attempts]
@@ -223,6 +231,13 @@ class Exits:
 
     def __reduce__(self) -> Any:
         return sys.exit, (3,)
+
+
+class Sleeps:
+    """Holds up whoever loads it."""
+
+    def __reduce__(self) -> Any:
+        return time.sleep, (2 * LONGEST,)
 
 
 class Unspeakable(Exception):
@@ -425,10 +440,7 @@ def test_a_second_interrupt_ends_what_is_open_as_cancelled(
     assert run.outcome is Outcome.CANCELLED
     assert run.facts.verdict.message.startswith("cancelled")
     assert {task.outcome for task in run.tasks} == {Outcome.CANCELLED}
-    for thread in threading.enumerate():
-        if thread.name == "vaportrail-executor":  # a busy machine's, which was passed by
-            thread.join(LONGEST)
-            assert not thread.is_alive()
+    no_executor_is_left()
 
 
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
@@ -442,6 +454,13 @@ FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]
     "an exception that ends whoever loads it": (
         lambda future: future.set_result(
             Report(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Exits()), recorded=False)
+        ),
+        bounded,
+        f"x.Y: {FAULT}",
+    ),
+    "an exception that holds up whoever loads it": (
+        lambda future: future.set_result(
+            Report(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Sleeps()), recorded=False)
         ),
         bounded,
         f"x.Y: {FAULT}",

@@ -30,14 +30,14 @@ class AttemptEnd:
     Attributes:
         outcome: the typed end.
         failure: the exception, or the evidence there is.
-        error: the exception itself where it could travel.
+        error: the exception itself where it could travel, pickled where another process raised it.
         spoken: whether the attempt itself said so; otherwise the driver has to write it down.
         retryable: whether another attempt may be worth it.
     """
 
     outcome: Outcome
     failure: Failure | None = None
-    error: BaseException | None = None
+    error: BaseException | bytes | None = None
     spoken: bool = True
     retryable: bool = True
 
@@ -211,17 +211,12 @@ class RayBackend:
         on_end(end)
 
     def _spoken_end(self, report: Report) -> AttemptEnd:
-        error: BaseException | None = None
-        if report.error:
-            try:
-                error = self._ray.cloudpickle.loads(report.error)
-            except BaseException:  # loading it is code of the user's, too, which may end its process
-                # Its class is known to the worker only, such as by a path or a package of the task's own:
-                # the report tells of it all the same.
-                error = None
-        known = error if isinstance(error, BaseException) else None
         return AttemptEnd(
-            report.outcome, report.failure, known, spoken=report.recorded, retryable=report.retryable
+            report.outcome,
+            report.failure,
+            report.error or None,
+            spoken=report.recorded,
+            retryable=report.retryable,
         )
 
     def _look_for_limit(

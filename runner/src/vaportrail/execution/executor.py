@@ -33,6 +33,7 @@ from vaportrail.execution.narrator import Narrator
 from vaportrail.execution.payload import Functions, dump_call
 from vaportrail.execution.progress import Unfailing
 from vaportrail.execution.stopping import Stopping, abandon_all
+from vaportrail.execution.travelling_exception import unpickled
 from vaportrail.record.label import call_label
 from vaportrail.telemetry.identity import task_span_id
 from vaportrail.telemetry.recorder import Recorder
@@ -111,8 +112,8 @@ class Executor:
     def result(self, handle: Handle, timeout: float | None) -> Any:
         call = self._wait(handle, timeout)
         if not call.outcome.ok or call.running is None:
-            cause = call.last_end.error if call.last_end is not None else None
-            raise TaskFailed(call.task_id, call.outcome, call.failure) from cause
+            error = call.last_end.error if call.last_end is not None else None
+            raise TaskFailed(call.task_id, call.outcome, call.failure) from unpickled(error)
         try:
             return self._backend.fetch(call.running)
         except VaportrailError:

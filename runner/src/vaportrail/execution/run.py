@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -231,7 +231,8 @@ def _drive(
             backend = RayBackend(prepared.settings, complete=complete)
             moment = "as the run began or ended"
             executor = Executor(recorder, backend, progress, reserve.release)
-            with _body_captured(recorder), watched_ray(partial(_lose, executor, cancellation)):
+            lost = partial(_lose, executor, cancellation)
+            with closing(executor), _body_captured(recorder), watched_ray(lost):
                 recorder.milestone("ray started")
                 progress.milestone("Ray started")
                 verdict = _run_body(prepared, recorder, executor, cancellation)

@@ -10,7 +10,7 @@ from typing import Any
 from vaportrail.execution.deadline import AttemptInterrupted
 from vaportrail.telemetry.redact import Redactor
 
-__all__ = ["pickled"]
+__all__ = ["pickled", "unpickled"]
 
 
 def pickled(error: BaseException, secrets: Redactor | None = None) -> bytes:
@@ -40,6 +40,22 @@ def pickled(error: BaseException, secrets: Redactor | None = None) -> bytes:
         raise
     except BaseException:  # one that is rebuilt by a call of `sys.exit`, say
         return b""
+
+
+def unpickled(error: BaseException | bytes | None) -> BaseException | None:
+    """Return an exception that may have travelled; None where it cannot be rebuilt here.
+
+    Its class may be known to the worker only, such as by a path or a package of the task's own. To
+    rebuild it is code of the user's: it belongs into the thread that asks for it.
+    """
+    if not isinstance(error, bytes):
+        return error
+    cloudpickle = importlib.import_module("ray.cloudpickle" if "ray" in sys.modules else "cloudpickle")
+    try:
+        found = cloudpickle.loads(error)
+    except (Exception, SystemExit):  # one that is rebuilt by a call of `sys.exit`, say
+        return None
+    return found if isinstance(found, BaseException) else None
 
 
 def _tells(error: Any, raw: bytes, secrets: Redactor) -> bool:
