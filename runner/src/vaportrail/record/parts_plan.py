@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from vaportrail.contract import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.parts import fetch_all, part_paths, spool_prefix
-from vaportrail.record.plan import ArtifactEntry, Count, Part, stored_artifacts
+from vaportrail.record.plan import ArtifactEntry, Count, Part, read_plan, stored_artifacts
 from vaportrail.record.settings import stored_settings
 from vaportrail.record.sound import Unsound
 from vaportrail.record.word import OperatorWord
@@ -52,15 +52,9 @@ def standing_plan(store: Store, settings: RunSettings) -> PartsPlan | None:
     """
     path = f"{spool_prefix(settings.identity.uid)}{layout.PLAN}"
     try:
-        plan = PartsPlan.model_validate_json(store.get(path, layout.PLAN_LIMIT))
-        _believe(plan, settings)
+        return read_plan(PartsPlan, store, path, lambda plan: _believe(plan, settings))
     except RecordNotFound:
         return None
-    except (ValidationError, Unsound) as error:
-        raise RecordError(
-            f"the seal plan at {path} cannot be believed: {error}; remove it to plan anew"
-        ) from error
-    return plan
 
 
 def _believe(plan: PartsPlan, settings: RunSettings) -> None:

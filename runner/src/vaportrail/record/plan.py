@@ -8,9 +8,9 @@ What is written to the spool after the plan is not part of the record.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,8 +35,11 @@ __all__ = [
     "SealPlan",
     "make_plan",
     "plan_spool",
+    "read_plan",
     "stored_artifacts",
 ]
+
+P = TypeVar("P", bound=BaseModel)
 
 RECOVERED: Final = ".recovered"
 """The ending of files that hold what shippers recovered, in a spool's form."""
@@ -128,9 +131,26 @@ def make_plan(
         plan = plan_spool(settings, spool, prefix, stored_artifacts(record), now_unix_nano)
         if spool.create(path, plan.model_dump_json(indent=1).encode()):
             return plan
+    return read_plan(SealPlan, spool, path, lambda plan: _believe(plan, settings))
+
+
+def read_plan(kind: type[P], store: Store, path: str, believe: Callable[[P], None]) -> P:
+    """Return the plan that stands at a path, which anybody may have written.
+
+    Args:
+        kind: its model.
+        store: where it stands.
+        path: its place there.
+        believe: raises `Unsound` where no sealer of ours would have fixed it.
+
+    Raises:
+        RecordNotFound: none stands there.
+        RecordError: it is larger than any of ours, or cannot be read or believed.
+    """
+    raw = store.get(path, layout.PLAN_LIMIT)
     try:
-        plan = SealPlan.model_validate_json(spool.get(path, layout.PLAN_LIMIT))
-        _believe(plan, settings)
+        plan = kind.model_validate_json(raw)
+        believe(plan)
     except (ValidationError, Unsound) as error:
         raise RecordError(
             f"the seal plan at {path} cannot be believed: {error}; remove it to plan anew"
