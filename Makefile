@@ -24,8 +24,7 @@ kind-demo: ## The first ten minutes of docs/kubernetes.md on a new kind cluster 
 e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.demo
 
-# One more at once than there are cores: half of a test's time is waiting for processes to start.
-TESTS := -m pytest --numprocesses $$(( $$(nproc) + 1 )) --dist loadfile -m "not api_server"
+TESTS := -m pytest --numprocesses $$(nproc) --dist loadfile --no-loadscope-reorder -m "not api_server"
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
 	$(PY) $(TESTS)
