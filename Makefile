@@ -24,7 +24,8 @@ kind-demo: ## The first ten minutes of docs/kubernetes.md on a new kind cluster 
 e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.demo
 
-TESTS := -m pytest --numprocesses $$(nproc) --dist loadfile --no-loadscope-reorder -m "not api_server"
+# Twice as many at once as there are cores: they wait for processes of theirs half of the time.
+TESTS := -m pytest --numprocesses $$(( 2 * $$(nproc) )) --dist loadfile --no-loadscope-reorder -m "not api_server"
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
 	$(PY) $(TESTS)

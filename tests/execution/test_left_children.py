@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import pytest
 
 from thread_backend import InThreads
 from vaportrail import pipeline
+from vaportrail.contract import Outcome, RunSettings
+from vaportrail.execution import left_children as left_children_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution.left_children import LEFT_CHILDREN
 from vaportrail.execution.progress import Silent
@@ -56,6 +60,31 @@ def leaves_a_fork() -> None:
 
 
 @pipeline
+def leaves_a_grandchild() -> None:
+    """As a daemon begins: its parent is none of the run's processes any more."""
+    reads, writes = os.pipe()
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.close(writes)
+            os.read(reads, 1)
+        os._exit(0)
+    os.close(reads)
+    os.wait()
+    started.append(writes)
+
+
+@pipeline
+def uses_shared_memory_and_a_pool() -> None:
+    memory = SharedMemory(create=True, size=100)
+    memory.close()
+    memory.unlink()
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(abs, (-1,)) == 1
+        pool.close()
+        pool.join()
+
+
+@pipeline
 def leaves_nobody() -> None:
     child = python()
     child.communicate()
@@ -78,6 +107,8 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     while started:
         match started.pop():
+            case int(writes):
+                os.close(writes)
             case (child, here):
                 here.send("go")
                 child.join()
@@ -104,15 +135,33 @@ def not_captured(folder: Path, of: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "of", [leaves_a_python, leaves_a_python_of_a_session_of_its_own, leaves_a_fork], ids=lambda of: of.name
+    "of",
+    [leaves_a_python, leaves_a_python_of_a_session_of_its_own, leaves_a_fork, leaves_a_grandchild],
+    ids=lambda of: of.name,
 )
 def test_a_child_that_outlives_its_run_is_counted(tmp_path: Path, of: Any) -> None:
     assert not_captured(tmp_path, of) == [LEFT_CHILDREN]
 
 
 @pytest.mark.parametrize(
-    "of", [leaves_nobody, leaves_what_says_nothing, leaves_somebody_elses], ids=lambda of: of.name
+    "of",
+    [leaves_nobody, leaves_what_says_nothing, leaves_somebody_elses, uses_shared_memory_and_a_pool],
+    ids=lambda of: of.name,
 )
 def test_what_has_ended_or_is_not_the_runs_is_not(tmp_path: Path, of: Callable[[], None]) -> None:
     with another_that_was_there_before():
         assert not_captured(tmp_path, of) == []
+
+
+def test_an_interrupt_while_they_are_waited_for_does_not_change_how_the_run_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_settings: RunSettings) -> list[int]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(left_children_module, "left_children", interrupted)
+    prepared = prepare(leaves_nobody, {}, root=str(tmp_path))
+    execute(prepared, Silent(), nullcontext())
+    seal_spool(Path(prepared.settings.spool))
+
+    assert open_run(prepared.settings.record_uri).outcome is Outcome.SUCCEEDED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from vaportrail.execution.executor import HELD_UP_SECONDS
 from vaportrail.execution.progress import Silent
 from vaportrail.execution.ray_watch import watched_ray
 from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.run_cancellation import Cancellation
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import open_run
 from vaportrail.record.run import Run
@@ -82,6 +84,29 @@ def is_drained() -> None:
 
 
 @pipeline
+def has_more_to_start() -> None:
+    for _ in range(3):
+        waits()
+    loses()
+
+
+@pipeline
+def takes_our_signal(handler: int) -> None:
+    signal.signal(signal.SIGUSR1, signal.Handlers(handler))
+    waits()
+    loses()
+    time.sleep(PATIENCE)
+
+
+@pipeline
+def is_cancelled_by_what_ended_ray() -> None:
+    running = waits()
+    loses()
+    signal.raise_signal(signal.SIGUSR2)
+    result(running)
+
+
+@pipeline
 def goes_on_without_its_tasks() -> None:
     running = waits()
     loses()
@@ -99,9 +124,9 @@ def loses_what_is_not_needed() -> None:
     result(running)
 
 
-def run(folder: Path, of: Any) -> Run:
-    prepared = prepare(of, {}, root=str(folder / "root"))
-    execute(prepared, Silent(), nullcontext())
+def run(folder: Path, of: Any, cancellation: Cancellation | None = None, **parameters: Any) -> Run:
+    prepared = prepare(of, parameters, root=str(folder / "root"))
+    execute(prepared, Silent(), nullcontext(), cancellation=cancellation)
     seal_spool(Path(prepared.settings.spool))
     return open_run(prepared.settings.record_uri)
 
@@ -127,25 +152,80 @@ def test_a_run_whose_ray_is_gone_ends_wherever_it_is_and_its_record_names_the_pr
     assert ended.facts.counts.loss == "None"
 
 
-def test_a_backend_that_is_held_up_by_its_loss_is_left_there(
-    tmp_path: Path, node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class HeldUp(InThreads):
-        def start(self, *_: Any, **__: Any) -> Any:
-            gate.wait(PATIENCE)
-            raise ConnectionError
+class HeldUp(InThreads):
+    """A backend that asks a process which is gone."""
 
+    def start(self, *_: Any, **__: Any) -> Any:
+        gate.wait(PATIENCE)
+        raise ConnectionError
+
+
+@pytest.mark.parametrize("start", [lambda act: act(), in_another_thread], ids=["main thread", "another"])
+@pytest.mark.parametrize(
+    ("of", "tasks"),
+    [(is_drained, 1), (asks_for_a_value, 1), (has_more_to_start, 3)],
+    ids=lambda of: getattr(of, "name", None),
+)
+def test_a_backend_that_is_held_up_by_its_loss_is_left_there(
+    tmp_path: Path,
+    node: Node,
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[[Callable[[], Run]], Run],
+    of: Any,
+    tasks: int,
+) -> None:
     monkeypatch.setattr(run_module, "RayBackend", lambda *_args, **_kwargs: HeldUp())
     begun = time.monotonic()
-    ended = run(tmp_path, is_drained)
+    ended = start(lambda: run(tmp_path, of))
 
     assert time.monotonic() - begun < HELD_UP_SECONDS
-    assert [task.outcome for task in ended.tasks] == [Outcome.CANCELLED]
+    assert [task.outcome for task in ended.tasks] == [Outcome.CANCELLED] * tasks
 
 
 @pytest.mark.parametrize("of", [asks_for_a_value, is_drained], ids=lambda of: of.name)
 def test_it_ends_also_where_it_is_not_in_the_main_thread(tmp_path: Path, node: Node, of: Any) -> None:
     assert in_another_thread(lambda: run(tmp_path, of)).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_it_ends_also_where_the_body_has_taken_its_signal(
+    tmp_path: Path, node: Node, handler: signal.Handlers
+) -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    begun = time.monotonic()
+    ended = run(tmp_path, takes_our_signal, handler=int(handler))
+
+    assert time.monotonic() - begun < PATIENCE
+    assert ended.outcome is Outcome.FAILED
+    assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_a_run_that_is_cancelled_by_what_ended_its_ray_is_cancelled(tmp_path: Path, node: Node) -> None:
+    cancellation = Cancellation()
+    before = signal.signal(signal.SIGUSR2, lambda *_: cancellation.request())
+    try:
+        ended = run(tmp_path, is_cancelled_by_what_ended_ray, cancellation)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+    assert ended.outcome is Outcome.CANCELLED
+    assert "Ray's process" not in ended.facts.verdict.message
+
+
+def test_a_ray_that_is_shut_down_while_it_is_looked_at_is_looked_at_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([RuntimeError("dictionary changed size during iteration")])
+    heard = threading.Event()
+
+    def dead_processes() -> list[tuple[str, object]]:
+        for error in looks:
+            raise error
+        return [("raylet", object())]
+
+    monkeypatch.setattr(node, "dead_processes", dead_processes)
+    with watched_ray(lambda _error: heard.set()):
+        assert heard.wait(PATIENCE)
 
 
 def test_a_process_that_ray_goes_on_without_ends_no_run(tmp_path: Path, node: Node) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray  # noqa: F401 - whose cloudpickle is taken then
 
 from vaportrail.contract import Outcome, RunIdentity, RunSettings
 from vaportrail.errors import TaskFailed
 from vaportrail.execution.attempt import _report, describe_failure
+from vaportrail.execution.run_cancellation import RunCancelled
+from vaportrail.execution.travelling_exception import unpickled
+from vaportrail.execution.verdict import CANCELLED
 from vaportrail.telemetry.recorder import install, uninstall
 
 SECRET = "hunter2hunter2xyz"
@@ -102,3 +108,28 @@ def test_an_exception_that_ends_the_process_that_reads_it_stays_where_it_is() ->
     report = _report(LeavesWhereItIsRead("the users words"), (Exception,))
 
     assert (report.error, report.failure and report.failure.message) == (b"", "the users words")
+
+
+class Interrupts:
+    """Interrupts whoever loads it, as if a user had."""
+
+    def __reduce__(self) -> Any:
+        return signal.raise_signal, (signal.SIGINT,)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"no pickle", pickle.dumps("no exception"), pickle.dumps(Interrupts())],
+    ids=["damaged", "text", "SIGINT"],
+)
+def test_an_exception_that_cannot_be_rebuilt_is_none(raw: bytes) -> None:
+    assert unpickled(raw) is None
+
+
+def test_a_cancellation_while_an_exception_is_rebuilt_ends_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(_raw: bytes) -> None:
+        raise RunCancelled(CANCELLED)
+
+    monkeypatch.setattr("ray.cloudpickle.loads", cancelled)
+    with pytest.raises(RunCancelled):
+        unpickled(b"")

@@ -98,6 +98,9 @@ TENFOLD = "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}']
 MERGED = "a0: &a0 {x: 1}\n" + "".join(
     f"a{n + 1}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 10)}]}}\n" for n in range(9)
 )
+LONG = f"a0: &a0 {'x' * 20_000}\n" + "\n".join(TENFOLD.splitlines()[1:])
+SPLIT = "\n---\n".join(["\n".join(TENFOLD.splitlines()[:6])] * 100)
+CIRCULAR = "\n".join(TENFOLD.splitlines()[:7]) + "\nx: &x {s: *x, " + ", ".join(["<<: {k: *a6}"] * 60) + "}\n"
 WRONG = {
     "a: 1\nb: 2\na: 3\n": "line 3: the key 'a' stands twice in one mapping; leave one out",
     '{"a": 1, "a": 2}': "the key 'a' stands twice in one mapping; leave one out",
@@ -111,8 +114,11 @@ WRONG = {
     f"x: {DEEP}": "this is nested too deeply; use fewer levels",
     'x: "\\ud83d"': "'\\ud83d' is half of a character; write the whole one",
     '{"x": "\\ud83d"}': "'\\ud83d' is half of a character; write the whole one",
-    TENFOLD: "line 7: with its aliases (*) written out this holds more than 1,000,000 values; write out what",
-    MERGED: "line 7: with its aliases (*) written out this holds more than 1,000,000 values; write out what",
+    TENFOLD: "line 8: with its aliases (*) written out this is longer than 20,000,000 characters; write out",
+    MERGED: "line 8: with its aliases (*) written out this is longer than 20,000,000 characters; write out",
+    LONG: "line 4: with its aliases (*) written out this is longer than 20,000,000 characters; write out",
+    SPLIT: "line 400: with its aliases (*) written out this is longer than 20,000,000 characters; write out",
+    CIRCULAR: "line 8: with its aliases (*) written out this is longer than 20,000,000 characters; write out",
     "x: &a [*a]": "this holds itself, by an anchor (&); write out what it holds",
 }
 

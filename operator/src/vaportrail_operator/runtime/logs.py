@@ -27,9 +27,10 @@ _SECRETS = (
         ),
         r"\1***",
     ),
+    (re.compile(r"(://[^/\s:@]{0,200}:)[^/\s@]{1,400}@"), r"\1***@"),
     # Written by hand, a password holds `@`, `/`, `?` and `#` as they are; a token may stand for the user.
-    (re.compile(r"(://[^\s/?#:@\"'<>]*:)[^\s\"'<>]+@"), r"\1***@"),
-    (re.compile(r"(://)(?=[^\s/?#:@]*\d)[^\s/?#:@\"'<>]{20,}@"), r"\1***@"),
+    (re.compile(r"(://[^\s/?#:@\"'<>]{0,200}:)(?:(?!://)[^\s\"'<>]){1,400}@"), r"\1***@"),
+    (re.compile(r"(://)(?=[^\s/?#:@]{0,400}\d)[^\s/?#:@\"'<>]{20,400}@"), r"\1***@"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), "***"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), "***"),
 )
@@ -67,7 +68,8 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redacted(record.getMessage())[:_LIMIT],
+            # What is cut within what is kept would show a part of a credential.
+            "message": redacted(record.getMessage()[: 2 * _LIMIT])[:_LIMIT],
             **_about.get(),
         }
         for name, value in vars(record).items():
@@ -76,7 +78,8 @@ class JsonLines(logging.Formatter):
             if ours and isinstance(value, str | int | float | bool):
                 fields[name] = redacted(value) if isinstance(value, str) else value
         if record.exc_info:
-            fields["exception"] = redacted(self.formatException(record.exc_info))[-_LIMIT:]
+            text = self.formatException(record.exc_info)
+            fields["exception"] = redacted(text[-2 * _LIMIT :])[-_LIMIT:]
         return json.dumps(fields, ensure_ascii=False)
 
 

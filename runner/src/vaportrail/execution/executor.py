@@ -69,7 +69,7 @@ class Executor:
         self._calls: dict[str, TaskCall] = {}
         self._names: Counter[str] = Counter()
         self._naming = threading.Lock()
-        self._closed = self._cancelled = self._given_up = self._passed_by = False
+        self._closed = self._cancelled = self._given_up = False
         self._functions = Functions()
         self._inbox = Inbox()
         self._draining: list[threading.Event] = []
@@ -174,29 +174,27 @@ class Executor:
         self._inbox.put(partial(self._tell_when_idle, idle))
         while not idle.wait(_LOOK_SECONDS) and self._loop.runs:
             if self._given_up:
-                self._pass_by()
+                self._loop.pass_by(_LOOK_SECONDS)
             if self._cancelled and self._loop.held_up(HELD_UP_SECONDS):
                 if self._given_up:
                     return
                 self.give_up()
 
     def lose(self, fault: VaportrailError) -> None:
-        """End the run, from any thread, since what runs its attempts is gone: nobody is asked to stop."""
-        self._cancelled = self._given_up = True
-        self.land(fault)
+        """End the run, from any thread, since what runs its attempts is gone: nobody is asked to stop.
+
+        It is the run's fault, unless the run is cancelled already: the same signal may have ended both.
+        """
+        if not self._cancelled:
+            self._fault = self._fault or fault  # at once: the executor's thread may be held up
+            self._cancelled = True
         self.give_up(f"as {fault}")
 
     def give_up(self, why: str = "and nobody waited for its end") -> None:
         """End what is still open as cancelled, whatever holds up the executor's thread."""
         self._given_up = True
         self._inbox.put(partial(self._abandon, why))
-        self._pass_by()
-
-    def _pass_by(self) -> None:
-        """Leave the executor's thread where it is held up, once: it does nothing more."""
-        if not self._passed_by and self._loop.held_up(_LOOK_SECONDS):
-            self._passed_by = True
-            self._loop.replace()
+        self._loop.pass_by(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Stop the executor's thread; what was submitted since the last `drain` is cancelled."""
@@ -295,6 +293,8 @@ class Executor:
         return []
 
     def _start(self, step: Start) -> None:
+        if self._given_up:
+            return
         call = self._calls[step.task_id]
         if step.delay:
             failure = call.failure
@@ -370,8 +370,8 @@ class Executor:
             ended.put(handle)
 
     def _abandon(self, why: str) -> list[Step]:
-        self._passed_by = True  # no more: from here on it is not held up, but writes
-        return abandon_all(self._graph, self._added, self._take_end, why)
+        # From here on it is not held up, but writes.
+        return abandon_all(self._graph, self._added, self._take_end, why) if self._loop.stays() else []
 
     def _own(self, handle: object) -> Handle:
         if not isinstance(handle, Handle) or handle.session is not self:

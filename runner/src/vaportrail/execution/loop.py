@@ -23,12 +23,13 @@ class Loop:
         self._inbox = inbox
         self._handle = handle
         self._busy_since: float | None = None
+        self._passing, self._passed_by = threading.Lock(), False
         self._begin()
 
     @property
     def runs(self) -> bool:
         """Whether there is a thread that takes messages."""
-        return self._thread.is_alive()
+        return self._thread.ident is None or self._thread.is_alive()
 
     @property
     def is_left(self) -> bool:
@@ -44,9 +45,18 @@ class Loop:
         """Say, in the thread, that the next thing begins."""
         self._busy_since = time.monotonic()
 
-    def replace(self) -> None:
-        """Go on in a new thread: the one before stays where it is held up."""
-        self._begin()
+    def pass_by(self, seconds: float) -> None:
+        """Go on in a new thread, once, where this one is held up for longer than this: it is left there."""
+        with self._passing:
+            if not self._passed_by and self.held_up(seconds):
+                self._passed_by = True
+                self._begin()
+
+    def stays(self) -> bool:
+        """Let nothing pass by any more; return whether that has come in time, in the thread that asks."""
+        with self._passing:
+            self._passed_by = True
+            return not self.is_left
 
     def end(self, seconds: float) -> None:
         """End the thread after what was put before this, and wait for it, but no longer than that."""

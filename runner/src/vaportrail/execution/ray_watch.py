@@ -32,7 +32,8 @@ def watched_ray(lost: Callable[[RayLost], None]) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(_LOOK_SECONDS):
             ended = [kind for kind in _dead(node) if kind in _NEEDED]
-            if ended:
+            # A signal may have ended both, and cancels the run: it is heard first.
+            if ended and not over.wait(_LOOK_SECONDS):
                 lost(RayLost(ended[0]))
                 return
 
@@ -47,5 +48,8 @@ def watched_ray(lost: Callable[[RayLost], None]) -> Iterator[None]:
 
 def _dead(node: Any) -> list[str]:
     """Return the kinds of what Ray started and has ended; how, Ray's own reaping hides."""
-    # It has no public name: a Ray without this one is not watched.
-    return [kind for kind, _ in getattr(node, "dead_processes", list)()]
+    try:
+        # It has no public name: a Ray without this one is not watched.
+        return [kind for kind, _ in getattr(node, "dead_processes", list)()]
+    except RuntimeError:  # `ray.shutdown()` in the body changes what is walked here
+        return []

@@ -33,7 +33,7 @@ from vaportrail.execution.ending_signals import ended_by_signals
 from vaportrail.execution.environment import capture_environment, folder_of
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.identity import without_secrets
-from vaportrail.execution.left_children import own_forks, tell_left_children
+from vaportrail.execution.left_children import tell_left_children
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.own_lock import alive
@@ -187,14 +187,15 @@ def execute(
     cancellation = cancellation or Cancellation()
     folder = folder_of(prepared.pipeline.fn)
     with _recorded(prepared.settings, capture_environment(folder, git)) as recorder:
-        reserve, forks = Reserve(Path(prepared.settings.spool)), own_forks()
+        reserve = Reserve(Path(prepared.settings.spool))
         try:
             with Aside(progress, partial(_warn, recorder)) as told:
                 verdict = _drive(prepared, recorder, told, ray, cancellation, reserve, complete=complete)
         finally:
             reserve.close()
-        with suppress(SpoolError):  # the ledger has counted it
-            tell_left_children(recorder, forks)
+        # The ledger has counted what the spool does not take, and how the run went is known.
+        with suppress(SpoolError, KeyboardInterrupt):
+            tell_left_children(recorder)
         write_ended(recorder, verdict)
     return verdict
 
@@ -253,8 +254,10 @@ def _drive(
 
 
 def _lose(executor: Executor, cancellation: Cancellation, error: RayLost) -> None:
-    executor.lose(error)
-    cancellation.ask(Verdict(Outcome.FAILED, str(error), describe_failure(error)))
+    try:
+        executor.lose(error)
+    finally:
+        cancellation.ask(Verdict(Outcome.FAILED, str(error), describe_failure(error)))
 
 
 def _not_run(error: BaseException, moment: str, spool: str) -> Verdict:

@@ -75,10 +75,17 @@ class Cancellation:
         self._raise()
 
     def ask(self, verdict: Verdict) -> None:
-        """End the run so, called in any thread: the main thread hears it by a signal, if the run is there."""
+        """End the run so, called in any thread: the main thread hears it by a signal, if the run is there.
+
+        Where the body has taken our signal, it hears SIGINT instead, if anybody takes that.
+        """
+        if self._requested is not None:
+            return
         self._asked = verdict
-        if self._hears:
+        if self._hears and signal.getsignal(_SIGNAL) == self._hear:
             self._wake()
+        elif self._hears and callable(signal.getsignal(signal.SIGINT)):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def call(self, body: Callable[[], T], at_request: Callable[[], None] = lambda: None) -> T:
         """Call code of the user's, which a cancellation ends whatever that code catches.

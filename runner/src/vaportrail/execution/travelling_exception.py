@@ -51,9 +51,13 @@ def unpickled(error: BaseException | bytes | None) -> BaseException | None:
     if not isinstance(error, bytes):
         return error
     cloudpickle = importlib.import_module("ray.cloudpickle" if "ray" in sys.modules else "cloudpickle")
+    from vaportrail.execution.run_cancellation import RunCancelled  # which needs what needs this module
+
     try:
         found = cloudpickle.loads(error)
-    except (Exception, SystemExit):  # one that is rebuilt by a call of `sys.exit`, say
+    except RunCancelled:
+        raise
+    except BaseException:  # one that is rebuilt by a call of `sys.exit`, say
         return None
     return found if isinstance(found, BaseException) else None
 

@@ -21,8 +21,8 @@ __all__ = ["load_documents", "load_value"]
 _MARKS: Final = ("[", "{", '"', "'")
 _WHOLE: Final = 2**63
 """An API server makes a float of a number from here on."""
-_VALUES: Final = 1_000_000
-"""How many values a text may hold: a few anchors make of a kilobyte more than a machine can hold."""
+_SIZE: Final = 20_000_000
+"""How many characters and values a text may mean: a few anchors make of a kilobyte more than memory holds."""
 _TAG: Final = "tag:yaml.org,2002:"
 _KINDS: Final[dict[type, str]] = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
 
@@ -161,26 +161,31 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self._weights: dict[yaml.Node, int] = {}
+        self._sizes: dict[yaml.Node, int] = {}
+        self._whole = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, and count what it holds where each alias (*) is written out."""
+        """Compose a node, and count what it means where each alias (*) in it is written out."""
+        is_alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
-        if node is None:
-            return None
-        if node not in self._weights:
-            if isinstance(node, yaml.MappingNode):
-                held = [each for pair in node.value for each in pair]
-            else:
-                held = node.value if isinstance(node, yaml.SequenceNode) else []
-            # One that is not known yet holds itself, which is told of later.
-            self._weights[node] = 1 + sum(self._weights.get(each, 1) for each in held)
-        if self._weights[node] > _VALUES:
-            raise UsageError(
-                f"{_place(node)}: with its aliases (*) written out this holds more than {_VALUES:,} values; "
-                "write out what is meant"
-            )
+        if node is not None and not is_alias:
+            self._sizes[node] = self._size(node)
+            if parent is None:
+                self._whole += self._sizes[node]
+            if max(self._whole, self._sizes[node]) > _SIZE:
+                raise UsageError(
+                    f"{_place(node)}: with its aliases (*) written out this is longer than {_SIZE:,} "
+                    "characters; write out what is meant"
+                )
         return node
+
+    def _size(self, node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1 + len(node.value)
+        pairs = isinstance(node, yaml.MappingNode)
+        held = [each for pair in node.value for each in pair] if pairs else node.value
+        # One that is not known yet holds itself, which is told of later.
+        return 1 + sum(self._sizes.get(each, 1) for each in held)
 
     def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
         if kind is yaml.ScalarNode and implicit[0]:
