@@ -156,7 +156,7 @@ def test_what_has_ended_or_is_not_the_runs_is_not(tmp_path: Path, of: Callable[[
 def test_an_interrupt_while_they_are_waited_for_does_not_change_how_the_run_went(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_settings: RunSettings) -> list[int]:
+    def interrupted(_settings: RunSettings, *, own_ray: bool) -> frozenset[int]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(left_children_module, "left_children", interrupted)

@@ -29,32 +29,39 @@ _PROCESSES: Final = Path("/proc")
 _GRACE_SECONDS: Final = 1.0
 """How long those that are just about to end are waited for."""
 _LOOK_SECONDS: Final = 0.05
+_WORKER: Final = b"ray::"
 _TRACKER: Final = b"resource_tracker"
 """It is started for a mere lock or a shared memory, and says nothing."""
 
 
-def tell_left_children(recorder: Recorder) -> None:
-    """Write `not_captured` for the child processes that outlive their run, of which this is the driver."""
+def tell_left_children(recorder: Recorder, *, own_ray: bool) -> None:
+    """Write `not_captured` for the child processes that outlive their run, of which this is the driver.
+
+    Args:
+        recorder: the run's.
+        own_ray: whether Ray has ended with the run; else its workers may be on this machine.
+    """
     deadline = time.monotonic() + _GRACE_SECONDS
-    if left := left_children(recorder.settings):
+    if left := left_children(recorder.settings, own_ray=own_ray):
         # They wait for work that none of this run's code gives them any more.
         end_reusable_processes(left)
-    while left := left_children(recorder.settings):
+    while left := left_children(recorder.settings, own_ray=own_ray):
         if time.monotonic() > deadline:
             recorder.not_captured(LEFT_CHILDREN, len(left))
             return
         time.sleep(_LOOK_SECONDS)
 
 
-def left_children(settings: RunSettings) -> list[int]:
+def left_children(settings: RunSettings, *, own_ray: bool) -> frozenset[int]:
     """Return the pids of a run's child processes that are alive, and that could say something."""
     spool = f"{settings.spool}/"
     said = (f"{CHILD_VARIABLE}=".encode(), json.dumps(spool)[:-1].encode())
-    return [pid for pid in _pythons() if _was_started(pid, said) or _holds(pid, spool)]
+    pids = _pythons((_TRACKER,) if own_ray else (_TRACKER, _WORKER))
+    return frozenset(pid for pid in pids if _was_started(pid, said) or _holds(pid, spool))
 
 
-def _pythons() -> Iterator[int]:
-    """Yield the pids of other processes of this user that run Python, and not a tracker's."""
+def _pythons(others: tuple[bytes, ...]) -> Iterator[int]:
+    """Yield the pids of other processes of this user that run Python, without those that are called so."""
     names: list[str] = []
     with suppress(OSError):
         names = [each.name for each in os.scandir(_PROCESSES) if each.name.isdigit()]
@@ -62,7 +69,7 @@ def _pythons() -> Iterator[int]:
         program = _read(pid, lambda folder: (folder / "exe").readlink())
         if pid != os.getpid() and program is not None and "python" in program.name:
             line = _read(pid, lambda folder: (folder / "cmdline").read_bytes())
-            if line and _TRACKER not in line:
+            if line and not any(name in line for name in others):
                 yield pid
 
 

@@ -195,7 +195,7 @@ def execute(
             reserve.close()
         # The ledger has counted what the spool does not take, and how the run went is known.
         with suppress(SpoolError, KeyboardInterrupt):
-            tell_left_children(recorder)
+            tell_left_children(recorder, own_ray=complete)
         write_ended(recorder, verdict)
     return verdict
 

@@ -13,7 +13,7 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -120,7 +120,7 @@ def record_child() -> None:
     install_provider()
 
 
-def end_reusable_processes(among: Container[int] | None = None) -> None:
+def end_reusable_processes(among: Set[int] | None = None) -> None:
     """End what makes child processes for later calls, too: those may be another attempt's.
 
     joblib keeps its workers, and `multiprocessing` the server that forks for it.
@@ -129,19 +129,16 @@ def end_reusable_processes(among: Container[int] | None = None) -> None:
         among: the pids of those that may be ended; None for all.
     """
 
-    def counts(pids: Iterable[int]) -> bool:
-        return among is None or any(pid in among for pid in pids)
-
     server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
     if server is not None:
         with suppress(Exception):
             # It ends by itself only when nobody holds its pipe any more, which forked children do.
-            if server._forkserver_pid is not None and counts([server._forkserver_pid]):
+            if server._forkserver_pid is not None and (among is None or server._forkserver_pid in among):
                 os.kill(server._forkserver_pid, signal.SIGKILL)
                 server._stop()
     for name in ("joblib.externals.loky.reusable_executor", "loky.reusable_executor"):
         pool = getattr(sys.modules.get(name), "_executor", None)
         if pool is not None:
             with suppress(Exception):
-                if counts(pool._processes):
+                if among is None or not among.isdisjoint(pool._processes):
                     pool.shutdown(wait=True, kill_workers=True)
