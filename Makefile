@@ -2,6 +2,8 @@
 SHELL := /bin/bash -eu -o pipefail
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
+# The tests start hundreds of processes of Python, which would all compile the same again.
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz e2e e2e-smoke e2e-bench check format bench lock wheels images generate clean
@@ -24,8 +26,8 @@ kind-demo: ## The first ten minutes of docs/kubernetes.md on a new kind cluster 
 e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.demo
 
-# Twice as many at once as there are cores: they wait for processes of theirs half of the time.
-TESTS := -m pytest --numprocesses $$(( 2 * $$(nproc) )) --dist loadfile --no-loadscope-reorder -m "not api_server"
+# One more at once than there are cores: they wait for processes of theirs for a good part of the time.
+TESTS := -m pytest --numprocesses $$(( $$(nproc) + 1 )) --dist loadfile --no-loadscope-reorder -m "not api_server"
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
 	$(PY) $(TESTS)

@@ -31,6 +31,7 @@ REPOSITORY = Path(__file__).parent.parent
 PIPELINES = Path(__file__).parent / "pipelines"
 CLI = Path(sys.executable).parent / "vaportrail"
 MNIST = REPOSITORY / "examples" / "mnist" / "pipeline.py"
+ONE_SIZE = "train_sizes=[400]"
 TIMEOUT = 240
 
 
@@ -144,6 +145,17 @@ def make_run(root: Path, entrypoint: str, *args: object, env: dict[str, str] | N
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """The MNIST example, run once for all tests. Never change its record: copy it."""
     return once(tmp_path_factory, "mnist", lambda root: make_run(root, f"{MNIST}:mnist"))
+
+
+@pytest.fixture(scope="session")
+def one_size(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+    """The MNIST example with one size and without `--keep-spool`: the exit code and the folder."""
+
+    def make(folder: Path) -> tuple[int, Path]:
+        folder.mkdir(exist_ok=True)
+        return run_vaportrail("run", f"{MNIST}:mnist", "-p", ONE_SIZE, cwd=folder).code, folder
+
+    return once(tmp_path_factory, "one-size", make)
 
 
 @pytest.fixture(scope="session")

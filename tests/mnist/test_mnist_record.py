@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -295,15 +294,6 @@ def test_the_sealer_had_nothing_to_add(mnist: Sealed) -> None:
 
 def test_the_parameters_of_the_run_are_in_the_record(mnist: Sealed) -> None:
     assert mnist.run.parameters == {"train_sizes": SIZES}
-
-
-@pytest.fixture(scope="module")
-def one_size(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
-    """Run the example with one size and without `--keep-spool`; return the exit code and the folder."""
-    folder = tmp_path_factory.mktemp("one-size")
-    command = [str(CLI), "run", f"{EXAMPLE}:mnist", "-p", "train_sizes=[400]"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=240)
-    return done.returncode, folder
 
 
 @pytest.mark.slow

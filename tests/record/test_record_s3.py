@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conftest import ONE_SIZE
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.plan import SealPlan
 from vaportrail.record.read import list_runs, open_run
@@ -36,7 +37,7 @@ VARYING = {".ipynb", ".html"}
 
 @dataclass(frozen=True)
 class Remote:
-    """The MNIST example's run with its record on S3."""
+    """The MNIST example's run, with one size, with its record on S3."""
 
     code: int
     out: str
@@ -70,9 +71,16 @@ def call(folder: Path, *args: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def remote(credentials: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Remote:
     folder = tmp_path_factory.mktemp("remote")
-    done = call(folder, "run", f"{EXAMPLE}:mnist", "--record", ROOT, "--json")
+    done = call(folder, "run", f"{EXAMPLE}:mnist", "-p", ONE_SIZE, "--record", ROOT, "--json")
     assert done.stdout, done.stderr
     return Remote(done.returncode, done.stdout, done.stderr, folder)
+
+
+@pytest.fixture(scope="module")
+def local(one_size: tuple[int, Path]) -> Run:
+    """The same run with its record in a folder."""
+    [run] = list_runs(str(one_size[1] / "vaportrail-runs"))
+    return run
 
 
 def tasks(run: Run) -> dict[str, Any]:
@@ -120,48 +128,48 @@ def test_no_spool_and_no_record_is_left_on_this_machine(remote: Remote) -> None:
     assert left == []
 
 
-def test_the_tasks_are_the_same(remote: Remote, mnist: Sealed) -> None:
-    assert tasks(remote.run) == tasks(mnist.run)
+def test_the_tasks_are_the_same(remote: Remote, local: Run) -> None:
+    assert tasks(remote.run) == tasks(local)
 
 
-def test_the_logged_parameters_are_the_same(remote: Remote, mnist: Sealed) -> None:
-    assert remote.run.facts.params == mnist.run.facts.params
+def test_the_logged_parameters_are_the_same(remote: Remote, local: Run) -> None:
+    assert remote.run.facts.params == local.facts.params
 
 
-def test_the_logged_metrics_are_the_same(remote: Remote, mnist: Sealed) -> None:
-    assert remote.run.facts.metrics == mnist.run.facts.metrics
+def test_the_logged_metrics_are_the_same(remote: Remote, local: Run) -> None:
+    assert remote.run.facts.metrics == local.facts.metrics
 
 
-def test_the_tags_are_the_same(remote: Remote, mnist: Sealed) -> None:
-    assert remote.run.facts.tags == mnist.run.facts.tags
+def test_the_tags_are_the_same(remote: Remote, local: Run) -> None:
+    assert remote.run.facts.tags == local.facts.tags
 
 
-def test_the_artifacts_have_the_same_names_and_kinds(remote: Remote, mnist: Sealed) -> None:
-    assert artifacts(remote.run) == artifacts(mnist.run)
+def test_the_artifacts_have_the_same_names_and_kinds(remote: Remote, local: Run) -> None:
+    assert artifacts(remote.run) == artifacts(local)
 
 
-def test_the_artifacts_have_the_same_bytes(remote: Remote, mnist: Sealed) -> None:
-    assert hashes(remote.run) == hashes(mnist.run)
+def test_the_artifacts_have_the_same_bytes(remote: Remote, local: Run) -> None:
+    assert hashes(remote.run) == hashes(local)
 
 
-def test_as_many_spans_are_recorded(remote: Remote, mnist: Sealed) -> None:
-    assert remote.run.facts.counts.spans == mnist.run.facts.counts.spans
+def test_as_many_spans_are_recorded(remote: Remote, local: Run) -> None:
+    assert remote.run.facts.counts.spans == local.facts.counts.spans
 
 
 def test_nothing_is_lost(remote: Remote) -> None:
     assert remote.run.facts.counts.loss == "None"
 
 
-def test_the_record_has_the_same_kinds_of_files(remote: Remote, mnist: Sealed) -> None:
+def test_the_record_has_the_same_kinds_of_files(remote: Remote, local: Run) -> None:
     def kinds(run: Run) -> Counter[str]:
         assert run.manifest is not None
         return Counter("artifact" if "/" in file.path else file.path for file in run.manifest.files)
 
-    assert kinds(remote.run).keys() == kinds(mnist.run).keys()
+    assert kinds(remote.run).keys() == kinds(local).keys()
 
 
-def test_the_verdict_is_the_same(remote: Remote, mnist: Sealed) -> None:
-    one, other = remote.run.facts.verdict, mnist.run.facts.verdict
+def test_the_verdict_is_the_same(remote: Remote, local: Run) -> None:
+    one, other = remote.run.facts.verdict, local.facts.verdict
 
     assert (one.outcome, one.message, one.tasks) == (other.outcome, other.message, other.tasks)
 
@@ -193,7 +201,7 @@ def test_the_latest_run_below_a_root_on_s3_is_found(remote: Remote, tmp_path: Pa
 
 
 def test_the_logs_command_prints_the_lines_of_a_run_on_s3(remote: Remote, tmp_path: Path) -> None:
-    done = call(tmp_path, "logs", remote.uri, "--task", "benchmark_model-4")
+    done = call(tmp_path, "logs", remote.uri, "--task", "benchmark_model-1")
 
     assert "mean AUC" in done.stdout
 
