@@ -32,7 +32,8 @@ PIPELINES = Path(__file__).parent / "pipelines"
 CLI = Path(sys.executable).parent / "vaportrail"
 MNIST = REPOSITORY / "examples" / "mnist" / "pipeline.py"
 ONE_SIZE = "train_sizes=[400]"
-TIMEOUT = 240
+TIMEOUT = 600
+"""Seconds of a command, on a machine whose cores others keep busy, too."""
 
 
 def pytest_configure() -> None:

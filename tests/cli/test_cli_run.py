@@ -200,7 +200,7 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
 
 
 def _run(folder: Path, *args: str) -> tuple[Finished, Path]:
-    done = subprocess.run([str(CLI), "run", *args], cwd=folder, capture_output=True, text=True, timeout=240)
+    done = subprocess.run([str(CLI), "run", *args], cwd=folder, capture_output=True, text=True, timeout=600)
     return done, folder  # type: ignore[return-value]
 
 

@@ -132,7 +132,7 @@ def test_no_command_sends_it_through_a_pipe_either(root: Path, tmp_path: Path) -
     shutil.copytree(root, tmp_path / "root")
     every = commands(tmp_path / "root", tmp_path / "tree")
     script = EVERY.format(commands=every)
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=200)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, timeout=600)
 
     assert OWN_COLOURS.search(done.stdout + done.stderr) is None
     check(done.stdout + done.stderr, len(every))

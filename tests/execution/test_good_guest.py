@@ -24,7 +24,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             [sys.executable, str(PIPELINES / "guest.py"), str(folder / "root")],
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=600,
             env={**os.environ, "HOME": str(folder / "home"), "TMPDIR": temporary},
         )
     assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.
     (folder / "nb.py").write_text(NOTEBOOK)
     code = textwrap.dedent(ATTEMPT).replace("{slow}", str(GRACE_SECONDS + 1))
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=600
     )
     return folder, done
 
@@ -120,7 +120,7 @@ def test_a_notebook_runs_where_the_temporary_folder_has_a_long_name(tmp_path: Pa
         env={**os.environ, "TMPDIR": str(long)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
 
     assert (done.stdout, done.stderr) == ("{'x': 1}\n", "")

@@ -95,7 +95,7 @@ def test_nothing_of_a_live_run_is_in_reach_and_its_record_follows_the_umask_when
             owners = {path.lstat().st_uid for path in inside | opened_now}
             modes = {path: path.stat().st_mode & 0o7777 for path in (session, record, spool)}
             run.send_signal(2)
-            run.communicate(timeout=120)
+            run.communicate(timeout=600)
         sealed = record.stat().st_mode & 0o777
 
     umask = os.umask(0o022)

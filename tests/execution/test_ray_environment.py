@@ -26,7 +26,7 @@ print(json.dumps([before, within, seen(), path == sys.path]))
 
 def test_a_ray_that_was_imported_first_reads_its_variables_again() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=600
     )
     before, within, after, same_path = json.loads(done.stdout)
 

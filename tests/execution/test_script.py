@@ -19,7 +19,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def printed(root: Path) -> list[str]:
     done = subprocess.run(
-        [sys.executable, str(PIPELINES / "script.py"), str(root)], capture_output=True, text=True, timeout=120
+        [sys.executable, str(PIPELINES / "script.py"), str(root)], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 from vaportrail import log, notebook, outcome, pipeline, result, task
 
 broken_notebook = notebook("broken_notebook.py", retries=1, backoff="50ms", retry_on=(ZeroDivisionError,))
-slow_notebook = notebook("slow_notebook.py", timeout="6s")
+slow_notebook = notebook("slow_notebook.py", timeout="20s")
 
 
 class Odd(Exception):

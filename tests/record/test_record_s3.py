@@ -64,7 +64,7 @@ def credentials(s3: dict[str, str]) -> Iterator[dict[str, str]]:
 
 def call(folder: Path, *args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(CLI), *map(str, args)], cwd=folder, capture_output=True, text=True, timeout=240
+        [str(CLI), *map(str, args)], cwd=folder, capture_output=True, text=True, timeout=600
     )
 
 

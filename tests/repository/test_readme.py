@@ -67,7 +67,7 @@ def test_the_ten_lines_and_every_command_of_the_readme_run_as_they_stand(
     ran = []
     for command in commands():
         done = subprocess.run(
-            shlex.split(command), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+            shlex.split(command), cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         ran.append(shlex.split(command)[:2])

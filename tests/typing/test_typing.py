@@ -24,7 +24,7 @@ def mypy(file: Path, cache: Path) -> subprocess.CompletedProcess[str]:
         "--warn-unused-ignores",
     ]
     command += ["--no-error-summary", "--cache-dir", str(cache), str(file)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
