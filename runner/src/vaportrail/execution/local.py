@@ -22,6 +22,8 @@ _ENVIRONMENT = {
     # On a machine that is busy with other work Ray's own processes take longer than it waits for them.
     "RAY_agent_register_timeout_ms": "200000",
     "RAY_raylet_start_wait_time_s": "200",
+    # Ray makes way for its own processes by a niceness of 15: beside other work a task would stand still.
+    "RAY_worker_niceness": "0",
     # A lost worker's own children go with it.
     "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
 }
