@@ -25,14 +25,15 @@ from vaportrail.execution.run import execute, prepare
 from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.read import open_run
 from vaportrail.telemetry.children import no_child
+from vaportrail.telemetry.recorder import active
 
 WAITS = "import sys; print('here', flush=True); sys.stdin.read()"
 started: list[Any] = []
 
 
-def python(**options: Any) -> subprocess.Popen[str]:
+def python(code: str = WAITS, **options: Any) -> subprocess.Popen[str]:
     child = subprocess.Popen(
-        [sys.executable, "-c", WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
     )
     assert child.stdout is not None
     child.stdout.readline()
@@ -101,6 +102,16 @@ def leaves_somebody_elses() -> None:
         started.append(python())
 
 
+@pipeline
+def is_read_along() -> None:
+    recorder = active()
+    assert recorder is not None
+    (spool,) = Path(recorder.settings.spool).glob("*.spool")
+    reads = f"file = open({str(spool)!r}); {WAITS}"
+    with no_child():
+        started.append(python(code=reads))
+
+
 @pytest.fixture(autouse=True)
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(run_module, "RayBackend", lambda *_args, **_kwargs: InThreads())
@@ -130,7 +141,9 @@ def not_captured(folder: Path, of: Any) -> list[str]:
     prepared = prepare(of, {}, root=str(folder))
     execute(prepared, Silent(), nullcontext())
     seal_spool(Path(prepared.settings.spool))
-    reasons = open_run(prepared.settings.record_uri).facts.counts.loss_reasons
+    run = open_run(prepared.settings.record_uri)
+    assert run.outcome is Outcome.SUCCEEDED, run.facts.verdict.message
+    reasons = run.facts.counts.loss_reasons
     return [reason for reason in reasons if reason.startswith(LEFT_CHILDREN)]
 
 
@@ -145,7 +158,13 @@ def test_a_child_that_outlives_its_run_is_counted(tmp_path: Path, of: Any) -> No
 
 @pytest.mark.parametrize(
     "of",
-    [leaves_nobody, leaves_what_says_nothing, leaves_somebody_elses, uses_shared_memory_and_a_pool],
+    [
+        leaves_nobody,
+        leaves_what_says_nothing,
+        leaves_somebody_elses,
+        is_read_along,
+        uses_shared_memory_and_a_pool,
+    ],
     ids=lambda of: of.name,
 )
 def test_what_has_ended_or_is_not_the_runs_is_not(tmp_path: Path, of: Callable[[], None]) -> None:

@@ -68,8 +68,7 @@ class JsonLines(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            # What is cut within what is kept would show a part of a credential.
-            "message": redacted(record.getMessage()[: 2 * _LIMIT])[:_LIMIT],
+            "message": redacted(record.getMessage())[:_LIMIT],
             **_about.get(),
         }
         for name, value in vars(record).items():
@@ -78,8 +77,7 @@ class JsonLines(logging.Formatter):
             if ours and isinstance(value, str | int | float | bool):
                 fields[name] = redacted(value) if isinstance(value, str) else value
         if record.exc_info:
-            text = self.formatException(record.exc_info)
-            fields["exception"] = redacted(text[-2 * _LIMIT :])[-_LIMIT:]
+            fields["exception"] = redacted(self.formatException(record.exc_info))[-_LIMIT:]
         return json.dumps(fields, ensure_ascii=False)
 
 

@@ -1,7 +1,8 @@
 """Python processes of the run's code that live on past its end: told, since nobody records them then.
 
 A child that was started by a program's name finds in its environment whose child it is; one that was
-forked, however often, holds its run's spool open. Only Linux shows either; elsewhere none is found.
+forked, however often, holds its run's spool open for writing. Only Linux shows either; elsewhere none
+is found.
 """
 
 from __future__ import annotations
@@ -82,9 +83,15 @@ def _holds(pid: int, spool: str) -> bool:
     files = _read(pid, lambda folder: list((folder / "fd").iterdir())) or []
     for file in files:
         with suppress(OSError):  # it was closed meanwhile
-            if os.readlink(file).startswith(spool):  # noqa: PTH115 - a socket's or a pipe's is no path
+            # Whoever reads along, such as `vaportrail logs`, is no child.
+            if str(file.readlink()).startswith(spool) and _writes(file):
                 return True
     return False
+
+
+def _writes(file: Path) -> bool:
+    said = (file.parents[1] / "fdinfo" / file.name).read_text().split()
+    return int(said[said.index("flags:") + 1], 8) & os.O_ACCMODE != os.O_RDONLY
 
 
 def _read(pid: int, read: Callable[[Path], T]) -> T | None:
