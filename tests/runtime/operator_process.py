@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +162,26 @@ class Team:
         kinds = "pods,services,secrets,rayclusters.ray.io"
         return self._server.kubectl("-n", self.name, "get", kinds, "-o", "name").split()
 
-    def made(self, plural: str) -> Counter[str]:
-        """Return which objects of a kind were made, and how often, as the audit log says."""
-        return Counter(
-            each["objectRef"].get("name", "")
-            for each in self._server.requests()
-            if each["verb"] == "create"
-            and each["objectRef"].get("namespace") == self.name
-            and each["objectRef"]["resource"] == plural
-            and each["responseStatus"]["code"] == 201
-        )
+    @contextmanager
+    def births(self, resource: str) -> Iterator[Callable[[], Counter[str]]]:
+        """Watch what is made; calling what it yields waits until all of it is gone.
+
+        Not by the audit log: what a client asked for that was killed meanwhile is made all the same, and
+        the log says of it that it timed out (504), or nothing.
+        """
+        row = '{.type} {.object.metadata.name}{"\\n"}'
+        words = ["get", resource, "--watch", "--output-watch-events", "-o", f"jsonpath={row}"]
+        with self._server.following("-n", self.name, *words) as told:
+
+            def births() -> Counter[str]:
+                def of(kind: str) -> Counter[str]:
+                    rows = [row.split() for row in told().splitlines()]
+                    return Counter(name for each, name in rows if each == kind)
+
+                until(lambda: of("ADDED") == of("DELETED"), told)
+                return of("ADDED")
+
+            yield births
 
     def _told(self) -> str:
         return self._server.kubectl("-n", self.name, "get", _RESOURCE, "-o", "yaml")[-4000:]

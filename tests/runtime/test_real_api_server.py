@@ -103,7 +103,11 @@ def test_an_operator_that_is_killed_again_and_again_makes_everything_once(
     server: ApiServer, team: Team, operator: Operator
 ) -> None:
     chance = random.Random(5)
-    with nodes(server.kubeconfig, run_seconds=2.0):
+    with (
+        nodes(server.kubeconfig, run_seconds=2.0),
+        team.births("rayclusters") as clusters,
+        team.births("pods") as pods,
+    ):
         operator.start()
         team.submit(*(f"run-{number}" for number in range(8)))
         for _ in range(6):
@@ -111,12 +115,12 @@ def test_an_operator_that_is_killed_again_and_again_makes_everything_once(
             operator.kill()
             operator.start()
         team.until_over(operator)
-    assert team.phases() == {"Succeeded": 8}
-    assert team.left() == []
-    assert refused(server, team) == []
-    assert sorted(team.made("rayclusters").values()) == [1] * 8
-    runners = [count for name, count in team.made("pods").items() if name.endswith("-runner")]
-    assert runners == [1] * 8
+        assert team.phases() == {"Succeeded": 8}
+        assert team.left() == []
+        assert refused(server, team) == []
+        assert sorted(clusters().values()) == [1] * 8
+        runners = [count for name, count in pods().items() if name.endswith("-runner")]
+        assert runners == [1] * 8
 
 
 def test_an_operator_outlives_its_api_server(server: ApiServer, team: Team, operator: Operator) -> None:
