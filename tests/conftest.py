@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from once import common_folder, once
 from s3_server import s3_server
@@ -34,6 +35,10 @@ MNIST = REPOSITORY / "examples" / "mnist" / "pipeline.py"
 ONE_SIZE = "train_sizes=[400]"
 TIMEOUT = 600
 """Seconds of a command, on a machine whose cores others keep busy, too."""
+
+# How long one example takes says more of the machine than of the code.
+settings.register_profile("any machine")
+settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:

@@ -384,7 +384,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(len(seen.ends) == 1 for seen in self.seen.values())
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestWhateverHappensEachTaskEndsOnceAndStartsOnlyAfterItsNeeds = AnyOrder.TestCase
 
 

@@ -317,7 +317,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=5).map("".join))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_sanitised_html_is_inert_however_its_pieces_are_put_together(source: str) -> None:
     dom = html5lib.parse(f"<body>{sanitise(source)}", treebuilder="etree", namespaceHTMLElements=False)
 
@@ -325,7 +325,7 @@ def test_sanitised_html_is_inert_however_its_pieces_are_put_together(source: str
 
 
 @given(st.lists(PIECES, max_size=5).map("".join))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_sanitising_twice_changes_nothing_more(source: str) -> None:
     once = sanitise(source)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,12 @@ report, _ = attempt.run_attempt(settings.to_json(), spec, arguments)
 (root / "outcome").write_text(report.outcome.value)
 """
 
+ENDED_BY_ITS_WATCHDOG = (1, -signal.SIGSEGV)
+"""The watchdog reads the stacks of threads that run: now and then CPython's `faulthandler` breaks off in one.
+
+By then the file says that it was the limit.
+"""
+
 
 def run(root: Path, kind: str) -> int:
     environ = os.environ | {"TMPDIR": str(root)}
@@ -71,6 +78,6 @@ def test_a_value_that_takes_for_ever_to_send_is_timed_out(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("kind", ["words", "exception", "pool"])
 def test_what_hangs_after_a_tasks_code_ends_its_process_with_its_stacks(kind: str, tmp_path: Path) -> None:
-    assert run(tmp_path, kind) == 1
+    assert run(tmp_path, kind) in ENDED_BY_ITS_WATCHDOG
     assert not (tmp_path / "outcome").exists()
-    assert "Timeout" in (tmp_path / "spool" / "t-1.1.stack").read_text()
+    assert (tmp_path / "spool" / "t-1.1.stack").read_text().startswith("Timeout")

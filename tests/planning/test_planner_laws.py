@@ -27,7 +27,7 @@ from vaportrail_operator.planning.types import (
 
 ORDER = ["", *Phase]
 ACTIVE = (Phase.PROVISIONING, Phase.RUNNING)
-FAST = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 FIXPOINT = 6
 
 

@@ -88,7 +88,7 @@ def test_a_ledger_that_is_gone_is_a_reason(recorder: Recorder) -> None:
     assert sealed(recorder).counts.loss_reasons == [f"the last count of 1 process is gone: {writer}"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_the_records_does_not_change_the_reasons(
     seed: int, tmp_path_factory: pytest.TempPathFactory

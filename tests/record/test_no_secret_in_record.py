@@ -235,7 +235,7 @@ def canaries(environ: dict[str, str]) -> list[str]:
 FORMS = [str, json.dumps, repr, html.escape, lambda text: json.dumps(json.dumps(text)), str.strip]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_run_seals_without_a_secret_and_without_a_path_gone(data: st.DataObject) -> None:
     environ = data.draw(environments())

@@ -46,7 +46,7 @@ def test_the_facts_rebuilt_from_the_otlp_files_are_the_manifests(made: Sealed) -
     assert plain(rebuild_facts(open_store(made.uri), manifest)) == plain(manifest.facts)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), doubled=st.floats(0, 1))
 def test_neither_order_nor_duplicates_change_the_facts(small: Sealed, seed: int, doubled: float) -> None:
     order = random.Random(seed)
@@ -57,7 +57,7 @@ def test_neither_order_nor_duplicates_change_the_facts(small: Sealed, seed: int,
     assert plain(build_facts(shuffled)) == plain(small.run.facts)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_the_order_does_not_change_the_facts_of_failures_either(failures: Sealed, seed: int) -> None:
     shuffled = list(records(failures.uri))

@@ -128,7 +128,7 @@ def test_output_that_its_process_did_not_record_is_recovered(unsealed: Unsealed)
     assert unsealed.seal().manifest.counts.recovered_lines == 2
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_lines_are_lost_they_are_counted_exactly(
     small: Sealed, unseal: Unseal, data: st.DataObject
@@ -150,7 +150,7 @@ def test_whatever_lines_are_lost_they_are_counted_exactly(
     assert counts.loss == ("Counted" if any(cut.values()) else "None")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_record_of_any_remaining_lines_can_be_rebuilt_from_its_files(
     small: Sealed, unseal: Unseal, data: st.DataObject

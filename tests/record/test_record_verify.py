@@ -109,7 +109,7 @@ def test_one_changed_byte_of_any_file_of_the_mnist_record_is_found(
     assert wrongly_named(copy, position) == {}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_of_any_byte_of_any_file_is_found(small_copy: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(files(small_copy)), label="file")
@@ -303,7 +303,7 @@ def test_a_manifest_that_is_none_is_named_though_its_hash_fits(small_copy: Path,
     assert named(small_copy) == {"manifest.json"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=200))
 def test_no_bytes_in_place_of_a_manifest_make_verify_fail_in_another_way(
     small_copy: Path, raw: bytes

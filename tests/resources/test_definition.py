@@ -223,7 +223,7 @@ def check_round_trip(model: type[BaseModel], schema: Schema, instance: Any) -> N
 
 @pytest.mark.parametrize("field", sorted(SPEC["properties"]))
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_spec_that_the_definition_accepts_is_read_written_and_accepted(
     field: str, data: st.DataObject
 ) -> None:
@@ -234,7 +234,7 @@ def test_a_spec_that_the_definition_accepts_is_read_written_and_accepted(
 
 @pytest.mark.parametrize("field", sorted(STATUS["properties"]))
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_status_that_the_definition_accepts_is_read_written_and_accepted(
     field: str, data: st.DataObject
 ) -> None:

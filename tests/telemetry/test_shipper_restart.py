@@ -170,7 +170,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=STEPS, faults=FAULTS, kills=KILLS)
 def test_in_the_end_what_is_stored_is_what_was_written(
     steps: list[Any], faults: list[Reply], kills: list[bool]
@@ -255,7 +255,7 @@ class Printer:
             self.task = ""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["print", "tell", "begin", "end", "wait", "restart"]), st.integers(1, 3)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.telemetry.spooling_pod import Killed, Pod, nothing
 
@@ -97,7 +97,6 @@ def test_signs_of_life_end_with_the_exact_count(pod: Pod) -> None:
     assert pod.said[-1] == "all is stored: 1 processes, 0 records left out"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, REPLY_SECONDS), st.booleans()), max_size=20))
 def test_with_a_slow_collector_a_silent_run_is_not_taken_for_over(answers: list[tuple[int, bool]]) -> None:
     """Whatever time a reply takes, and though of two that follow each other one may fail."""

@@ -55,7 +55,7 @@ def test_an_output_that_arrives_in_two_pieces_gives_the_same_lines(raw: bytes, c
     assert first + lines(raw[done:], done) == lines(raw)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 3 * LIMIT), st.booleans())
 def test_a_long_line_is_cut_and_joins_to_itself(length: int, ended: bool) -> None:
     raw = b"x" * length + b"\n" * ended

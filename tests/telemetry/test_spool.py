@@ -55,7 +55,7 @@ def ledger(folder: Path) -> Ledger | None:
     return read_ledger((folder / "worker-1.ledger").read_bytes())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.tuples(st.sampled_from(KINDS), SCOPE, TEXT), max_size=8), min_size=2, max_size=4))
 def test_all_records_of_all_threads_are_read_back_once_and_counted(
     batches: list[list[tuple[Kind, str, str]]],
