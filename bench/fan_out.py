@@ -22,10 +22,10 @@ from figure_log import record_figure  # noqa: E402
 
 from vaportrail import pipeline, task  # noqa: E402
 from vaportrail.authoring import session  # noqa: E402
-from vaportrail.execution.backend import RayBackend  # noqa: E402
 from vaportrail.execution.executor import Executor  # noqa: E402
 from vaportrail.execution.local import embedded_ray  # noqa: E402
-from vaportrail.execution.progress import Silent  # noqa: E402
+from vaportrail.execution.observers import NoProgress  # noqa: E402
+from vaportrail.execution.ray_backend import RayBackend  # noqa: E402
 from vaportrail.execution.run import prepare  # noqa: E402
 from vaportrail.telemetry.recorder import install  # noqa: E402
 
@@ -65,7 +65,7 @@ def main() -> int:
         with embedded_ray():
             import ray
 
-            executor = Executor(recorder, RayBackend(prepared.settings), Silent())
+            executor = Executor(recorder, RayBackend(prepared.settings), NoProgress())
             remote = ray.remote(nothing.fn)
             ours(executor), bare(ray, remote)  # start the workers
             pairs = [(ours(executor), bare(ray, remote)) for _ in range(PAIRS)]

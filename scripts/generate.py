@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from manifests import manifest_texts, with_values_table
 from reference import with_field_tables
 
+from vaportrail.contract.outcome import TRAITS
 from vaportrail.record.manifest import manifest_schema
 from vaportrail.telemetry.conventions import ATTRIBUTES, EVENTS
 from vaportrail_operator.api.crd import pipelinerun_definition, to_yaml
@@ -20,8 +22,10 @@ SCHEMA = "runner/src/vaportrail/record/manifest.schema.json"
 ATTRIBUTE_TABLE = "docs/attributes.md"
 DEFINITION = "charts/vaportrail/files/pipelineruns.vaportrail.dev.yaml"
 REFERENCE_PAGE = "docs/pipelinerun.md"
+SDK_PAGE = "docs/sdk.md"
 KUBERNETES_PAGE = "docs/kubernetes.md"
 
+_OUTCOMES = re.compile(r"(<!-- outcomes: .*?-->\n).*?(<!-- outcomes end -->)", re.DOTALL)
 _HEAD = """\
 # Attributes and events
 
@@ -48,6 +52,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     made[KUBERNETES_PAGE] = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
     page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")
     made[REFERENCE_PAGE] = with_field_tables(page, definition)
+    made[SDK_PAGE] = with_outcomes((root / SDK_PAGE).read_text(encoding="utf-8"))
     stale = [name for name, text in made.items() if not stands(root / name, text)]
     if given:
         for name in stale:
@@ -78,6 +83,22 @@ def attribute_text() -> str:
         ((f"`{row.name}`", row.type, row.where, row.meaning) for row in ATTRIBUTES),
     )
     return "\n".join([_HEAD, "## Attributes", "", *attributes, "", "## Events", "", *events(EVENTS), ""])
+
+
+def with_outcomes(page: str) -> str:
+    """Return a page with the table of outcomes between its two marks.
+
+    Raises:
+        ValueError: the page does not have the marks.
+    """
+    rows = ((f"`{outcome}`", traits.meaning, traits.retried) for outcome, traits in TRAITS.items())
+    text = "\n".join(table(("Outcome", "Means", "Retried"), rows))
+    page, found = _OUTCOMES.subn(lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}", page)
+    if not found:
+        raise ValueError(
+            "the page has no `<!-- outcomes: … -->` and `<!-- outcomes end -->` around the table"
+        )
+    return page
 
 
 def events(known: Mapping[str, str]) -> list[str]:

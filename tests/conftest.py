@@ -23,8 +23,8 @@ from hypothesis import settings
 
 from once import common_folder, once
 from s3_server import s3_server
-from vaportrail.record.read import open_run
-from vaportrail.record.run import Run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
 
 collect_ignore_glob = ["pipelines/*", "typing/public_api.py"]
 

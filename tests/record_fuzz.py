@@ -23,11 +23,11 @@ from hostile_record import HOSTILE
 from vaportrail.cli.show_command import describe
 from vaportrail.errors import RecordError
 from vaportrail.export.mermaid import flowchart, gantt_chart
-from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.manifest import hash_line
-from vaportrail.record.otlp import Resource, sound_record
-from vaportrail.record.read import open_run, scan_runs
-from vaportrail.record.run import Run
+from vaportrail.record.otlp_lines import Resource, sound_record
+from vaportrail.record.reading.read import open_run, scan_runs
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.spooled import sound_header
 from vaportrail.record.verify import rebuild_facts, verify

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from vaportrail.authoring.options import TaskOptions
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.execution.attempt import AttemptSpec, describe_failure
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.payload import load_call, load_function

@@ -17,7 +17,7 @@ from e2e.cluster.progress import Failed
 from e2e.scenarios.bucket import ACCESS_KEY, REGION, SECRET_KEY
 from e2e.scenarios.objects import Object, secret
 from vaportrail.execution.variables import variables
-from vaportrail.record.run import Run
+from vaportrail.record.reading.recorded_run import Run
 
 __all__ = [
     "MNIST",

@@ -27,8 +27,8 @@ from e2e.scenarios.runs import (
     script_source,
     wait_for,
 )
-from vaportrail.contract import Outcome
-from vaportrail.record.run import Run
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,8 @@ from vaportrail.authoring.options import (
     resolve_options,
 )
 from vaportrail.errors import OptionError, UsageError
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +144,23 @@ BAD: list[tuple[str, Any, str]] = [
 
 def test_the_tables_of_these_tests_know_every_option() -> None:
     assert set(GOOD) == set(Options.__annotations__) == {key for key, _, _ in BAD}
+
+
+def test_every_option_that_may_be_written_is_declared() -> None:
+    assert {each.name for each in fields(TaskOptions)} == set(Options.__annotations__)
+
+
+def test_the_reference_has_a_row_for_every_option() -> None:
+    section = (
+        (REPOSITORY / "docs" / "sdk.md").read_text().partition("| Option | Type |")[2].partition("\n\n")[0]
+    )
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(Options.__annotations__)
+
+
+def test_every_option_is_carried_out_on_a_real_ray() -> None:
+    tree = ast.parse((REPOSITORY / "tests" / "pipelines" / "faults.py").read_text())
+    used = {word.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for word in node.keywords}
+    assert set(Options.__annotations__) <= used
 
 
 @pytest.mark.parametrize("key", GOOD)

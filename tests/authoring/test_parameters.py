@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from vaportrail import Hidden
-from vaportrail.authoring.hidden import hidden_names
+from vaportrail.authoring.hidden_parameters import hidden_names
 from vaportrail.authoring.parameters import Parameters, parse_assignments, read_parameter_file
 from vaportrail.errors import ParameterError
 from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_hidden

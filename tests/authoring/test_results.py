@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.results import as_completed, cancel, outcome, result
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.errors import HandleError, OptionError
 
 

@@ -12,7 +12,7 @@ import vaportrail
 from vaportrail import Pipeline, Task, pipeline, task
 from vaportrail.authoring import session
 from vaportrail.authoring.handle import Handle
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.errors import OptionError, UsageError
 
 

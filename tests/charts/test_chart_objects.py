@@ -16,7 +16,7 @@ from manifests import CHART
 import vaportrail
 from conftest import REPOSITORY
 from pod_security import violations
-from vaportrail_operator.runtime.environment import VARIABLES, read_environment
+from vaportrail_operator.runtime.settings import VARIABLES, read_environment
 
 Render = Callable[..., Any]
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -12,7 +12,7 @@ import yaml
 from manifests import CHART, with_values_table
 
 from conftest import REPOSITORY
-from vaportrail.resources.quantity import PATTERN
+from vaportrail.crd.quantity import PATTERN
 
 Render = Callable[..., Any]
 SCHEMA = json.loads((REPOSITORY / CHART / "values.schema.json").read_text())

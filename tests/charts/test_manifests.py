@@ -14,7 +14,7 @@ from manifests import manifest_texts
 
 from conftest import REPOSITORY
 from pod_security import violations
-from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.crd.pipelinerun import PipelineRun
 
 FOLDER = REPOSITORY / "manifests"
 SAMPLES = sorted((FOLDER / "samples").glob("*.yaml"))

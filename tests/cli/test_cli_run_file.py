@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

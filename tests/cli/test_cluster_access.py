@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.resources.told import RUN
+from tests.crd.messages import RUN
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command

@@ -17,8 +17,8 @@ import yaml
 from tests.cli.https_servers import Asked, Certificates, api_server_stand_in, make_certificates, proxy
 
 from once import once
-from vaportrail.cluster.kubernetes_api import PipelineRuns
 from vaportrail.errors import UsageError, VaportrailError
+from vaportrail.submit.kubernetes_api import PipelineRuns
 
 # The types of client-go, tools/clientcmd/api/v1.
 SCHEMA = {

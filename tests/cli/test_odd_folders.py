@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.storage.layout import run_path
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.recorder import Recorder, run_values

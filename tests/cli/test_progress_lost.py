@@ -11,8 +11,8 @@ from typing import TextIO
 import pytest
 
 from vaportrail.cli.progress import LiveProgress, PlainProgress
-from vaportrail.contract import Outcome
-from vaportrail.execution.progress import Unfailing
+from vaportrail.contract.outcome import Outcome
+from vaportrail.execution.observers import Unfailing
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def test_plain_progress_into_a_pipe_that_nobody_reads_is_dropped_and_leaves_noth
     said: list[str] = []
     with PlainProgress(broken_pipe) as shown:
         progress = Unfailing(shown, said.append)
-        progress.milestone("starting Ray")
-        progress.milestone("Ray started")
+        progress.stage("starting Ray")
+        progress.stage("Ray started")
 
     broken_pipe.flush()  # as Python does at its end, whose exit code would be 120 else
     assert said == ["progress is not shown any more: BrokenPipeError: [Errno 32] Broken pipe"]
@@ -60,7 +60,7 @@ def test_live_progress_on_a_terminal_that_is_gone_is_dropped_and_its_thread_rais
         progress.attempt_started("add-1", 1)
         progress.task_ended("add-1", Outcome.FAILED, 1.0, None, "")
         shown._live.refresh()
-        progress.milestone("sealing the record")
+        progress.stage("sealing the record")
 
     out.flush()
     assert len(said) == 1
@@ -81,6 +81,6 @@ class Unbuffered(io.TextIOBase):
 def test_a_line_of_progress_is_one_write_that_nothing_of_another_thread_comes_into() -> None:
     out = Unbuffered()
 
-    PlainProgress(out, clock=lambda: 0.0).milestone("Ray started")
+    PlainProgress(out, clock=lambda: 0.0).stage("Ray started")
 
     assert [text.partition(" ")[2] for text in out.writes] == ["Ray started\n"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from vaportrail.cli.ended import report, result_lines
-from vaportrail.contract import Outcome
+from vaportrail.cli.run_summary import report, result_lines
+from vaportrail.contract.outcome import Outcome
 from vaportrail.record.manifest import Facts, RunInfo, VerdictInfo
-from vaportrail.record.run import Run as RecordedRun
+from vaportrail.record.reading.recorded_run import Run as RecordedRun
 
 
 class Run:

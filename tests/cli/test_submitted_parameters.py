@@ -12,8 +12,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from vaportrail.authoring.parameters import Parameters
+from vaportrail.crd.documents import load_value
 from vaportrail.errors import ParameterError, UsageError
-from vaportrail.resources.documents import load_value
 
 if TYPE_CHECKING:
     from tests.conftest import Cli

@@ -11,9 +11,11 @@ import ray
 from ray.exceptions import RayTaskError, TaskCancelledError
 
 from vaportrail.authoring.options import TaskOptions
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.execution.attempt import AttemptSpec
-from vaportrail.execution.backend import AttemptEnd, RayBackend
+from vaportrail.execution.backend import AttemptEnd
+from vaportrail.execution.ray_backend import RayBackend
 
 SPEC = AttemptSpec("t-1", "t", 1, b"")
 
@@ -74,6 +76,6 @@ def test_an_attempt_that_cannot_say_so_itself_is_cancelled_by_one_name(
     assert end.failure is not None
     assert (end.outcome, end.failure.type) == (
         Outcome.CANCELLED,
-        "vaportrail.execution.cancellation.AttemptCancelled",
+        "vaportrail.execution.attempt_cancellation.AttemptCancelled",
     )
     assert end.failure.message == says

@@ -9,9 +9,9 @@ from functools import lru_cache
 import pytest
 
 from conftest import PIPELINES, Sealed, make_run, run_vaportrail
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.execution.nested_ray import NESTED
-from vaportrail.record.run import IDLE_WORKER
+from vaportrail.record.reading.recorded_run import IDLE_WORKER
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
@@ -54,7 +54,7 @@ def lines(made: Sealed, task: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=1)
 def spans(uri: str) -> dict[str, tuple[str, str]]:
     """Return the parent and the task of each span by its name."""
-    from vaportrail.record.read import open_run
+    from vaportrail.record.reading.read import open_run
 
     manifest = open_run(uri).manifest
     assert manifest is not None

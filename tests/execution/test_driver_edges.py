@@ -34,28 +34,29 @@ from vaportrail.authoring.options import TaskOptions
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.cli.run_command import _seal_and_report
 from vaportrail.cluster.join import Join, JoinFailed
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import executor as executor_module
 from vaportrail.execution import hindrance as hindrance_module
-from vaportrail.execution import progress as progress_module
+from vaportrail.execution import observers as progress_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution import stopping as stopping_module
-from vaportrail.execution.attempt import Report
-from vaportrail.execution.backend import Backend, RayBackend
+from vaportrail.execution.attempt import AttemptReport
+from vaportrail.execution.backend import Backend
 from vaportrail.execution.graph import Graph
-from vaportrail.execution.narrator import Narrator
-from vaportrail.execution.progress import Aside, Progress, Silent
+from vaportrail.execution.observers import Aside, NoProgress, Progress
+from vaportrail.execution.ray_backend import RayBackend
 from vaportrail.execution.run import Prepared, execute, keep_to_oneself, prepare
 from vaportrail.execution.run_cancellation import Cancellation
+from vaportrail.execution.task_recorder import TaskRecorder
 from vaportrail.execution.verdict import Verdict
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import open_run
-from vaportrail.record.run import Run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.telemetry.spool import Writer
 
 SOURCE = Path(vaportrail.__file__).parent
-ROOMS = ("execution", "cli", "telemetry", "cluster")
+ROOMS = ("execution", "notebooks", "cli", "telemetry", "shipper", "cluster", "submit")
 LONGEST = 60
 """Seconds after which a run counts as hanging, on a busy machine too."""
 BLAMES = ("Ray could not", "result could not leave", "RUNNER_LOST", "the runner died")
@@ -146,7 +147,7 @@ def sealed_run(
     gate.clear()
     prepared = prepare(what, {}, root=str(folder / "root"))
     with no_hang():
-        execute(prepared, progress or Silent(), context or nullcontext(), cancellation=cancellation)
+        execute(prepared, progress or NoProgress(), context or nullcontext(), cancellation=cancellation)
     gate.set()
     seal_spool(Path(prepared.settings.spool))
     return open_run(prepared.settings.record_uri)
@@ -267,29 +268,29 @@ def breaks_backend(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], Non
 
 
 def breaks_narrator(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
-    return lambda patch, _: patch.setattr(Narrator, method, raising)
+    return lambda patch, _: patch.setattr(TaskRecorder, method, raising)
 
 
 def breaks_progress(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
-    return lambda patch, _: patch.setattr(Silent, method, raising)
+    return lambda patch, _: patch.setattr(NoProgress, method, raising)
 
 
 def hinders(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
     """A task waits for what there is not, until that is said."""
     patch.setattr(hindrance_module, "WAIT_SECONDS", 0.01)
     backend.hinders = "it asks for a moon"
-    said = Narrator.waits
+    said = TaskRecorder.waits
 
-    def waits(narrator: Narrator, call: Any, why: str) -> None:
-        said(narrator, call, why)
+    def waits(task_recorder: TaskRecorder, call: Any, why: str) -> None:
+        said(task_recorder, call, why)
         gate.set()
 
-    patch.setattr(Narrator, "waits", waits)
+    patch.setattr(TaskRecorder, "waits", waits)
 
 
 def breaks_waits(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
     hinders(patch, backend)
-    patch.setattr(Narrator, "waits", raising)
+    patch.setattr(TaskRecorder, "waits", raising)
 
 
 def loses_attempts(patch: pytest.MonkeyPatch, backend: InThreads) -> None:
@@ -326,7 +327,7 @@ BROKEN: dict[str, Broken] = {
     "execution/hindrance.py look_for_hindrance later": Broken(
         hinders, blocked, Outcome.SUCCEEDED, says="waits-1 waits: it asks for a moon; it begins when"
     ),
-    "Progress.milestone": Broken(breaks_progress("milestone"), ends=Outcome.SUCCEEDED),
+    "Progress.stage": Broken(breaks_progress("stage"), ends=Outcome.SUCCEEDED),
     "Progress.task_submitted": Broken(breaks_progress("task_submitted"), ends=Outcome.SUCCEEDED),
     "Progress.attempt_started": Broken(breaks_progress("attempt_started"), ends=Outcome.SUCCEEDED),
     "Progress.attempt_retried": Broken(breaks_progress("attempt_retried"), retried),
@@ -359,7 +360,7 @@ def test_a_progress_that_blocks_holds_up_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, method: str
 ) -> None:
     monkeypatch.setattr(progress_module, "CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr(Silent, method, blocking)
+    monkeypatch.setattr(NoProgress, method, blocking)
     WAITED.clear()
     try:
         run = sealed_run(tmp_path, retried if method == "attempt_retried" else plain)
@@ -378,16 +379,16 @@ def test_a_progress_that_is_slower_than_the_run_is_told_no_more_than_it_can_keep
     said: list[str] = []
     begun, stopped = threading.Event(), threading.Event()
 
-    class Stopped(Silent):
-        def milestone(self, name: str) -> None:
+    class Stopped(NoProgress):
+        def stage(self, name: str) -> None:
             begun.set()
             stopped.wait(LONGEST)
 
     with Aside(Stopped(), said.append) as aside:
-        aside.milestone("the first")
+        aside.stage("the first")
         assert begun.wait(LONGEST)
         for _ in range(5):
-            aside.milestone("one of five")
+            aside.stage("one of five")
     stopped.set()
 
     assert len(said) == 1
@@ -446,21 +447,21 @@ def test_a_second_interrupt_ends_what_is_open_as_cancelled(
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
     "an exception that cannot be loaded here": (
         lambda future: future.set_result(
-            Report(Outcome.FAILED, Failure("x.Y", FAULT), b"no pickle", recorded=False)
+            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), b"no pickle", recorded=False)
         ),
         bounded,
         f"x.Y: {FAULT}",
     ),
     "an exception that ends whoever loads it": (
         lambda future: future.set_result(
-            Report(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Exits()), recorded=False)
+            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Exits()), recorded=False)
         ),
         bounded,
         f"x.Y: {FAULT}",
     ),
     "an exception that holds up whoever loads it": (
         lambda future: future.set_result(
-            Report(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Sleeps()), recorded=False)
+            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Sleeps()), recorded=False)
         ),
         bounded,
         f"x.Y: {FAULT}",
@@ -486,13 +487,13 @@ FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]
 """What Ray's thread hands to `RayBackend`: how its callback and the thread that looks for a limit end."""
 
 RAY_BACKEND = {
-    "execution/backend.py RayBackend.start add_done_callback",
-    "execution/backend.py RayBackend._landed Thread",
+    "execution/ray_backend.py RayBackend.start add_done_callback",
+    "execution/ray_backend.py RayBackend._landed Thread",
 }
 
 ELSEWHERE: dict[str, str] = {
     # Edges with a test of their own.
-    "execution/progress.py Aside.__init__ Thread": ("test_a_progress_that_blocks_holds_up_no_run"),
+    "execution/observers.py Aside.__init__ Thread": ("test_a_progress_that_blocks_holds_up_no_run"),
     "execution/run.py _recorded callback": ("test_a_spool_that_cannot_be_closed_is_said_by_its_own_name"),
     "cluster/join.py Join.start Thread": ("test_what_raises_while_a_cluster_is_joined_is_what_is_told"),
     "execution/ray_watch.py watched_ray Thread": (
@@ -511,8 +512,8 @@ ELSEWHERE: dict[str, str] = {
     "execution/run_cancellation.py Cancellation._raised_again signal": (
         "test_a_cancellation_while_an_object_is_destroyed_ends_the_block_all_the_same"
     ),
-    "cli/cancelling.py cancelling signal": ("test_a_cancelled_run_cleans_up_seals_and_says_so"),
-    "execution/ending_signals.py ended_by_signals signal": (
+    "cli/signals.py cancelling signal": ("test_a_cancelled_run_cleans_up_seals_and_says_so"),
+    "execution/ending_signals.py ends_on_signals signal": (
         "test_a_signal_cancels_and_seals_the_run_and_then_ends_the_script"
     ),
     "execution/ending_signals.py _end signal": (
@@ -530,13 +531,15 @@ ELSEWHERE: dict[str, str] = {
     ),
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
     "execution/attempt.py _prepare signal": ("test_the_exit_code_of_a_program_that_a_task_starts_is_its_own"),
-    "execution/cancellation.py cancellable signal": (
+    "execution/attempt_cancellation.py cancellable signal": (
         "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
     ),
-    "execution/cancellation.py watch signal": (
+    "execution/attempt_cancellation.py watch signal": (
         "test_a_signal_that_comes_after_its_attempt_harms_neither_the_process_nor_the_next"
     ),
-    "execution/cancellation.py watch Thread": ("test_a_sleeping_attempt_is_woken_once_and_may_clean_up"),
+    "execution/attempt_cancellation.py watch Thread": (
+        "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
+    ),
     "execution/deadline.py time_limit signal": ("test_afterwards_handler_timer_and_files_are_as_they_were"),
     "telemetry/capture.py OutputFiles.__init__ Thread": (
         "test_a_disk_that_is_full_is_told_and_breaks_nothing"
@@ -544,13 +547,13 @@ ELSEWHERE: dict[str, str] = {
     "telemetry/logger.py _unrecorded_folder register": (
         "test_outside_a_run_an_artifact_can_be_read_all_the_same"
     ),
-    "execution/kernel.py load_ipython_extension register": (
+    "notebooks/kernel.py load_ipython_extension register": (
         "test_a_failing_cell_is_told_with_the_cells_own_traceback"
     ),
     # Other programs' than the driver.
     "cli/watch_command.py command signal": ("test_a_signal_is_heard_while_the_record_root_does_not_answer"),
     "cli/runner_command.py command signal": ("test_sigterm_while_the_cluster_is_joined_cancels_the_run"),
-    "cluster/run.py _time_limit signal": ("test_a_run_whose_time_is_over_is_ended"),
+    "cluster/cluster_run.py _time_limit signal": ("test_a_run_whose_time_is_over_is_ended"),
     "cluster/readiness.py listening Thread": ("test_it_takes_connections_for_the_length_of_the_block"),
 }
 
@@ -584,7 +587,7 @@ def edges() -> set[str]:
     found = {
         f"{proto.__name__}.{name}" for proto in (Backend, Progress) for name in vars(proto) if name[0] != "_"
     }
-    found |= {f"Narrator.{name}" for name in vars(Narrator) if name[0] != "_"}
+    found |= {f"Narrator.{name}" for name in vars(TaskRecorder) if name[0] != "_"}
     for room in ROOMS:
         for path in sorted((SOURCE / room).rglob("*.py")):
             seen = Edges(str(path.relative_to(SOURCE)))
@@ -647,7 +650,7 @@ def test_a_thread_that_cannot_be_started_ends_the_attempt_that_it_was_for(
 ) -> None:
     answer = FUTURES["a crash whose stacks cannot be read"][0]
     monkeypatch.setitem(sys.modules, "ray", FakeRay(answer))
-    monkeypatch.setattr("vaportrail.execution.backend.RayBackend._look_for_limit", property(raising))
+    monkeypatch.setattr("vaportrail.execution.ray_backend.RayBackend._look_for_limit", property(raising))
     run = sealed_run(tmp_path, bounded)
 
     assert FAULT in told(run)
@@ -737,7 +740,7 @@ def test_a_cluster_that_may_grow_says_what_none_of_its_nodes_can_take(
 def kept_run(folder: Path) -> tuple[Prepared, Verdict]:
     """Run in this process, and do not seal."""
     prepared = prepare(plain, {}, root=str(folder / "root"))
-    return prepared, execute(prepared, Silent(), nullcontext())
+    return prepared, execute(prepared, NoProgress(), nullcontext())
 
 
 def test_a_seal_that_is_interrupted_says_how_to_go_on(
@@ -748,7 +751,7 @@ def test_a_seal_that_is_interrupted_says_how_to_go_on(
 
     prepared, verdict = kept_run(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("vaportrail.record.local_seal.seal_spool", interrupted)
+        patch.setattr("vaportrail.record.seal.local_seal.seal_spool", interrupted)
         code = _seal_and_report(prepared, verdict, keep_spool=False, as_json=False)
 
     said = capsys.readouterr().err
@@ -764,7 +767,7 @@ def test_a_seal_for_which_there_is_no_room_says_how_the_run_went_and_what_to_do(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     prepared, verdict = kept_run(tmp_path)
-    monkeypatch.setattr("vaportrail.record.local_seal.seal_spool", full)
+    monkeypatch.setattr("vaportrail.record.seal.local_seal.seal_spool", full)
     with pytest.raises(RecordError) as caught:
         _seal_and_report(prepared, verdict, keep_spool=False, as_json=False)
 
@@ -812,7 +815,7 @@ def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Join, "_spawn", lambda self: None)
-    monkeypatch.setattr(Join, "_answers", lambda self: True)
+    monkeypatch.setattr(Join, "_responds", lambda self: True)
     monkeypatch.setattr(Join, "_start_node", raising)
     join = Join(socket.gethostname(), 6379, LONGEST, tmp_path)
     join.start()
@@ -869,7 +872,7 @@ def test_a_run_has_what_its_body_returned(
 ) -> None:
     prepared = prepare(what, {}, root=str(tmp_path / "root"))
     with no_hang():
-        verdict = execute(prepared, Silent(), nullcontext())
+        verdict = execute(prepared, NoProgress(), nullcontext())
     assert (verdict.outcome, prepared.returned.missing) == (Outcome.SUCCEEDED, "")
     assert prepared.returned.value == value
 
@@ -881,7 +884,7 @@ def test_a_result_that_cannot_be_had_decides_nothing(tmp_path: Path, threads: In
 
     prepared = prepare(hides, {}, root=str(tmp_path / "root"))
     with no_hang():
-        assert execute(prepared, Silent(), nullcontext()).outcome is Outcome.SUCCEEDED
+        assert execute(prepared, NoProgress(), nullcontext()).outcome is Outcome.SUCCEEDED
     assert "does not look at the keys of a dict" in prepared.returned.missing
 
 
@@ -890,6 +893,6 @@ def test_a_body_behind_a_wrapper_of_which_nothing_ran_fails_the_run(
 ) -> None:
     prepared = prepare(Pipeline(asynchronous(), "later"), {}, root=str(tmp_path / "root"))
     with no_hang():
-        verdict = execute(prepared, Silent(), nullcontext())
+        verdict = execute(prepared, NoProgress(), nullcontext())
     assert verdict.outcome is Outcome.FAILED
     assert "returned a coroutine, of which nothing has run" in verdict.message

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conftest import PIPELINES, Sealed, make_run
-from vaportrail.contract import Outcome
-from vaportrail.record.run import Run
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.recorded_run import Run
 
 
 @pytest.fixture(scope="module")

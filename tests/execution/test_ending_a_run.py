@@ -19,14 +19,14 @@ import pytest
 from thread_backend import InThreads
 from vaportrail import as_completed, outcome, result, task
 from vaportrail.authoring.pipeline import Pipeline
-from vaportrail.cli.cancelling import cancelling
-from vaportrail.contract import Outcome
+from vaportrail.cli.signals import cancelling
+from vaportrail.contract.outcome import Outcome
 from vaportrail.execution import run as run_module
 from vaportrail.execution import run_cancellation
-from vaportrail.execution.progress import Silent
+from vaportrail.execution.observers import NoProgress
 from vaportrail.execution.run import execute, prepare
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import Run, open_run
+from vaportrail.record.reading.read import Run, open_run
+from vaportrail.record.seal.local_seal import seal_spool
 
 # What ends a body that swallows everything is raised while objects are destroyed, too, and is seen there.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -56,7 +56,7 @@ def backs_off() -> None:
     raise ConnectionError("no")
 
 
-class Starting(Silent):
+class Starting(NoProgress):
     """Says that the state is reached when a task waits for its next attempt."""
 
     def attempt_retried(self, *_: object) -> None:

@@ -19,12 +19,13 @@ from thread_backend import PATIENCE, InThreads
 from vaportrail import Hidden, as_completed, cancel, outcome, result, task
 from vaportrail.authoring import session
 from vaportrail.authoring.handle import Handle
-from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import HandleError, InternalError, OptionError, SpoolError, TaskFailed, UsageError
 from vaportrail.execution import stopping as stopping_module
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.executor import Executor
-from vaportrail.execution.progress import Unfailing
+from vaportrail.execution.observers import Unfailing
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
 from vaportrail.telemetry.recorder import Recorder
@@ -43,7 +44,7 @@ class Watching:
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
-    def milestone(self, name: str) -> None:
+    def stage(self, name: str) -> None:
         raise AssertionError("the executor has no milestones")
 
     def task_submitted(self, task_id: str, label: str) -> None:
@@ -257,13 +258,13 @@ def test_only_exceptions_that_are_worth_it_are_retried(
     "lost", [Outcome.WORKER_LOST, Outcome.TIMED_OUT, Outcome.OOM_KILLED, Outcome.NODE_LOST]
 )
 def test_a_lost_worker_is_retried_whatever_exceptions_are_worth_it(body: Body, lost: Outcome) -> None:
-    body.backend.dies = AttemptEnd(lost, Failure("x.Lost", "gone"), spoken=False)
+    body.backend.dies = AttemptEnd(lost, Failure("x.Lost", "gone"), self_reported=False)
     assert outcome(add.options(retries=2, backoff="1ms", retry_on=(KeyError,))(1)) is lost
     assert len(body.backend.specs) == 3
 
 
 def test_what_an_attempt_could_not_say_is_written_down(body: Body) -> None:
-    body.backend.dies = AttemptEnd(Outcome.WORKER_LOST, Failure("x.Lost", "gone"), spoken=False)
+    body.backend.dies = AttemptEnd(Outcome.WORKER_LOST, Failure("x.Lost", "gone"), self_reported=False)
     assert outcome(add(1)) is Outcome.WORKER_LOST
     [resolved] = [line for line in body.lines() if line.record.get("eventName") == c.EVENT_ATTEMPT_RESOLVED]
     assert resolved.record["spanId"] == attempt_span_id(UID, "add-1", 1)
@@ -605,7 +606,7 @@ def test_a_spool_that_cannot_be_written_ends_the_run_under_its_own_name(
         executor.result(handle, None)
 
 
-METHODS = ["milestone", "task_submitted", "attempt_started", "attempt_retried", "task_ended"]
+METHODS = ["stage", "task_submitted", "attempt_started", "attempt_retried", "task_ended"]
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), BrokenPipeError(), SystemExit(1)])
@@ -621,7 +622,7 @@ def test_a_progress_that_raises_hears_no_more_and_decides_nothing(
     progress = Unfailing(watching, said.append)
     executor = Executor(body.recorder, body.backend, progress)
     assert executor.result(executor.submit(third_time, (method,), {}), None) == 3
-    progress.milestone("sealing")
+    progress.stage("sealing")
     executor.close()
 
     assert said == [f"progress is not shown any more: {type(error).__name__}: {error}"]

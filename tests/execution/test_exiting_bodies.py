@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Cli
-from vaportrail.contract import Outcome
-from vaportrail.record.read import open_run
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.read import open_run
 
 PIPELINE = """
 import sys

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from conftest import Cli, Sealed
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.record.manifest import AttemptInfo
-from vaportrail.record.run import Run, TaskRun
+from vaportrail.record.reading.recorded_run import Run, TaskRun
 from vaportrail.record.times import from_rfc3339
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from conftest import PIPELINES, Sealed, make_run
-from vaportrail.contract import Failure, Outcome
-from vaportrail.record.run import Run
+from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.record.reading.recorded_run import Run
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vaportrail.cli.cancelling import cancelling
+from vaportrail.cli.signals import cancelling
 from vaportrail.execution.attempt import run_attempt  # noqa: F401  # what a worker imports
 
 _in_hook: list[int] = []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
 
 ONCE = RetryPolicy()

@@ -16,14 +16,15 @@ import pytest
 
 from thread_backend import InThreads
 from vaportrail import pipeline
-from vaportrail.contract import Outcome, RunSettings
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.execution import left_children as left_children_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution.left_children import LEFT_CHILDREN
-from vaportrail.execution.progress import Silent
+from vaportrail.execution.observers import NoProgress
 from vaportrail.execution.run import execute, prepare
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.telemetry.children import no_child
 from vaportrail.telemetry.recorder import active
 
@@ -139,7 +140,7 @@ def another_that_was_there_before() -> Iterator[None]:
 
 def not_captured(folder: Path, of: Any) -> list[str]:
     prepared = prepare(of, {}, root=str(folder))
-    execute(prepared, Silent(), nullcontext())
+    execute(prepared, NoProgress(), nullcontext())
     seal_spool(Path(prepared.settings.spool))
     run = open_run(prepared.settings.record_uri)
     assert run.outcome is Outcome.SUCCEEDED, run.facts.verdict.message
@@ -180,7 +181,7 @@ def test_an_interrupt_while_they_are_waited_for_does_not_change_how_the_run_went
 
     monkeypatch.setattr(left_children_module, "left_children", interrupted)
     prepared = prepare(leaves_nobody, {}, root=str(tmp_path))
-    execute(prepared, Silent(), nullcontext())
+    execute(prepared, NoProgress(), nullcontext())
     seal_spool(Path(prepared.settings.spool))
 
     assert open_run(prepared.settings.record_uri).outcome is Outcome.SUCCEEDED

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conftest import PIPELINES, make_run
-from vaportrail.contract import Outcome
-from vaportrail.record.run import Run, TaskRun
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.recorded_run import Run, TaskRun
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 

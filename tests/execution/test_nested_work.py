@@ -12,7 +12,7 @@ import ray
 from ray.actor import ActorClass
 from ray.remote_function import RemoteFunction
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.execution import nested_ray
 from vaportrail.execution.attempt import run_attempt
 from vaportrail.execution.nested_ray import NestedWork, count_nested_work, counted_nested_work
@@ -20,7 +20,7 @@ from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry import recorder as recorders
-from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.recorder import Recorder
 
 ONE, OTHER = (AttemptScope(f"t-{number}", "t", 1, "0123456789abcdef", None, "") for number in (1, 2))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import run as run_module
-from vaportrail.record.local_seal import seal_spool
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.storage import layout
 from vaportrail.telemetry.recorder import Recorder
 

@@ -15,13 +15,13 @@ import pytest
 
 from thread_backend import InThreads
 from vaportrail.authoring.pipeline import Pipeline
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.execution import run as run_module
+from vaportrail.execution.observers import NoProgress
 from vaportrail.execution.own_lock import locked
-from vaportrail.execution.progress import Silent
 from vaportrail.execution.run import execute, prepare
-from vaportrail.record.local_seal import is_alive, seal_spool
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.seal.local_seal import is_alive, seal_spool
 from vaportrail.storage import layout
 
 PATIENCE = 60
@@ -59,7 +59,7 @@ def test_a_run_is_sealed_while_what_its_body_forked_lives_on(
 ) -> None:
     monkeypatch.setattr(run_module, "RayBackend", lambda settings, *, complete: InThreads())
     prepared = prepare(Pipeline(body, "forking"), {}, root=str(tmp_path / "root"))
-    execute(prepared, Silent(), nullcontext())
+    execute(prepared, NoProgress(), nullcontext())
 
     seal_spool(Path(prepared.settings.spool))
 

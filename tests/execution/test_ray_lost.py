@@ -17,17 +17,17 @@ from ray._private import worker
 from conftest import PIPELINES, make_run
 from thread_backend import InThreads
 from vaportrail import outcome, pipeline, result, task
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.errors import RayLost
 from vaportrail.execution import run as run_module
 from vaportrail.execution.executor import HELD_UP_SECONDS
-from vaportrail.execution.progress import Silent
+from vaportrail.execution.observers import NoProgress
 from vaportrail.execution.ray_watch import watched_ray
 from vaportrail.execution.run import execute, prepare
 from vaportrail.execution.run_cancellation import Cancellation
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import open_run
-from vaportrail.record.run import Run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.seal.local_seal import seal_spool
 
 PATIENCE = 60
 gate = threading.Event()
@@ -126,7 +126,7 @@ def loses_what_is_not_needed() -> None:
 
 def run(folder: Path, of: Any, cancellation: Cancellation | None = None, **parameters: Any) -> Run:
     prepared = prepare(of, parameters, root=str(folder / "root"))
-    execute(prepared, Silent(), nullcontext(), cancellation=cancellation)
+    execute(prepared, NoProgress(), nullcontext(), cancellation=cancellation)
     seal_spool(Path(prepared.settings.spool))
     return open_run(prepared.settings.record_uri)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vaportrail.authoring.handle import Handle
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.errors import TaskFailed, UsageError
 from vaportrail.execution.returned import Returned, refuse_lazy
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from conftest import PIPELINES
-from vaportrail.contract import Outcome
-from vaportrail.record.read import list_runs
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.read import list_runs
 
 SCRIPT = """
 import os, signal, sys, time
@@ -89,7 +89,7 @@ def test_a_second_signal_ends_the_script_at_once(tmp_path: Path) -> None:
 
 
 def test_what_hinders_the_seal_is_told_before_the_signal_ends_the_script(tmp_path: Path) -> None:
-    broken = "from vaportrail.record import local_seal; local_seal.seal_spool = lambda *_, **__: 1 / 0"
+    broken = "from vaportrail.record.seal import local_seal; local_seal.seal_spool = lambda *_, **__: 1 / 0"
     ended = script(tmp_path, signal.SIGTERM, before=broken)
 
     assert ended.returncode == -signal.SIGTERM

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from conftest import Sealed
-from vaportrail.contract import Outcome
-from vaportrail.record.run import Run
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 

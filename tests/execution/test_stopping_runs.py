@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from conftest import CLI, PIPELINES, Cli
-from vaportrail.contract import Outcome
-from vaportrail.record.read import list_runs
+from vaportrail.contract.outcome import Outcome
+from vaportrail.record.reading.read import list_runs
 
 DEADLINE = 60
 

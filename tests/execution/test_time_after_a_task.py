@@ -14,7 +14,7 @@ ATTEMPT = """
 import pickle, sys, time, types
 from pathlib import Path
 from ray import cloudpickle
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.execution import attempt, deadline
 
 deadline._KEEPING_SECONDS = 0.2

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import ray  # noqa: F401 - whose cloudpickle is taken then
 
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import TaskFailed
 from vaportrail.execution.attempt import _report, describe_failure
 from vaportrail.execution.run_cancellation import RunCancelled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vaportrail.export.tree import write_tree
 from vaportrail.record.manifest import Facts
-from vaportrail.record.run import Run
+from vaportrail.record.reading.recorded_run import Run
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed

@@ -8,7 +8,7 @@ import pytest
 
 from vaportrail.export.tree import write_tree
 from vaportrail.record.manifest import ArtifactInfo, Facts
-from vaportrail.record.run import Run
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.storage.artifacts import store_artifact
 
 

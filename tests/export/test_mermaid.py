@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.export.mermaid import flowchart, gantt_chart
 from vaportrail.record.manifest import AttemptInfo, Edge, Facts, TaskInfo
 from vaportrail.record.times import rfc3339

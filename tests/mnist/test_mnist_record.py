@@ -12,12 +12,12 @@ import onnx
 import pytest
 
 import vaportrail
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Sealed
 
-    from vaportrail.record.run import TaskRun
+    from vaportrail.record.reading.recorded_run import TaskRun
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist" / "pipeline.py"
 CLI = Path(sys.executable).parent / "vaportrail"

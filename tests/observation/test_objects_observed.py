@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.resources.status import Phase
-from vaportrail_operator.observation.objects import object_seen
-from vaportrail_operator.observation.runs import run_seen
-from vaportrail_operator.planning.types import ObjectSeen
+from vaportrail.crd.status import Phase
+from vaportrail_operator.observation.objects import observed_object
+from vaportrail_operator.observation.runs import observed_run
+from vaportrail_operator.planning.types import ObservedObject
 
 UID = "0f1e2d3c-0000-4000-8000-000000000001"
 
@@ -36,13 +36,13 @@ def ray_cluster(*conditions: dict[str, Any], owner: str = UID, **status: Any) ->
 
 
 def test_a_cluster_whose_controller_is_the_run_is_owned() -> None:
-    assert object_seen(ray_cluster()) == ObjectSeen(
+    assert observed_object(ray_cluster()) == ObservedObject(
         name="mnist-0f1e2d3c", uid="cluster-uid", created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     )
 
 
 def test_a_cluster_of_a_deleted_run_of_the_same_name_is_not_owned() -> None:
-    assert not object_seen(ray_cluster(owner="of the deleted one")).owned
+    assert not observed_object(ray_cluster(owner="of the deleted one")).owned
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_cluster_of_a_deleted_run_of_the_same_name_is_not_owned() -> None:
 def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
     conditions: list[dict[str, Any]], provisioned: bool
 ) -> None:
-    assert object_seen(ray_cluster(*conditions)).provisioned is provisioned
+    assert observed_object(ray_cluster(*conditions)).provisioned is provisioned
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
 def test_what_kuberay_says_is_wrong_is_told(
     conditions: list[dict[str, Any]], status: dict[str, Any], problem: str
 ) -> None:
-    assert object_seen(ray_cluster(*conditions, **status)).problem == problem
+    assert observed_object(ray_cluster(*conditions, **status)).problem == problem
 
 
 def raw_run(**changes: Any) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def raw_run(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_run_is_its_model() -> None:
-    seen = run_seen(
+    seen = observed_run(
         raw_run(status={"phase": "Running", "receipt": [{"object": "Pod/it", "lifetime": "a/.."}]})
     )
     assert seen.problems == ()
@@ -140,7 +140,7 @@ def test_a_run_is_its_model() -> None:
 def test_fields_of_a_later_crd_are_passed_over() -> None:
     raw = raw_run(status={"phase": "Running", "attempts": []})
     raw["spec"].update(retries={"limit": 1}, ray={"autoscaling": {}, "workers": [{"name": "a", "new": 1}]})
-    seen = run_seen(raw)
+    seen = observed_run(raw)
     assert seen.problems == ()
     assert (seen.run.spec.ray.workers[0].name, seen.run.status.phase) == ("a", Phase.RUNNING)
 
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_named_with_its_place() -> None:
     raw = raw_run(status={"phase": "Running"})
     raw["spec"]["ray"] = {"workers": [{"replicas": "many"}]}
     del raw["spec"]["image"]
-    seen = run_seen(raw)
+    seen = observed_run(raw)
     assert [problem.partition(":")[0] for problem in seen.problems] == [
         "spec.image",
         "spec.ray.workers.0.name",
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_named_with_its_place() -> None:
 
 def test_a_status_that_cannot_be_read_still_says_its_phase_and_when_the_run_ended() -> None:
     ended = {"phase": "Succeeded", "completionTime": "2026-01-02T03:04:05Z"}
-    seen = run_seen(raw_run(status={**ended, "conditions": [{"type": "Odd"}]}))
+    seen = observed_run(raw_run(status={**ended, "conditions": [{"type": "Odd"}]}))
     assert seen.problems
     assert not seen.status_read
     assert seen.over
@@ -170,7 +170,7 @@ def test_a_status_that_cannot_be_read_still_says_its_phase_and_when_the_run_ende
 def test_a_time_to_live_is_read_though_the_rest_of_the_spec_cannot_be() -> None:
     raw = raw_run()
     raw["spec"].update(ray="many", ttlSecondsAfterFinished=30)
-    seen = run_seen(raw)
+    seen = observed_run(raw)
     assert seen.problems
     assert seen.status_read
     assert seen.run.spec.ttl_seconds_after_finished == 30
@@ -179,14 +179,14 @@ def test_a_time_to_live_is_read_though_the_rest_of_the_spec_cannot_be() -> None:
 def test_a_time_to_live_that_cannot_be_read_has_no_end() -> None:
     raw = raw_run()
     raw["spec"]["ttlSecondsAfterFinished"] = "a while"
-    assert run_seen(raw).run.spec.ttl_seconds_after_finished == 2**31 - 1
+    assert observed_run(raw).run.spec.ttl_seconds_after_finished == 2**31 - 1
 
 
 def test_what_users_and_tools_note_on_a_run_is_not_kept() -> None:
     raw = raw_run()
     noted = {"annotations": {"it": "x" * 9999}, "labels": {"it": "y" * 99}, "finalizers": ["it/z"]}
     raw["metadata"].update(noted)
-    kept = repr(run_seen(raw))
+    kept = repr(observed_run(raw))
     assert not [letter for letter in ("xxx", "yyy", "it/z") if letter in kept]
 
 
@@ -200,6 +200,6 @@ known = st.sampled_from(["pipeline", "record", "ray", "deadlines", "phase", "con
 
 @given(spec=st.dictionaries(known, json_values), status=st.dictionaries(known, json_values) | json_values)
 def test_whatever_is_in_a_run_it_can_be_read(spec: dict[str, Any], status: Any) -> None:
-    seen = run_seen(raw_run(spec=spec, status=status))
+    seen = observed_run(raw_run(spec=spec, status=status))
     assert seen.run.metadata.uid == UID
     assert seen.status_read or seen.problems

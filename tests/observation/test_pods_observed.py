@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from vaportrail_operator.observation.entries import Watched, entry_of
-from vaportrail_operator.observation.pods import component_of, pod_seen
-from vaportrail_operator.planning.types import Component, PodSeen
+from vaportrail_operator.observation.pods import component_of, observed_pod
+from vaportrail_operator.planning.types import Component, ObservedPod
 
 RUN_UID = "0f1e2d3c-0000-4000-8000-000000000001"
 
@@ -86,12 +86,12 @@ def runner(**status: Any) -> dict[str, Any]:
     }
 
 
-def seen(raw: dict[str, Any]) -> PodSeen:
-    return pod_seen(raw, Component.RUNNER)
+def seen(raw: dict[str, Any]) -> ObservedPod:
+    return observed_pod(raw, Component.RUNNER)
 
 
 def test_a_pod_that_was_just_made_is_pending_and_nothing_else() -> None:
-    assert seen(runner(phase="Pending", qosClass="Burstable")) == PodSeen(
+    assert seen(runner(phase="Pending", qosClass="Burstable")) == ObservedPod(
         name="mnist-0f1e2d3c-runner",
         uid="pod-uid",
         component=Component.RUNNER,
@@ -211,24 +211,24 @@ def test_a_pod_that_is_being_deleted_says_so_and_when_it_must_have_ended() -> No
 
 def test_the_last_words_of_a_container_that_ended_are_told() -> None:
     pod = seen(runner(phase="Failed", containerStatuses=[container("runner", ended(6, message="no space"))]))
-    assert pod.last_words == "no space"
+    assert pod.termination_message == "no space"
 
 
 def test_the_last_words_of_a_container_that_was_begun_again_are_those_of_its_last_end() -> None:
     again = container("runner", waiting("CrashLoopBackOff"), lastState=ended(6, code=1, message="no space"))
     pod = seen(runner(phase="Running", containerStatuses=[container("another", running(2)), again]))
-    assert (pod.last_words, pod.terminated) == ("no space", None)
+    assert (pod.termination_message, pod.terminated) == ("no space", None)
 
 
 def test_the_last_words_are_those_of_the_main_container_and_of_the_later_end() -> None:
     main = container("runner", ended(8, message="later"), lastState=ended(6, message="earlier"))
     pod = seen(runner(containerStatuses=[container("another", ended(9, message="of another")), main]))
-    assert pod.last_words == "later"
+    assert pod.termination_message == "later"
 
 
 def test_a_later_end_without_a_word_does_not_repeat_the_words_of_an_earlier_one() -> None:
     main = container("runner", ended(8), lastState=ended(6, message="earlier"))
-    assert seen(runner(containerStatuses=[main])).last_words == ""
+    assert seen(runner(containerStatuses=[main])).termination_message == ""
 
 
 @pytest.mark.parametrize(

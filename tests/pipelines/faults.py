@@ -85,6 +85,7 @@ def alone() -> str:
 @task(
     name="everything",
     cpus=0.5,
+    gpus=0,
     memory="16Mi",
     resources={},
     timeout=120,

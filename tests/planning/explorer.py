@@ -9,7 +9,7 @@ from typing import Literal
 
 from tests.planning.world import Conflict, Killed, World
 
-from vaportrail.resources.status import Phase
+from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import Observed, Plan
 

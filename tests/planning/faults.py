@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import Phase
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import Phase
 
 __all__ = ["Conflict", "Killed", "Script"]
 

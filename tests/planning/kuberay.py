@@ -6,7 +6,7 @@ import copy
 import math
 from typing import Any
 
-from vaportrail.resources.quantity import parse_quantity
+from vaportrail.crd.quantity import parse_quantity
 
 __all__ = ["ray_start_options", "worker_pod"]
 

@@ -11,17 +11,17 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from tests.planning.runs import SETTINGS, a_run, run_answer, seal_answer
+from tests.planning.runs import SETTINGS, a_run, run_report, seal_report
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import Phase, Reason
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import Phase, Reason
 from vaportrail_operator.planning.types import (
     Component,
-    ObjectSeen,
     Observed,
-    PodSeen,
+    ObservedObject,
+    ObservedPod,
     SecretState,
-    Swept,
+    SweepResult,
     Terminated,
 )
 
@@ -92,17 +92,17 @@ class _Draw:
             "user_code_ended": self.moment(),
             "joined": self.moment(),
         }
-        answer = run_answer(
+        answer = run_report(
             outcome, message=self.one_of(*_TEXTS), source_revision=self.one_of(*_TEXTS), **times
         )
-        sealed = seal_answer(outcome, message=self.one_of(*_TEXTS), tasks={"FAILED": 1})
+        sealed = seal_report(outcome, message=self.one_of(*_TEXTS), tasks={"FAILED": 1})
         message = self.one_of(answer, answer, sealed, *_TEXTS)
         reason = self.one_of("", "OOMKilled", "Error")
         return Terminated(self.one_of(0, 0, 1, 137), reason, message, self.maybe(), self.maybe())
 
-    def pod(self, component: Component, name: str) -> PodSeen:
+    def pod(self, component: Component, name: str) -> ObservedPod:
         deleting = self.yes()
-        return PodSeen(
+        return ObservedPod(
             name=name,
             uid=self.one_of("u1", "u2"),
             component=component,
@@ -119,11 +119,11 @@ class _Draw:
             terminated=self.terminated(),
             drained_at=self.maybe(),
             waiting=self.one_of(None, (self.one_of("Unschedulable", "ErrImagePull"), self.one_of(*_TEXTS))),
-            last_words=self.one_of("", *_TEXTS),
+            termination_message=self.one_of("", *_TEXTS),
             image_id=self.one_of("", "x@sha256:1", "sha256:2", "x" * 5000),
         )
 
-    def pods(self) -> tuple[PodSeen, ...]:
+    def pods(self) -> tuple[ObservedPod, ...]:
         counts = {component: self.one_of(0, 1, 1) for component in Component}
         counts[Component.WORKER] = self.one_of(0, 1, 2)
         return tuple(
@@ -132,10 +132,10 @@ class _Draw:
             for number in range(count)
         )
 
-    def object(self, name: str) -> ObjectSeen:
+    def object(self, name: str) -> ObservedObject:
         uid = self.one_of("u1", "u2")
         problem = self.one_of("", *_TEXTS)
-        return ObjectSeen(name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem)
+        return ObservedObject(name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem)
 
     def receipt(self) -> list[dict[str, Any]]:
         return [
@@ -210,5 +210,7 @@ class _Draw:
             pods=() if self.one_of(True, False, False) else self.pods(),
             secret=self.one_of(*SecretState),
             refused=self.one_of("", *_TEXTS),
-            swept=self.one_of(None, Swept(self.time(), left), Swept(_START + timedelta(days=1), left)),
+            sweep_result=self.one_of(
+                None, SweepResult(self.time(), left), SweepResult(_START + timedelta(days=1), left)
+            ),
         )

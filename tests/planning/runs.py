@@ -7,17 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vaportrail.contract import Outcome
-from vaportrail.handover import RunAnswer, SealAnswer
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Condition, ConditionType, PipelineRunStatus
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_messages import RunReport, SealReport
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import Condition, ConditionType, PipelineRunStatus
 from vaportrail_operator.planning.types import (
     Component,
-    ObjectSeen,
     Observed,
+    ObservedObject,
+    ObservedPod,
     OperatorSettings,
     Plan,
-    PodSeen,
     Terminated,
 )
 
@@ -30,11 +30,11 @@ __all__ = [
     "a_run",
     "a_service",
     "condition",
-    "ended",
     "observed",
     "planned",
-    "run_answer",
-    "seal_answer",
+    "run_report",
+    "seal_report",
+    "terminated",
 ]
 
 UID = "0123abcd-0000-4000-8000-000000000000"
@@ -72,14 +72,16 @@ def observed(run: PipelineRun | None = None, seconds: float = 1, **seen: Any) ->
     return Observed(run=run or a_run(), now=now, **{"settings": SETTINGS, **seen})
 
 
-def a_pod(component: Component, name: str = "", **seen: Any) -> PodSeen:
+def a_pod(component: Component, name: str = "", **seen: Any) -> ObservedPod:
     """Return a pod of the run that was just made."""
     name = name or f"mnist-0123abcd-{component.value}"
     known = {"created_at": CREATED + timedelta(seconds=2), **seen}
-    return PodSeen(name=name, uid=f"uid-of-{name}", component=component, **known)
+    return ObservedPod(name=name, uid=f"uid-of-{name}", component=component, **known)
 
 
-def ended(pod: PodSeen, message: str = "", *, exit_code: int = 0, reason: str = "Completed") -> PodSeen:
+def terminated(
+    pod: ObservedPod, message: str = "", *, exit_code: int = 0, reason: str = "Completed"
+) -> ObservedPod:
     """Return a pod of which all containers have ended."""
     start = pod.started_at or pod.created_at
     stop = start + timedelta(seconds=10)
@@ -88,26 +90,28 @@ def ended(pod: PodSeen, message: str = "", *, exit_code: int = 0, reason: str = 
     return replace(pod, phase=phase, ready=False, started_at=start, terminated=last, drained_at=stop)
 
 
-def a_cluster(**seen: Any) -> ObjectSeen:
+def a_cluster(**seen: Any) -> ObservedObject:
     """Return the run's RayCluster."""
-    return ObjectSeen(**{"name": "mnist-0123abcd", "uid": "uid-of-cluster", "created_at": CREATED, **seen})
+    return ObservedObject(
+        **{"name": "mnist-0123abcd", "uid": "uid-of-cluster", "created_at": CREATED, **seen}
+    )
 
 
-def a_service(**seen: Any) -> ObjectSeen:
+def a_service(**seen: Any) -> ObservedObject:
     """Return the collector's Service."""
     known = {"name": "mnist-0123abcd-collector", "uid": "uid-of-service", "created_at": CREATED}
-    return ObjectSeen(**{**known, **seen})
+    return ObservedObject(**{**known, **seen})
 
 
-def run_answer(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
+def run_report(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
     """Return what a runner says as it ends."""
-    return RunAnswer(outcome=outcome, **more).model_dump_json()
+    return RunReport(outcome=outcome, **more).model_dump_json()
 
 
-def seal_answer(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
+def seal_report(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
     """Return what a sealer says as it ends."""
     known = {"uri": "s3://runs/ml/runs/mnist/x", "sha256": "a" * 64, "loss": "None", **more}
-    return SealAnswer(outcome=outcome, **known).model_dump_json()
+    return SealReport(outcome=outcome, **known).model_dump_json()
 
 
 def planned(before: Observed, plan: Plan, **seen: Any) -> Observed:

@@ -11,9 +11,10 @@ from tests.planning.kuberay import ray_start_options, worker_pod
 from tests.planning.runs import SETTINGS, UID, a_run
 
 from pod_security import violations
-from vaportrail.contract import Outcome
-from vaportrail.handover import DRAIN_VARIABLE, RunRequest, SealRequest
-from vaportrail.telemetry import shipper
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import DRAIN_VARIABLE
+from vaportrail.contract.pod_messages import RunRequest, SealRequest
+from vaportrail.shipper import __main__
 from vaportrail_operator.planning.children.collector import collector_pod, collector_service
 from vaportrail_operator.planning.children.raycluster import ray_cluster
 from vaportrail_operator.planning.children.runner import runner_pod
@@ -150,10 +151,10 @@ def test_a_head_is_not_made_again() -> None:
 @pytest.mark.parametrize("component", ["runner", "head", "worker"])
 def test_a_shipper_outlives_the_main_container_and_knows_nothing_of_the_store(component: str) -> None:
     pod = pods({"record": S3})[component]
-    (shipper,) = pod["initContainers"]
-    assert shipper["restartPolicy"] == "Always"
-    assert "envFrom" not in shipper
-    assert env(shipper) == {
+    (__main__,) = pod["initContainers"]
+    assert __main__["restartPolicy"] == "Always"
+    assert "envFrom" not in __main__
+    assert env(__main__) == {
         "VAPORTRAIL_COLLECTOR": "http://mnist-0123abcd-collector:4318",
         "VAPORTRAIL_COLLECTOR_TOKEN": {
             "secretKeyRef": {"name": "mnist-0123abcd-tokens", "key": "otlp_token"}
@@ -175,7 +176,7 @@ def test_a_shipper_may_drain_as_long_as_is_said_and_ends_before_the_kubelet_ends
 
 
 def test_the_shipper_reads_the_variables_that_are_handed_over() -> None:
-    read = {value for value in vars(shipper).values() if str(value).startswith("VAPORTRAIL_")}
+    read = {value for value in vars(__main__).values() if str(value).startswith("VAPORTRAIL_")}
     (sidecar,) = pods()["runner"]["initContainers"]
     assert read == env(sidecar).keys()
 

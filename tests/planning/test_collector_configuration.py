@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.planning.runs import UID, a_run
 
-from vaportrail.handover import REPLY_SECONDS
+from vaportrail.contract.pod_environment import REPLY_SECONDS
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
 
 

@@ -8,8 +8,8 @@ import pytest
 from tests.planning.explorer import End, Fault, end_of, live
 from tests.planning.world import Script, World
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import Phase
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import Observed, Plan
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.planning.lives import (
+from tests.planning.phases import (
     COLLECTOR,
     RUNNER,
     SEALER,
@@ -25,23 +25,23 @@ from tests.planning.runs import (
     a_pod,
     a_service,
     condition,
-    ended,
     planned,
-    run_answer,
-    seal_answer,
+    run_report,
+    seal_report,
+    terminated,
 )
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Delete,
     Kind,
     Observed,
-    PodSeen,
+    ObservedPod,
     SecretState,
     Sweep,
-    Swept,
+    SweepResult,
 )
 
 # Releasing
@@ -55,23 +55,23 @@ def test_a_cancel_ends_the_runner_first() -> None:
 
 def test_a_cancelled_runs_raycluster_goes_when_its_runner_has_ended() -> None:
     seen = with_spec(running(20), cancel=True)
-    runner = replace(ended(up(RUNNER), run_answer(Outcome.CANCELLED)), phase="Running", drained_at=None)
+    runner = replace(terminated(up(RUNNER), run_report(Outcome.CANCELLED)), phase="Running", drained_at=None)
     made = plan(planned(seen, plan(seen), pods=(*without(RUNNER), replace(runner, deleting=True))))
     assert deletions(made) == ["RayCluster/mnist-0123abcd"]
 
 
 def test_a_runner_that_ended_by_itself_frees_the_raycluster_at_once_and_drains() -> None:
-    runner = replace(ended(up(RUNNER), run_answer()), phase="Running", drained_at=None)
+    runner = replace(terminated(up(RUNNER), run_report()), phase="Running", drained_at=None)
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert deletions(made) == ["RayCluster/mnist-0123abcd"]
 
 
 def test_the_collector_stays_until_every_shipper_has_drained() -> None:
-    over = running(20, pods=(*without(RUNNER), ended(up(RUNNER), run_answer())))
+    over = running(20, pods=(*without(RUNNER), terminated(up(RUNNER), run_report())))
     worker = up(WORKER, deleting=True)
     draining = planned(over, plan(over), pods=(worker, up(COLLECTOR)), ray_cluster=None)
     assert deletions(plan(draining)) == []
-    drained = replace(draining, pods=(ended(worker), up(COLLECTOR)))
+    drained = replace(draining, pods=(terminated(worker), up(COLLECTOR)))
     expected = [
         "Pod/mnist-0123abcd-collector",
         "Service/mnist-0123abcd-collector",
@@ -81,7 +81,7 @@ def test_the_collector_stays_until_every_shipper_has_drained() -> None:
 
 
 def test_a_release_that_takes_too_long_is_forced() -> None:
-    over = running(20, pods=(*without(RUNNER), ended(up(RUNNER), run_answer())))
+    over = running(20, pods=(*without(RUNNER), terminated(up(RUNNER), run_report())))
     stuck = planned(over, plan(over), now=at(20 + 301), pods=(up(WORKER, deleting=True), up(COLLECTOR)))
     forced = [each for each in plan(stuck).actions if isinstance(each, Delete) and each.kind is Kind.POD]
     assert [(each.name, each.grace_seconds) for each in forced] == [
@@ -103,7 +103,7 @@ def test_a_runner_whose_node_does_not_answer_keeps_no_cluster() -> None:
 
 def draining(**seen: Any) -> Observed:
     """Return a run in `Releasing` of which a worker has yet to ship."""
-    over = running(20, pods=(*without(RUNNER), ended(up(RUNNER), run_answer())))
+    over = running(20, pods=(*without(RUNNER), terminated(up(RUNNER), run_report())))
     known = {"pods": (up(WORKER, deleting=True, due=at(90)), up(COLLECTOR)), "ray_cluster": None}
     return planned(over, plan(over), now=at(21), **{**known, **seen})
 
@@ -118,13 +118,13 @@ def test_a_collector_that_is_lost_while_others_ship_is_made_again() -> None:
 @pytest.mark.parametrize(
     "pods",
     [
-        (ended(up(WORKER), ""),),
+        (terminated(up(WORKER), ""),),
         (a_pod(WORKER, deleting=True, due=at(90)),),
         (),
     ],
     ids=["drained", "never started", "none"],
 )
-def test_a_collector_that_nobody_needs_is_not_made_again(pods: tuple[PodSeen, ...]) -> None:
+def test_a_collector_that_nobody_needs_is_not_made_again(pods: tuple[ObservedPod, ...]) -> None:
     assert creations(plan(draining(pods=pods))) == []
 
 
@@ -139,13 +139,13 @@ def test_what_goes_unheard_is_looked_for_live_after_a_while() -> None:
     assert Sweep() not in early.actions
     late = replace(going, now=at(31))
     assert Sweep() in plan(late).actions
-    looked = replace(late, swept=Swept(at(30), ("RayCluster/mnist-0123abcd",)))
+    looked = replace(late, sweep_result=SweepResult(at(30), ("RayCluster/mnist-0123abcd",)))
     assert Sweep() not in plan(looked).actions
 
 
 def held(seconds: float, **seen: Any) -> Observed:
     """Return a run in `Releasing` of which somebody's finalizer keeps a worker, so many seconds after."""
-    worker = replace(ended(up(WORKER), ""), deleting=True, due=at(90))
+    worker = replace(terminated(up(WORKER), ""), deleting=True, due=at(90))
     known = {"pods": (worker,), "services": (), "secret": SecretState.GONE}
     first = draining(**known)
     forced = planned(first, plan(first), now=at(321))
@@ -167,20 +167,20 @@ def test_a_run_goes_on_without_what_cannot_be_removed_and_says_so() -> None:
     assert (made.status.phase, made.status.leftovers) == (Phase.SEALING, ["Pod/mnist-0123abcd-worker"])
     assert creations(made) == ["mnist-0123abcd-sealer"]
     assert condition(made, ConditionType.COMPUTE_RELEASED).status == "False"
-    assert ("Warning", "ComputeLeft") in {(note.type, note.reason) for note in made.notes}
+    assert ("Warning", "ComputeLeft") in {(note.type, note.reason) for note in made.events}
 
 
 def test_a_run_that_leaves_something_behind_ends_and_names_it() -> None:
     first = held(622)
-    sealer = ended(up(SEALER, created_at=at(622), started_at=at(623)), seal_answer())
+    sealer = terminated(up(SEALER, created_at=at(622), started_at=at(623)), seal_report())
     second = planned(first, plan(first), now=at(634), pods=(*first.pods, sealer))
     third = planned(second, plan(second), now=at(635), pods=first.pods)
     left = ("Pod/mnist-0123abcd-worker",)
-    made = plan(planned(third, plan(third), now=at(637), swept=Swept(at(636), left)))
+    made = plan(planned(third, plan(third), now=at(637), sweep_result=SweepResult(at(636), left)))
     assert (made.status.phase, made.status.leftovers) == (Phase.SUCCEEDED, list(left))
     verdict = condition(made, ConditionType.NOTHING_LEFT_BEHIND)
     assert (verdict.status, verdict.message) == ("False", "still there: Pod/mnist-0123abcd-worker")
-    gone = plan(planned(third, plan(third), now=at(637), pods=(), swept=Swept(at(637), ())))
+    gone = plan(planned(third, plan(third), now=at(637), pods=(), sweep_result=SweepResult(at(637), ())))
     assert condition(gone, ConditionType.NOTHING_LEFT_BEHIND).status == "True"
     assert condition(gone, ConditionType.COMPUTE_RELEASED).status == "True"
 
@@ -194,7 +194,7 @@ def test_an_operator_that_was_away_for_long_tries_the_release_before_it_gives_up
 
 def test_a_strangers_service_with_the_runs_label_is_none_of_the_runs() -> None:
     others = a_service(name="somebodys", owned=False)
-    made = plan(released(services=(others,), swept=Swept(at(26), ("Service/somebodys",))))
+    made = plan(released(services=(others,), sweep_result=SweepResult(at(26), ("Service/somebodys",))))
     assert made.status.phase is Phase.SEALING
     assert "Service of mnist-0123abcd" not in {each.object for each in made.status.receipt}
     kuberays = a_service(name="mnist-0123abcd-head-svc", owned=False)
@@ -202,7 +202,7 @@ def test_a_strangers_service_with_the_runs_label_is_none_of_the_runs() -> None:
 
 
 def test_a_time_of_a_clock_that_is_ahead_is_waited_for_without_looking_all_the_time() -> None:
-    seen = released(20, swept=Swept(at(19), ()))
+    seen = released(20, sweep_result=SweepResult(at(19), ()))
     made = plan(seen)
     assert (made.actions, made.requeue_after) == ((), pytest.approx(2))
     assert plan(replace(seen, now=at(24.5))).requeue_after == pytest.approx(0.5)
@@ -210,18 +210,18 @@ def test_a_time_of_a_clock_that_is_ahead_is_waited_for_without_looking_all_the_t
 
 
 def test_nothing_counts_as_released_before_a_live_look() -> None:
-    made = plan(released(swept=None))
+    made = plan(released(sweep_result=None))
     assert made.status.phase is Phase.RELEASING
     assert made.actions == (Sweep(),)
 
 
 def test_an_old_look_confirms_nothing() -> None:
-    made = plan(released(swept=Swept(at(24), ())))
+    made = plan(released(sweep_result=SweepResult(at(24), ())))
     assert made.status.phase is Phase.RELEASING
 
 
 def test_what_a_look_finds_is_named_and_looked_for_again() -> None:
-    made = plan(released(27, swept=Swept(at(26), ("Pod/late",))))
+    made = plan(released(27, sweep_result=SweepResult(at(26), ("Pod/late",))))
     assert made.status.leftovers == ["Pod/late"]
     assert condition(made, ConditionType.COMPUTE_RELEASED).message == "still there: Pod/late"
     assert made.requeue_after == pytest.approx(1)

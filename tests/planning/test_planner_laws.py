@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.planning.observations import BASE, observations
 from tests.planning.runs import planned
 
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,

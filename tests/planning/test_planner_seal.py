@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.planning.lives import (
+from tests.planning.phases import (
     SEALER,
     at,
     creations,
@@ -21,14 +21,14 @@ from tests.planning.runs import (
     a_cluster,
     a_pod,
     condition,
-    ended,
     planned,
-    seal_answer,
+    seal_report,
+    terminated,
 )
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import ConditionType, Loss, Phase, Reason
-from vaportrail_operator.acting.status import status_body
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import ConditionType, Loss, Phase, Reason
+from vaportrail_operator.acting.status_writer import status_body
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Create,
@@ -36,7 +36,7 @@ from vaportrail_operator.planning.types import (
     DeleteRun,
     Kind,
     Sweep,
-    Swept,
+    SweepResult,
 )
 
 
@@ -48,7 +48,7 @@ def test_confirmed_release_makes_the_sealer_with_what_happened() -> None:
 
 
 def test_no_count_is_written_of_what_nobody_counts() -> None:
-    sealer = ended(up(SEALER), seal_answer(Outcome.FAILED, loss="Counted", lost_logs=2))
+    sealer = terminated(up(SEALER), seal_report(Outcome.FAILED, loss="Counted", lost_logs=2))
     made = plan(sealing(pods=(sealer,)))
 
     written = status_body(made.status)["record"]["loss"]
@@ -62,8 +62,8 @@ def test_a_status_of_before_keeps_the_count_that_it_has() -> None:
 
 
 def test_what_the_sealer_says_is_written_before_it_is_removed() -> None:
-    sealer = ended(
-        up(SEALER), seal_answer(Outcome.FAILED, loss="Counted", lost_spans=2, message="ValueError")
+    sealer = terminated(
+        up(SEALER), seal_report(Outcome.FAILED, loss="Counted", lost_spans=2, message="ValueError")
     )
     made = plan(sealing(pods=(sealer,)))
     record = made.status.record
@@ -95,7 +95,7 @@ def test_a_sealer_whose_node_does_not_answer_makes_way_for_another() -> None:
 
 
 def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:
-    made = plan(sealed(seal_answer(tasks={"SUCCEEDED": 3})))
+    made = plan(sealed(seal_report(tasks={"SUCCEEDED": 3})))
     assert (made.status.phase, made.status.reason) == (Phase.SUCCEEDED, Reason.COMPLETED)
     assert made.status.message == "tasks: 3 SUCCEEDED"
     assert (made.status.completion_time, made.status.duration) == ("2026-01-02T03:04:52Z", "47s")
@@ -109,7 +109,7 @@ def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:
 
 
 def test_the_proof_names_the_sealer_and_the_last_look() -> None:
-    proof = condition(plan(sealed(seal_answer())), ConditionType.NOTHING_LEFT_BEHIND).message
+    proof = condition(plan(sealed(seal_report())), ConditionType.NOTHING_LEFT_BEHIND).message
     assert proof == (
         "sealer pod made 2026-01-02T03:04:40Z, removed 2026-01-02T03:04:50Z; "
         "a live look at 2026-01-02T03:04:51Z found nothing"
@@ -117,7 +117,7 @@ def test_the_proof_names_the_sealer_and_the_last_look() -> None:
 
 
 def test_a_sealed_run_is_not_over_before_a_live_look() -> None:
-    made = plan(sealed(seal_answer(), swept=None))
+    made = plan(sealed(seal_report(), sweep_result=None))
     assert made.status.phase is Phase.SEALING
     assert made.actions == (Sweep(),)
 
@@ -133,17 +133,19 @@ def test_a_sealed_run_is_not_over_before_a_live_look() -> None:
     ],
 )
 def test_the_records_word_decides(outcome: Outcome, phase: Phase, reason: Reason) -> None:
-    status = plan(sealed(seal_answer(outcome))).status
+    status = plan(sealed(seal_report(outcome))).status
     assert (status.phase, status.reason, status.outcome) == (phase, reason, outcome.value)
 
 
 def test_why_the_sealer_cannot_seal_is_told_beside_the_runs_cause() -> None:
-    looping = up(SEALER, waiting=("CrashLoopBackOff", "back-off 10s"), last_words="AccessDenied: no keys")
+    looping = up(
+        SEALER, waiting=("CrashLoopBackOff", "back-off 10s"), termination_message="AccessDenied: no keys"
+    )
     first = sealing(pods=(looping,))
     made = plan(first)
     assert made.status.message == "sealer: AccessDenied: no keys"
     assert plan(planned(first, made)).status == planned(first, made).run.status
-    again = plan(planned(first, made, pods=(up(SEALER, last_words="RecordError: another"),)))
+    again = plan(planned(first, made, pods=(up(SEALER, termination_message="RecordError: another"),)))
     assert again.status.message == "sealer: RecordError: another"
     assert plan(planned(first, again, pods=(up(SEALER),))).status.message == ""
 
@@ -160,7 +162,7 @@ def test_a_cause_outlives_what_the_sealer_says() -> None:
     (create,) = (each for each in plan(evicted).actions if isinstance(each, Create))
     assert "it ran longer than runSeconds: 1" in str(create.manifest)
     assert "ErrImagePull" not in str(create.manifest)
-    done = planned(caused, made, pods=(ended(up(SEALER), seal_answer(Outcome.TIMED_OUT)),))
+    done = planned(caused, made, pods=(terminated(up(SEALER), seal_report(Outcome.TIMED_OUT)),))
     assert plan(done).status.message == "it ran longer than runSeconds: 1"
 
 
@@ -180,7 +182,9 @@ def test_a_refusal_from_before_the_seal_is_none_of_the_sealers() -> None:
 
 def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:
     refused = replace(
-        ended(up(SEALER), "not a request", exit_code=2), phase="Running", last_words="not a request"
+        terminated(up(SEALER), "not a request", exit_code=2),
+        phase="Running",
+        termination_message="not a request",
     )
     made = plan(sealing(pods=(refused,)))
     assert made.status.record is not None
@@ -193,19 +197,21 @@ def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:
 
 
 def test_how_to_seal_by_hand_is_told_however_much_the_sealer_says() -> None:
-    late = up(SEALER, phase="Failed", reason="DeadlineExceeded", last_words="word " * 800)
+    late = up(SEALER, phase="Failed", reason="DeadlineExceeded", termination_message="word " * 800)
     message = plan(sealing(pods=(late,))).status.message
     assert message.endswith("`vaportrail seal` can seal them")
     assert len(message) <= 256
 
 
 def test_a_sealer_that_cannot_be_removed_ends_the_run_in_the_end_and_is_named() -> None:
-    first = sealing(pods=(ended(up(SEALER, created_at=at(35)), seal_answer()),))
+    first = sealing(pods=(terminated(up(SEALER, created_at=at(35)), seal_report()),))
     stuck = replace(first.pods[0], deleting=True, due=at(45))
     second = planned(first, plan(first), now=at(400), pods=(stuck,))
     third = planned(second, plan(second), now=at(699))
     assert plan(third).status.phase is Phase.SEALING
-    fourth = planned(third, plan(third), now=at(702), swept=Swept(at(701), (f"Pod/{stuck.name}",)))
+    fourth = planned(
+        third, plan(third), now=at(702), sweep_result=SweepResult(at(701), (f"Pod/{stuck.name}",))
+    )
     made = plan(fourth)
     assert (made.status.phase, made.status.leftovers) == (Phase.SUCCEEDED, [f"Pod/{stuck.name}"])
     assert condition(made, ConditionType.COMPUTE_RELEASED).status == "True"
@@ -220,7 +226,7 @@ def test_a_run_that_cannot_be_sealed_in_time_fails_and_keeps_its_outcome() -> No
     assert "ImagePullBackOff: no such image" in made.status.message
     assert [each.grace_seconds for each in made.actions if isinstance(each, Delete)] == [0]
     gone = planned(first, made, now=at(1000), pods=())
-    over = plan(planned(gone, plan(gone), now=at(1002), swept=Swept(at(1001), ())))
+    over = plan(planned(gone, plan(gone), now=at(1002), sweep_result=SweepResult(at(1001), ())))
     assert (over.status.phase, over.status.reason) == (Phase.FAILED, Reason.SEAL_FAILED)
     assert over.status.outcome == "SUCCEEDED"
     assert condition(over, ConditionType.RECORD_SEALED).reason == "SealFailed"
@@ -247,10 +253,10 @@ def test_conditions_follow_the_generation_after_the_end_too() -> None:
 def test_a_run_that_is_being_deleted_leaves_its_sealer_at_work() -> None:
     seen = deleted(sealing(pods=(up(SEALER),)), deletion_timestamp=at(41))
     assert plan(seen).actions == ()
-    failing = replace(ended(up(SEALER), exit_code=1), phase="Running")
+    failing = replace(terminated(up(SEALER), exit_code=1), phase="Running")
     assert plan(replace(seen, pods=(failing,))).actions == ()
 
 
 def test_a_run_that_is_being_deleted_takes_a_sealer_along_that_has_ended() -> None:
-    seen = deleted(sealing(pods=(ended(up(SEALER), seal_answer()),)), deletion_timestamp=at(41))
+    seen = deleted(sealing(pods=(terminated(up(SEALER), seal_report()),)), deletion_timestamp=at(41))
     assert deletions(plan(seen)) == ["Pod/mnist-0123abcd-sealer"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.planning.lives import (
+from tests.planning.phases import (
     COLLECTOR,
     HEAD,
     RUNNER,
@@ -25,20 +25,20 @@ from tests.planning.runs import (
     a_run,
     a_service,
     condition,
-    ended,
     observed,
     planned,
-    run_answer,
-    seal_answer,
+    run_report,
+    seal_report,
+    terminated,
 )
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Delete,
     Sweep,
-    Swept,
+    SweepResult,
 )
 
 # Pending
@@ -159,15 +159,15 @@ def test_a_lost_collector_is_made_again_while_the_run_goes_on() -> None:
     ],
 )
 def test_the_runners_end_begins_the_release(outcome: Outcome, reason: Reason) -> None:
-    answer = run_answer(outcome, message="so it was", user_code_started="2026-01-02T03:04:13Z")
-    runner = ended(up(RUNNER), answer)
+    answer = run_report(outcome, message="so it was", user_code_started="2026-01-02T03:04:13Z")
+    runner = terminated(up(RUNNER), answer)
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert (made.status.phase, made.status.reason) == (Phase.RELEASING, reason)
     assert made.status.outcome == outcome.value
 
 
 def test_a_runner_that_ends_without_a_word_is_lost() -> None:
-    runner = ended(up(RUNNER), exit_code=137, reason="OOMKilled")
+    runner = terminated(up(RUNNER), exit_code=137, reason="OOMKilled")
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert made.status.reason is Reason.RUNNER_LOST
     assert made.status.message == "runner pod: OOMKilled, exit code 137, no answer"
@@ -175,15 +175,15 @@ def test_a_runner_that_ends_without_a_word_is_lost() -> None:
 
 def test_why_the_kubelet_ended_a_runner_comes_first() -> None:
     runner = replace(
-        ended(up(RUNNER), exit_code=137, reason="Error"), reason="Evicted", message="low on memory"
+        terminated(up(RUNNER), exit_code=137, reason="Error"), reason="Evicted", message="low on memory"
     )
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert made.status.message == "runner pod: Evicted: low on memory; Error, exit code 137, no answer"
 
 
 def test_what_fails_before_the_pipelines_first_line_is_not_the_pipelines_failure() -> None:
-    said = run_answer(Outcome.FAILED, message="the archive has another sha256")
-    made = plan(provisioning(20, pods=(up(COLLECTOR), ended(up(RUNNER), said)), ray_cluster=a_cluster()))
+    said = run_report(Outcome.FAILED, message="the archive has another sha256")
+    made = plan(provisioning(20, pods=(up(COLLECTOR), terminated(up(RUNNER), said)), ray_cluster=a_cluster()))
     assert (made.status.phase, made.status.reason) == (Phase.RELEASING, Reason.PROVISIONING_FAILED)
     assert (made.status.outcome, made.status.message) == ("FAILED", "the archive has another sha256")
 
@@ -199,7 +199,7 @@ def test_a_runner_whose_node_does_not_answer_is_lost_half_a_minute_after_its_tim
 
 
 def test_a_runner_that_drains_late_is_not_lost() -> None:
-    late = replace(ended(up(RUNNER), run_answer()), deleting=True, due=at(10))
+    late = replace(terminated(up(RUNNER), run_report()), deleting=True, due=at(10))
     assert plan(running(60, pods=(*without(RUNNER), late))).status.reason is Reason.RELEASING_COMPUTE
 
 
@@ -211,14 +211,18 @@ def test_a_runner_that_is_not_seen_any_more_is_looked_for_first() -> None:
 
 def test_a_runner_that_a_live_look_does_not_find_is_lost() -> None:
     missing = running(20, pods=without(RUNNER))
-    made = plan(planned(missing, plan(missing), swept=Swept(at(21), ("RayCluster/mnist-0123abcd",))))
+    made = plan(
+        planned(missing, plan(missing), sweep_result=SweepResult(at(21), ("RayCluster/mnist-0123abcd",)))
+    )
     assert made.status.reason is Reason.RUNNER_LOST
     assert "Pod/mnist-0123abcd-runner" not in deletions(made)
 
 
 def test_a_runner_that_a_live_look_finds_is_not_lost() -> None:
     missing = running(20, pods=without(RUNNER))
-    made = plan(planned(missing, plan(missing), swept=Swept(at(21), ("Pod/mnist-0123abcd-runner",))))
+    made = plan(
+        planned(missing, plan(missing), sweep_result=SweepResult(at(21), ("Pod/mnist-0123abcd-runner",)))
+    )
     assert made.status.phase is Phase.RUNNING
 
 
@@ -228,7 +232,7 @@ def test_a_raycluster_that_somebody_deletes_ends_the_run() -> None:
 
 
 def test_a_head_that_ended_ends_the_run() -> None:
-    head = ended(up(HEAD), exit_code=137, reason="OOMKilled")
+    head = terminated(up(HEAD), exit_code=137, reason="OOMKilled")
     made = plan(running(20, pods=(*without(HEAD), head)))
     assert made.status.reason is Reason.RAY_CLUSTER_LOST
     assert made.status.message == "the Ray head ended: OOMKilled, exit code 137"
@@ -248,9 +252,9 @@ def test_a_head_that_a_live_look_does_not_find_ends_the_run() -> None:
     assert made.status.phase is Phase.RUNNING
     assert Sweep() in made.actions
     there = ("Pod/mnist-0123abcd-head-x1y2z", "RayCluster/mnist-0123abcd")
-    assert plan(planned(missing, made, swept=Swept(at(21), there))).status.phase is Phase.RUNNING
+    assert plan(planned(missing, made, sweep_result=SweepResult(at(21), there))).status.phase is Phase.RUNNING
     other = ("Pod/mnist-0123abcd-head-worker-x1y2z", "RayCluster/mnist-0123abcd")
-    lost = plan(planned(missing, made, swept=Swept(at(21), other)))
+    lost = plan(planned(missing, made, sweep_result=SweepResult(at(21), other)))
     assert (lost.status.reason, lost.status.message) == (Reason.RAY_CLUSTER_LOST, "the Ray head is gone")
 
 
@@ -258,7 +262,7 @@ def test_a_head_that_a_live_look_does_not_find_ends_the_run() -> None:
 def test_a_head_that_ends_before_the_runner_is_ready_ends_the_run_if_kuberay_makes_no_other(
     provisioned: bool, phase: Phase
 ) -> None:
-    pods = (ended(up(HEAD), exit_code=1, reason="Error"), a_pod(RUNNER), up(COLLECTOR))
+    pods = (terminated(up(HEAD), exit_code=1, reason="Error"), a_pod(RUNNER), up(COLLECTOR))
     made = plan(provisioning(pods=pods, ray_cluster=a_cluster(provisioned=provisioned)))
     assert made.status.phase is phase
 
@@ -279,7 +283,7 @@ def test_a_collector_whose_node_does_not_answer_makes_way_for_another() -> None:
 
 
 def test_a_collector_that_begins_again_is_left_alone() -> None:
-    crashed = replace(ended(up(COLLECTOR), exit_code=2), phase="Running")
+    crashed = replace(terminated(up(COLLECTOR), exit_code=2), phase="Running")
     assert plan(running(pods=(*without(COLLECTOR), crashed))).actions == ()
 
 
@@ -323,8 +327,8 @@ def test_a_pipeline_that_runs_too_long_is_ended_a_little_after_the_runners_own_d
 def test_a_transition_is_told_once() -> None:
     first = observed()
     made = plan(first)
-    assert [note.reason for note in made.notes] == ["StartingPods"]
-    assert plan(planned(first, made)).notes == ()
+    assert [note.reason for note in made.events] == ["StartingPods"]
+    assert plan(planned(first, made)).events == ()
 
 
 def test_a_conditions_time_is_that_of_its_last_change() -> None:
@@ -333,7 +337,7 @@ def test_a_conditions_time_is_that_of_its_last_change() -> None:
 
 
 def test_the_timeline_keeps_what_pods_said_that_are_gone() -> None:
-    timeline = plan(sealed(seal_answer())).status.timeline
+    timeline = plan(sealed(seal_report())).status.timeline
     assert timeline["HeadPulled"] == "2026-01-02T03:04:08Z/2026-01-02T03:04:10Z"
     assert set(timeline) == {
         "Queued",

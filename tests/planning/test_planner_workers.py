@@ -6,27 +6,29 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.planning.lives import COLLECTOR, WORKER, at, up, without
+from tests.planning.phases import COLLECTOR, WORKER, at, up, without
 from tests.planning.runs import a_cluster, a_pod, a_run, a_service, condition, observed, planned
 
-from vaportrail.resources.status import ConditionType, Phase, Reason
+from vaportrail.crd.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
-from vaportrail_operator.planning.types import Observed, PodSeen, SecretState
+from vaportrail_operator.planning.types import Observed, ObservedPod, SecretState
 
 NO_NODE = ("Unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu")
 TOLD = "worker pod: Unschedulable: 0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
 TWO = {"ray": {"workers": [{"name": "gpu", "replicas": 2}]}}
 
 
-def with_workers(*workers: PodSeen) -> tuple[PodSeen, ...]:
+def with_workers(*workers: ObservedPod) -> tuple[ObservedPod, ...]:
     return (*without(WORKER), *workers)
 
 
-def stranded(number: int = 1) -> PodSeen:
+def stranded(number: int = 1) -> ObservedPod:
     return a_pod(WORKER, f"worker-{number}", waiting=NO_NODE)
 
 
-def running(seconds: float, *workers: PodSeen, spec: dict[str, Any] | None = None, **seen: Any) -> Observed:
+def running(
+    seconds: float, *workers: ObservedPod, spec: dict[str, Any] | None = None, **seen: Any
+) -> Observed:
     """Return a run whose pipeline runs beside such workers, as it is seen once that is written."""
     everything = {"ray_cluster": a_cluster(), "services": (a_service(),), "secret": SecretState.MADE, **seen}
     first = observed(a_run(spec))
@@ -65,7 +67,7 @@ def test_words_in_which_only_numbers_change_cost_no_write() -> None:
     ids=["cannot start", "does not get ready"],
 )
 def test_a_run_of_which_no_worker_was_ever_ready_ends_when_it_should_be_provisioned(
-    worker: PodSeen, why: str
+    worker: ObservedPod, why: str
 ) -> None:
     early = plan(running(1800, worker))
     assert (early.status.phase, early.requeue_after) == (Phase.RUNNING, pytest.approx(1))

@@ -7,9 +7,9 @@ from tests.planning.explorer import live
 from tests.planning.runs import SETTINGS, a_run
 from tests.planning.world import Script, World
 
-from vaportrail.contract import Outcome
-from vaportrail.handover import TimelineEntry
-from vaportrail.resources.status import Phase
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_messages import TimelineEntry
+from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.children.sealer import seal_request
 
 LOST = Script(None, deeds=((Phase.RUNNING, "lose_runner"),))

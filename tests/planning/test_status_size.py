@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 
 from tests.planning.explorer import live
-from tests.planning.runs import a_run, seal_answer
+from tests.planning.runs import a_run, seal_report
 from tests.planning.world import Script, World
 
-from vaportrail.contract import Outcome
-from vaportrail_operator.acting.status import status_body
+from vaportrail.contract.outcome import Outcome
+from vaportrail_operator.acting.status_writer import status_body
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import Component, Observed, Plan
 
@@ -27,9 +27,9 @@ def with_long_words(observed: Observed) -> Plan:
             message = json.dumps({**json.loads(message), "message": LONG, "source_revision": "f" * 40})
         if message and pod.component is Component.SEALER:
             outcomes = {each.value: 10000 for each in Outcome}
-            message = seal_answer(Outcome.FAILED, message=LONG, tasks=outcomes, lost_spans=10**9)
-        ended = replace(pod.terminated, message=message) if pod.terminated else None
-        pods.append(replace(pod, terminated=ended, waiting=("Unschedulable", LONG)))
+            message = seal_report(Outcome.FAILED, message=LONG, tasks=outcomes, lost_spans=10**9)
+        terminated = replace(pod.terminated, message=message) if pod.terminated else None
+        pods.append(replace(pod, terminated=terminated, waiting=("Unschedulable", LONG)))
     return plan(replace(observed, pods=tuple(pods)))
 
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.planning.deeds import DEEDS, GRACE
+from tests.planning.disruptions import DEEDS, GRACE
 from tests.planning.faults import Conflict, Killed, Script
-from tests.planning.runs import CREATED, SETTINGS, a_run, run_answer, seal_answer
+from tests.planning.runs import CREATED, SETTINGS, a_run, run_report, seal_report
 
-from vaportrail.contract import Outcome
-from vaportrail.handover import SealRequest
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_messages import SealRequest
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
     Action,
@@ -32,13 +32,13 @@ from vaportrail_operator.planning.types import (
     Delete,
     DeleteRun,
     Kind,
-    ObjectSeen,
     Observed,
+    ObservedObject,
+    ObservedPod,
     Plan,
-    PodSeen,
     SecretState,
     Sweep,
-    Swept,
+    SweepResult,
     Terminated,
 )
 
@@ -81,9 +81,9 @@ class World:
     made: Counter[str] = field(default_factory=Counter)
     seals: list[SealRequest] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
-    pods: dict[str, PodSeen] = field(default_factory=dict)
-    services: dict[str, ObjectSeen] = field(default_factory=dict)
-    clusters: dict[str, ObjectSeen] = field(default_factory=dict)
+    pods: dict[str, ObservedPod] = field(default_factory=dict)
+    services: dict[str, ObservedObject] = field(default_factory=dict)
+    clusters: dict[str, ObservedObject] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     requests: dict[str, SealRequest] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
@@ -91,7 +91,7 @@ class World:
     unshipped: set[str] = field(default_factory=set)
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
-    swept: Swept | None = None
+    sweep_result: SweepResult | None = None
     _uids: int = 0
     _version: int = 1
     _done: set[int] = field(default_factory=set)
@@ -110,7 +110,7 @@ class World:
             pods=tuple(self.pods.values()),
             secret=self.secret,
             refused=self.refused,
-            swept=self.swept,
+            sweep_result=self.sweep_result,
         )
 
     def apply(self, plan: Plan, seen: Observed) -> bool:
@@ -145,7 +145,7 @@ class World:
 
     def restart(self) -> None:
         """Forget what a process knows."""
-        self.secret, self.refused, self.swept = SecretState.UNKNOWN, "", None
+        self.secret, self.refused, self.sweep_result = SecretState.UNKNOWN, "", None
 
     def _write(self, effect: Callable[[], Any]) -> None:
         self.writes += 1
@@ -193,7 +193,7 @@ class World:
                 left = [f"Pod/{name}" for name in self.pods]
                 left += [f"Service/{name}" for name in self.services]
                 left += [f"RayCluster/{name}" for name in self.clusters]
-                self.swept = Swept(self.now, tuple(left))
+                self.sweep_result = SweepResult(self.now, tuple(left))
             case DeleteRun():
                 self._write(self._remove_run)
 
@@ -231,7 +231,7 @@ class World:
         self.made[f"{action.kind}/{name}"] += 1
         if action.kind is Kind.POD:
             component = Component(metadata["labels"][COMPONENT_LABEL])
-            self.pods[name] = PodSeen(name, uid, component, self._time())
+            self.pods[name] = ObservedPod(name, uid, component, self._time())
             if component is Component.SEALER:
                 env = {each["name"]: each.get("value") for each in _env(action)}
                 text = env["VAPORTRAIL_SEAL_REQUEST"]
@@ -242,7 +242,7 @@ class World:
                 assert not self.clusters, "compute is released before the seal"
         else:
             there = self.services if action.kind is Kind.SERVICE else self.clusters
-            there[name] = ObjectSeen(name, uid, self._time())
+            there[name] = ObservedObject(name, uid, self._time())
 
     def _time(self) -> datetime:
         """Return the time as Kubernetes writes it."""
@@ -264,7 +264,7 @@ class World:
         if found and found.uid == action.uid:
             self._write(lambda: there.pop(action.name))
 
-    def _delete_pod(self, pod: PodSeen, grace: int | None) -> None:
+    def _delete_pod(self, pod: ObservedPod, grace: int | None) -> None:
         # What has ended, or never began, is gone at once.
         if pod.name not in self.held and (
             grace == 0 or pod.phase in ("Succeeded", "Failed") or not pod.scheduled_at
@@ -307,9 +307,9 @@ class World:
                 return True
             if not ray and not cluster.provisioned:
                 for made, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
-                    self.pods[made] = PodSeen(made, self._uid(), component, self._time())
+                    self.pods[made] = ObservedPod(made, self._uid(), component, self._time())
                 service = f"{head}-svc"
-                self.services[service] = ObjectSeen(service, self._uid(), self._time(), owned=False)
+                self.services[service] = ObservedObject(service, self._uid(), self._time(), owned=False)
                 return True
         stale = [name for name in self.services if name.endswith("-head-svc")]
         if not self.clusters and (stale or any(not pod.deleting for pod in ray)):
@@ -336,14 +336,14 @@ class World:
                 return True
         return False
 
-    def _pod_moves(self, pod: PodSeen) -> PodSeen | None:
+    def _pod_moves(self, pod: ObservedPod) -> ObservedPod | None:
         """Return a pod after its next move, or None where it waits for something."""
         if pod.terminated:
             # The sidecars are told to end once the main container has, and do when all is shipped.
             waits = pod.component in _SHIPPING and not self._collects()
             return None if pod.drained_at or waits else replace(pod, drained_at=self._time(), phase=_end(pod))
         if pod.deleting:
-            told = run_answer(Outcome.CANCELLED) if pod.component is Component.RUNNER else ""
+            told = run_report(Outcome.CANCELLED) if pod.component is Component.RUNNER else ""
             return self._terminated(pod, told)
         if not pod.scheduled_at:
             return replace(pod, scheduled_at=self._time())
@@ -364,7 +364,7 @@ class World:
     def _collects(self) -> bool:
         return any(pod.component is Component.COLLECTOR and pod.ready for pod in self.pods.values())
 
-    def _runner_moves(self, pod: PodSeen) -> PodSeen | None:
+    def _runner_moves(self, pod: ObservedPod) -> ObservedPod | None:
         head_ready = any(each.component is Component.HEAD and each.ready for each in self.pods.values())
         if not pod.ready:
             return replace(pod, ready=True, ready_at=self._time()) if head_ready else None
@@ -374,24 +374,24 @@ class World:
             return None
         times = {"joined": pod.started_at, "user_code_started": pod.ready_at, "user_code_ended": self._time()}
         said = {name: time.isoformat() for name, time in times.items() if time}
-        return self._terminated(pod, run_answer(self.script.outcome, **said))
+        return self._terminated(pod, run_report(self.script.outcome, **said))
 
-    def _sealer_moves(self, pod: PodSeen) -> PodSeen | None:
+    def _sealer_moves(self, pod: ObservedPod) -> ObservedPod | None:
         request = self.requests[pod.name]
         if self.made[f"Pod/{pod.name}"] <= self.script.sealers_lost:
             del self.pods[pod.name]
             return None
         self.seals.append(request)
         outcome = self.script.outcome or request.outcome
-        sealed = self._terminated(pod, seal_answer(outcome))
+        sealed = self._terminated(pod, seal_report(outcome))
         return replace(sealed, drained_at=self._time(), phase="Succeeded")
 
-    def _terminated(self, pod: PodSeen, message: str) -> PodSeen:
+    def _terminated(self, pod: ObservedPod, message: str) -> ObservedPod:
         last = Terminated(0, "Completed", message, pod.started_at, self._time())
         return replace(pod, terminated=last, ready=False)
 
 
-def _end(pod: PodSeen) -> Any:
+def _end(pod: ObservedPod) -> Any:
     return "Failed" if pod.terminated and pod.terminated.exit_code else "Succeeded"
 
 

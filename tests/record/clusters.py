@@ -10,14 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otlp_server import collector_server
-from vaportrail.contract import RunSettings
-from vaportrail.handover import SealAnswer, SealRequest
-from vaportrail.record.cluster_seal import seal_run
+from vaportrail.contract.pod_messages import SealReport, SealRequest
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.record.manifest import Manifest, read_manifest
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.shipper.__main__ import SpoolFolder
+from vaportrail.shipper.otlp_http import HttpCollector
+from vaportrail.shipper.shipper import Shipper
 from vaportrail.storage.store import ObjectStore, open_store
-from vaportrail.telemetry.shipper import SpoolFolder
-from vaportrail.telemetry.shipper_http import HttpCollector
-from vaportrail.telemetry.shipper_loop import Shipper
 
 if TYPE_CHECKING:
     from tests.record.conftest import Unsealed
@@ -44,7 +44,7 @@ class Cluster:
     def request(self, **more: Any) -> SealRequest:
         return SealRequest(identity=self.settings.identity, root=self.root, path=self.settings.path, **more)
 
-    def seal(self, **more: Any) -> SealAnswer:
+    def seal(self, **more: Any) -> SealReport:
         return seal_run(self.request(**more), clock=lambda: SEALED_AT)
 
     @property

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.record.clusters import Cluster, cluster_of, ship
 
-from vaportrail.contract import RunSettings
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.seal import SealResult
+from vaportrail.contract.run_identity import RunSettings
+from vaportrail.record.seal.execute_plan import SealResult
+from vaportrail.record.seal.local_seal import seal_spool
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.record.clusters import SEALED_AT, Cluster, cluster_of, files, plain, ship
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_messages import ReceiptEntry, SealRequest, TimelineEntry
 from vaportrail.errors import RecordError, SealConflict, UsageError
-from vaportrail.handover import ReceiptEntry, SealRequest, TimelineEntry
-from vaportrail.record.cluster_seal import seal_run
 from vaportrail.record.facts import build_facts
-from vaportrail.record.parts import live_part_records, part_paths
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.seal.parts import live_part_records, part_paths
+from vaportrail.record.seal.unsealed_runs import unsealed_runs
 from vaportrail.record.verify import rebuild_facts, sealed_records, verify
-from vaportrail.record.waiting import unsealed_runs
 from vaportrail.storage.store import ObjectStore, open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import run_span_id

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
-from vaportrail.record.completion import Completion
-from vaportrail.record.otlp import Record
-from vaportrail.record.plan import SealPlan
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.record.otlp_lines import Record
+from vaportrail.record.seal.completion import Completion
+from vaportrail.record.seal.spool_plan import SealPlan
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import attributes
 

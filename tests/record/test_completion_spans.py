@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
-from vaportrail.record.completion import Completion
-from vaportrail.record.otlp import Record
-from vaportrail.record.plan import SealPlan
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.record.otlp_lines import Record
+from vaportrail.record.seal.completion import Completion
+from vaportrail.record.seal.spool_plan import SealPlan
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import attributes, read_attributes
 

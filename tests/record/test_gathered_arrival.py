@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vaportrail.record.gather import BUFFER_BYTES, Gathered
-from vaportrail.record.otlp import Resource
-from vaportrail.record.parts import Groups
+from vaportrail.record.otlp_lines import Resource
+from vaportrail.record.seal.demultiplex import BUFFER_BYTES, Demultiplexer
+from vaportrail.record.seal.parts import Groups
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import attributes
 
@@ -35,13 +35,13 @@ def test_what_is_not_on_disk_yet_is_never_more_than_a_limit(tmp_path: Path) -> N
             yield "L", resource(f"worker-{seq % 3}"), "stdout", [body(seq, "x" * TEXT)]
             in_memory.append(seq * TEXT - on_disk(tmp_path))
 
-    Gathered(tmp_path).take(groups())
+    Demultiplexer(tmp_path).take(groups())
 
     assert max(in_memory) <= BUFFER_BYTES
 
 
 def test_of_records_that_came_twice_the_first_counts_however_far_apart_they_came(tmp_path: Path) -> None:
-    gathered = Gathered(tmp_path)
+    gathered = Demultiplexer(tmp_path)
 
     def groups() -> Groups:
         for text in "ab":

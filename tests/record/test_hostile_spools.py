@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vaportrail.record.otlp import write_lines
-from vaportrail.record.read import open_run
-from vaportrail.record.run import Run
+from vaportrail.record.otlp_lines import write_lines
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.unpacked import Damaged, bounded_lines, unpacked
 from vaportrail.record.verify import rebuild_facts, verify
 from vaportrail.storage.store import open_store
@@ -297,7 +297,7 @@ def test_a_file_that_unpacks_to_more_than_its_limit_is_given_up() -> None:
 
 
 def test_a_line_of_a_record_is_bounded_by_all_of_what_is_in_it(unsealed: Unsealed) -> None:
-    from vaportrail.record.otlp import Record, Resource
+    from vaportrail.record.otlp_lines import Record, Resource
 
     big = attributes({f"text-{number}": "x" * 2**18 for number in range(3)})
     records = [

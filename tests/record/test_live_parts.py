@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.record.parts import live_part_records
+from vaportrail.record.seal.parts import live_part_records
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import attributes
 

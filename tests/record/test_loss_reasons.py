@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.facts import build_facts
-from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.loss import REASON_LIMIT, loss_reasons
 from vaportrail.record.manifest import Counts, Manifest
-from vaportrail.record.otlp import Record
+from vaportrail.record.otlp_lines import Record
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.spooled import live_records
 from vaportrail.record.verify import rebuild_facts
 from vaportrail.storage import layout

@@ -21,17 +21,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaportrail import task
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import UsageError
 from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.call import describe_call
-from vaportrail.execution.identity import without_secrets
+from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.record.label import call_label
-from vaportrail.record.local_seal import seal_spool
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.storage import layout
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope
+from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
 from vaportrail.telemetry.json_attributes import encode_attribute

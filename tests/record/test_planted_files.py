@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from vaportrail.cli.main import main
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError
 from vaportrail.execution.run import keep_to_oneself
-from vaportrail.record.local_seal import is_alive, seal_spool, spools
 from vaportrail.record.manifest import Manifest
-from vaportrail.record.plan import plan_spool
+from vaportrail.record.seal.local_seal import is_alive, seal_spool, spools
+from vaportrail.record.seal.spool_plan import plan_spool
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c

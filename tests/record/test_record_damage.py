@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from vaportrail.errors import SealConflict
-from vaportrail.record.local_seal import seal_spool
 from vaportrail.record.manifest import manifest_schema
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vaportrail.errors import RecordError
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import Facts, manifest_schema
-from vaportrail.record.otlp import Record
+from vaportrail.record.otlp_lines import Record
 from vaportrail.record.spooled import live_records
 from vaportrail.record.times import from_rfc3339, rfc3339
 from vaportrail.record.verify import rebuild_facts, sealed_records
@@ -32,7 +32,7 @@ def plain(facts: Facts) -> Any:
 
 @lru_cache(maxsize=3)
 def records(uri: str) -> list[Record]:
-    from vaportrail.record.read import open_run
+    from vaportrail.record.reading.read import open_run
 
     manifest = open_run(uri).manifest
     assert manifest is not None

@@ -16,10 +16,10 @@ import pytest
 
 from conftest import ONE_SIZE
 from vaportrail.errors import RecordError, RecordNotFound
-from vaportrail.record.plan import SealPlan
-from vaportrail.record.read import list_runs, open_run
-from vaportrail.record.run import Run
-from vaportrail.record.seal import carry_out
+from vaportrail.record.reading.read import list_runs, open_run
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.seal.execute_plan import carry_out
+from vaportrail.record.seal.spool_plan import SealPlan
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store, probe
 

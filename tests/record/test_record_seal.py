@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vaportrail.errors import RecordError, RecordNotFound, RunActive, SealConflict
-from vaportrail.record.local_seal import find_spool, seal_spool, spools
-from vaportrail.record.plan import SealPlan, make_plan
-from vaportrail.record.seal import SealResult, carry_out
+from vaportrail.record.seal.execute_plan import SealResult, carry_out
+from vaportrail.record.seal.local_seal import find_spool, seal_spool, spools
+from vaportrail.record.seal.spool_plan import SealPlan, make_plan
 from vaportrail.record.settings import spool_settings
 from vaportrail.record.verify import sealed_records, verify
 from vaportrail.storage.layout import artifact_path

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from vaportrail.errors import RecordError, RecordNotFound, UnsupportedVersion
 from vaportrail.record.manifest import hash_line
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
 from vaportrail.record.verify import Verification, verify
 from vaportrail.storage.store import open_store
 

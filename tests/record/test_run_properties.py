@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.record.manifest import Facts, RunInfo, TaskInfo, VerdictInfo
-from vaportrail.record.run import Run
+from vaportrail.record.reading.recorded_run import Run
 
 
 def read_run() -> Run:

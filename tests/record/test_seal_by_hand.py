@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RunActive
-from vaportrail.record.waiting import check_quiet
+from vaportrail.record.seal.unsealed_runs import check_quiet
 from vaportrail.storage.layout import run_path
 from vaportrail.storage.store import open_store
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.record.clusters import SEALED_AT, Cluster, cluster_of, ship
 
+from vaportrail.contract.pod_messages import SealReport
 from vaportrail.errors import RecordError
-from vaportrail.handover import SealAnswer
-from vaportrail.record.cluster_seal import seal_run
-from vaportrail.record.waiting import unsealed_runs
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.seal.unsealed_runs import unsealed_runs
 from vaportrail.storage.store import ObjectStore
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def seal_slowly(cluster: Cluster, said: list[str]) -> SealAnswer:
+def seal_slowly(cluster: Cluster, said: list[str]) -> SealReport:
     """Seal where an hour passes whenever somebody looks at the clock."""
     hours = itertools.count(step=3600)
     return seal_run(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tests.record.clusters import SEALED_AT, Cluster, files
 
-from vaportrail.handover import SealAnswer
-from vaportrail.record.cluster_seal import seal_run
-from vaportrail.record.waiting import unsealed_runs
+from vaportrail.contract.pod_messages import SealReport
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.seal.unsealed_runs import unsealed_runs
 
 LATE = "logs_zzz.json.gz"
 
@@ -19,7 +19,7 @@ def left(cluster: Cluster) -> set[str]:
     return {path.removeprefix(cluster.prefix) for path, _ in cluster.store.entries(cluster.prefix)}
 
 
-def seal_while_a_part_arrives(cluster: Cluster, name: str = LATE) -> tuple[SealAnswer, list[str]]:
+def seal_while_a_part_arrives(cluster: Cluster, name: str = LATE) -> tuple[SealReport, list[str]]:
     """Seal; the part arrives when the plan stands already."""
     said: list[str] = []
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.record.clusters import SEALED_AT, Cluster
 
-from vaportrail.record.cluster_seal import seal_run
-from vaportrail.record.local_seal import seal_spool
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
 

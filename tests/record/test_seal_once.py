@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from tests.record.clusters import SEALED_AT, Cluster, files
 
+from vaportrail.contract.pod_messages import SealReport
 from vaportrail.errors import RecordError
-from vaportrail.handover import SealAnswer
-from vaportrail.record.cluster_seal import seal_run
+from vaportrail.record.seal.cluster_seal import seal_run
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
@@ -23,7 +23,7 @@ class Rival:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._begun = False
-        self.answer: SealAnswer | None = None
+        self.answer: SealReport | None = None
 
     def now(self) -> None:
         if not self._begun:
@@ -31,7 +31,7 @@ class Rival:
             self.answer = self._cluster.seal()
 
 
-def before_the_listing(cluster: Cluster, rival: Rival) -> SealAnswer:
+def before_the_listing(cluster: Cluster, rival: Rival) -> SealReport:
     def seconds() -> float:
         rival.now()
         return 0
@@ -39,7 +39,7 @@ def before_the_listing(cluster: Cluster, rival: Rival) -> SealAnswer:
     return seal_run(cluster.request(), clock=lambda: SEALED_AT + 10**9, seconds=seconds)
 
 
-def after_the_listing(cluster: Cluster, rival: Rival) -> SealAnswer:
+def after_the_listing(cluster: Cluster, rival: Rival) -> SealReport:
     def clock() -> int:
         rival.now()
         return SEALED_AT + 10**9
@@ -47,13 +47,13 @@ def after_the_listing(cluster: Cluster, rival: Rival) -> SealAnswer:
     return seal_run(cluster.request(), clock=clock)
 
 
-def after_the_plan(cluster: Cluster, rival: Rival) -> SealAnswer:
+def after_the_plan(cluster: Cluster, rival: Rival) -> SealReport:
     return seal_run(cluster.request(), clock=lambda: SEALED_AT + 10**9, progress=lambda _line: rival.now())
 
 
 @pytest.mark.parametrize("race", [before_the_listing, after_the_listing, after_the_plan])
 def test_a_sealer_that_is_overtaken_answers_from_the_others_record(
-    cluster: Cluster, race: Callable[[Cluster, Rival], SealAnswer]
+    cluster: Cluster, race: Callable[[Cluster, Rival], SealReport]
 ) -> None:
     rival = Rival(cluster)
     answer = race(cluster, rival)

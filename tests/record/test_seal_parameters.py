@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.record.clusters import Cluster, files
 
-from vaportrail.record.cluster_seal import seal_run
+from vaportrail.record.seal.cluster_seal import seal_run
 
 SECRET = "hunter2hunter2"
 
@@ -59,16 +59,16 @@ def test_a_hidden_value_stands_in_no_file(silent: Cluster) -> None:
     assert [path for path, content in files(silent.store, "").items() if SECRET.encode() in content] == []
 
 
-@pytest.mark.parametrize("word", [b"{", b"[]", b'{"identity": 1}', b"\xff"])
-def test_a_damaged_word_of_the_runner_is_none(unshipped: Cluster, word: bytes) -> None:
-    unshipped.replace(f"{unshipped.prefix}run.json", word)
+@pytest.mark.parametrize("report", [b"{", b"[]", b'{"identity": 1}', b"\xff"])
+def test_a_damaged_word_of_the_runner_is_none(unshipped: Cluster, report: bytes) -> None:
+    unshipped.replace(f"{unshipped.prefix}run.json", report)
 
     assert sealed_with(unshipped, {"password": SECRET}) == {"password": "<hidden>"}
 
 
 def test_the_word_of_another_run_is_none(unshipped: Cluster) -> None:
     other = replace(unshipped.settings.identity, uid="another", parameters={"n": 1})
-    word = replace(unshipped.settings, identity=other)
-    unshipped.replace(f"{unshipped.prefix}run.json", json.dumps(json.loads(word.to_json())).encode())
+    report = replace(unshipped.settings, identity=other)
+    unshipped.replace(f"{unshipped.prefix}run.json", json.dumps(json.loads(report.to_json())).encode())
 
     assert sealed_with(unshipped, {"n": 2}) == {"n": 2}

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.cli.answer import fitted
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
-from vaportrail.handover import ANSWER_LIMIT, SealAnswer, SealRequest
+from vaportrail.cluster.termination_message import fitted
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import TERMINATION_MESSAGE_LIMIT
+from vaportrail.contract.pod_messages import SealReport, SealRequest
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.storage.layout import run_path
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def answer(tmp_path: Path) -> Path:
 
 
 def seal_run(cli: Cli, answer: Path, request: str | None) -> Finished:
-    env = {"VAPORTRAIL_ANSWER": str(answer)}
+    env = {"VAPORTRAIL_TERMINATION_MESSAGE": str(answer)}
     return cli("seal-run", env=env if request is None else {**env, "VAPORTRAIL_SEAL_REQUEST": request})
 
 
@@ -53,7 +55,7 @@ def test_a_run_is_sealed_and_the_answer_is_the_termination_message(
     cli: Cli, root: Path, answer: Path
 ) -> None:
     done = seal_run(cli, answer, request(root, outcome=Outcome.CANCELLED, message="cancelled by its user"))
-    said = SealAnswer.model_validate_json(answer.read_text())
+    said = SealReport.model_validate_json(answer.read_text())
 
     assert done.code == 0, done.err
     assert (said.outcome, said.message, said.uri) == ("CANCELLED", "cancelled by its user", f"{root}/{PATH}")
@@ -98,7 +100,7 @@ def test_the_command_is_not_in_the_help(cli: Cli) -> None:
 
 @given(message=st.text(max_size=9000), uri=st.text(max_size=300))
 def test_an_answer_is_json_that_the_kubelet_keeps_whole(message: str, uri: str) -> None:
-    whole = SealAnswer(
+    whole = SealReport(
         outcome=Outcome.FAILED,
         message=message,
         uri=uri,
@@ -108,7 +110,7 @@ def test_an_answer_is_json_that_the_kubelet_keeps_whole(message: str, uri: str) 
     )
     text = fitted(whole)
 
-    assert len(text.encode()) <= ANSWER_LIMIT
+    assert len(text.encode()) <= TERMINATION_MESSAGE_LIMIT
     assert json.loads(text)["message"].removesuffix("…") == message[
         : len(json.loads(text)["message"]) - 1
     ] or (json.loads(text)["message"] == message)

@@ -14,12 +14,12 @@ from tests.record.clusters import Cluster, files
 
 from otlp_server import collector_server
 from vaportrail.errors import RunActive
-from vaportrail.record.parts import live_part_records
-from vaportrail.record.parts_plan import standing_plan
-from vaportrail.record.waiting import QUIET_SECONDS, check_quiet
-from vaportrail.telemetry.shipper_files import SpoolFolder
-from vaportrail.telemetry.shipper_http import HttpCollector
-from vaportrail.telemetry.shipper_loop import LONGEST_SILENCE, Shipper
+from vaportrail.record.seal.parts import live_part_records
+from vaportrail.record.seal.parts_plan import standing_plan
+from vaportrail.record.seal.unsealed_runs import QUIET_SECONDS, check_quiet
+from vaportrail.shipper.files import SpoolFolder
+from vaportrail.shipper.otlp_http import HttpCollector
+from vaportrail.shipper.shipper import LONGEST_SILENCE, Shipper
 
 if TYPE_CHECKING:
     from tests.record.conftest import Unsealed

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, UsageError
-from vaportrail.record.local_seal import seal_spool, spools
-from vaportrail.record.read import list_runs, scan_runs
+from vaportrail.record.reading.read import list_runs, scan_runs
+from vaportrail.record.seal.local_seal import seal_spool, spools
 from vaportrail.record.settings import parse_settings, spool_settings
 from vaportrail.record.sound import Unsound
 from vaportrail.storage.layout import run_path

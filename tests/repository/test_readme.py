@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from vaportrail.resources.validation import parse_pipelinerun
+from vaportrail.crd.validation.validate import parse_pipelinerun
 
 README = (REPOSITORY / "README.md").read_text()
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from runtime.small_planner import base, child, pod, run_of
 from runtime.world import World
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.resources import RUNS
 from vaportrail_operator.observation.entries import Watched, entry_of
-from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.types import Action, Plan
 from vaportrail_operator.runtime.cache import Cache
 
@@ -44,8 +44,8 @@ class Scene:
         raw = self.world.of(RUNS)[0]
         entry = entry_of(Watched.RUN, raw)
         assert entry is not None
-        self.cache.put(entry, heard=True)
-        return run_seen(raw).run
+        self.cache.put(entry, from_watch=True)
+        return observed_run(raw).run
 
     def apply(self, *actions: Action, status: PipelineRunStatus = PROVISIONING, **more: Any) -> bool:
         return asyncio.run(self.applier.apply(self.run, Plan(status, actions, **more)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vaportrail.resources.status import Phase
+from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
     RUN_LABEL,
@@ -18,7 +18,7 @@ from vaportrail_operator.planning.types import (
     CreateTokens,
     Delete,
     Kind,
-    Note,
+    KubernetesEvent,
     Observed,
     Plan,
     SecretState,
@@ -143,7 +143,7 @@ def small_plan(observed: Observed) -> Plan:
     actions = _released(observed)
     if actions:
         return Plan(status, tuple(actions), requeue_after=1.0)
-    if observed.swept is None or observed.swept.left:
+    if observed.sweep_result is None or observed.sweep_result.left:
         return Plan(status, (Sweep(),), requeue_after=1.0)
-    note = Note("Normal", "Completed", "nothing is left")
-    return Plan(status.model_copy(update={"phase": Phase.SUCCEEDED}), notes=(note,))
+    note = KubernetesEvent("Normal", "Completed", "nothing is left")
+    return Plan(status.model_copy(update={"phase": Phase.SUCCEEDED}), events=(note,))

@@ -10,18 +10,18 @@ import pytest
 
 from runtime.applying import Scene
 from runtime.small_planner import child, run_of
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import Conflict, Forbidden, NamespaceTerminating, Unavailable
 from vaportrail_operator.acting.resources import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
-from vaportrail_operator.observation.entries import Place, Watched
+from vaportrail_operator.observation.entries import ObjectKey, Watched
 from vaportrail_operator.planning.types import (
     Create,
     CreateTokens,
     Delete,
     DeleteRun,
     Kind,
-    Note,
+    KubernetesEvent,
     SecretState,
     Sweep,
 )
@@ -70,7 +70,7 @@ def test_a_run_that_is_gone_is_not_acted_on(scene: Scene) -> None:
 
 def test_what_is_made_is_known_before_the_watch_tells(scene: Scene) -> None:
     assert scene.apply(Create(Kind.POD, scene.pod()))
-    assert [entry.place.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
+    assert [entry.object_key.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
         f"{scene.base}-runner"
     ]
 
@@ -164,7 +164,7 @@ def test_an_object_whose_name_another_has_now_is_gone(scene: Scene) -> None:
     scene.apply(Create(Kind.POD, scene.pod()))
     (entry,) = scene.cache.children(scene.run.metadata.uid)
     scene.world.of(PODS)[0]["metadata"]["uid"] = "the next"
-    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.apply(Delete(Kind.POD, entry.object_key.name, entry.uid))
     assert scene.cache.children(scene.run.metadata.uid) == []
     assert len(scene.world.of(PODS)) == 1
 
@@ -182,7 +182,7 @@ def test_an_object_whose_deletion_conflicts_is_not_taken_for_gone(scene: Scene) 
     (entry,) = scene.cache.children(scene.run.metadata.uid)
     scene.world.before = conflicting("delete Pod")
     with pytest.raises(Conflict):
-        scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+        scene.apply(Delete(Kind.POD, entry.object_key.name, entry.uid))
     assert scene.cache.children(scene.run.metadata.uid) == [entry]
 
 
@@ -202,15 +202,15 @@ def test_an_object_that_went_while_its_deletion_conflicted_is_gone(scene: Scene)
     scene.apply(Create(Kind.POD, scene.pod()))
     (entry,) = scene.cache.children(scene.run.metadata.uid)
     scene.world.before = vanish
-    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    assert scene.apply(Delete(Kind.POD, entry.object_key.name, entry.uid))
     assert scene.cache.children(scene.run.metadata.uid) == []
 
 
 def test_what_is_gone_already_is_as_good_as_deleted(scene: Scene) -> None:
     scene.apply(Create(Kind.POD, scene.pod()))
     (entry,) = scene.cache.children(scene.run.metadata.uid)
-    scene.world.remove(PODS, entry.place.name)
-    assert scene.apply(Delete(Kind.POD, entry.place.name, entry.uid))
+    scene.world.remove(PODS, entry.object_key.name)
+    assert scene.apply(Delete(Kind.POD, entry.object_key.name, entry.uid))
     assert scene.cache.children(scene.run.metadata.uid) == []
 
 
@@ -219,10 +219,10 @@ def test_a_sweep_finds_what_no_watch_has_told_and_what_kuberay_labelled(scene: S
     kuberays = {"name": "head-svc", "labels": {"ray.io/cluster": scene.base}}
     scene.world.put(SERVICES, {"metadata": kuberays})
     assert scene.apply(Sweep())
-    swept = scene.cache.swept(scene.run.metadata.uid)
-    assert swept is not None
-    assert set(swept.left) == {f"Pod/{scene.base}-sealer", "Service/head-svc"}
-    assert [entry.place.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
+    sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
+    assert sweep_result is not None
+    assert set(sweep_result.left) == {f"Pod/{scene.base}-sealer", "Service/head-svc"}
+    assert [entry.object_key.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
         f"{scene.base}-sealer"
     ]
 
@@ -231,16 +231,16 @@ def test_a_sweep_forgets_what_is_not_there(scene: Scene) -> None:
     scene.apply(Create(Kind.POD, scene.pod()))
     scene.world.remove(PODS, f"{scene.base}-runner")
     scene.apply(Sweep())
-    swept = scene.cache.swept(scene.run.metadata.uid)
-    assert swept is not None
-    assert swept.left == ()
+    sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
+    assert sweep_result is not None
+    assert sweep_result.left == ()
     assert scene.cache.children(scene.run.metadata.uid) == []
 
 
 def test_a_sweep_works_where_kuberay_is_missing(scene: Scene) -> None:
     scene.world.missing.add("rayclusters")
     scene.apply(Sweep())
-    assert scene.cache.swept(scene.run.metadata.uid) is not None
+    assert scene.cache.sweep_result(scene.run.metadata.uid) is not None
 
 
 def test_a_run_is_deleted_if_it_is_still_the_same(scene: Scene) -> None:
@@ -268,9 +268,9 @@ def test_a_run_that_changed_meanwhile_is_not_deleted_and_is_read_anew(scene: Sce
 
 
 def test_a_note_is_one_event_however_often_it_is_sent(scene: Scene) -> None:
-    note = Note("Normal", "Completed", "done")
-    scene.apply(notes=(note,))
-    scene.apply(notes=(note,))
+    note = KubernetesEvent("Normal", "Completed", "done")
+    scene.apply(events=(note,))
+    scene.apply(events=(note,))
     (event,) = scene.world.of(EVENTS)
     assert (event["reason"], event["note"], event["regarding"]["name"]) == ("Completed", "done", "mnist")
     assert len(event["metadata"]["name"]) <= 253
@@ -282,7 +282,7 @@ def test_an_event_that_is_refused_stops_nothing(scene: Scene) -> None:
             raise Forbidden("no", status=403)
 
     scene.world.before = refuse
-    scene.apply(Create(Kind.POD, scene.pod()), notes=(Note("Normal", "Completed", "done"),))
+    scene.apply(Create(Kind.POD, scene.pod()), events=(KubernetesEvent("Normal", "Completed", "done"),))
     assert len(scene.world.of(PODS)) == 1
 
 
@@ -317,7 +317,7 @@ def test_an_event_for_a_namespace_that_is_being_deleted_is_not_missed(
             raise NamespaceTerminating("team is being terminated", status=403)
 
     scene.world.before = refuse
-    scene.apply(notes=(Note("Normal", "Completed", "done"),))
+    scene.apply(events=(KubernetesEvent("Normal", "Completed", "done"),))
     assert caplog.records == []
 
 
@@ -329,4 +329,4 @@ def test_a_call_without_an_answer_ends_the_step(scene: Scene) -> None:
     with pytest.raises(Unavailable):
         scene.apply(Create(Kind.POD, scene.pod()), Create(Kind.RAY_CLUSTER, scene.cluster()))
     assert scene.world.calls == []
-    assert scene.cache.get(Place(Watched.POD, "team", f"{scene.base}-runner")) is None
+    assert scene.cache.get(ObjectKey(Watched.POD, "team", f"{scene.base}-runner")) is None

@@ -47,7 +47,7 @@ def test_a_watch_that_does_not_say_what_a_list_said_is_dead(scene: Scene) -> Non
     scene.cache.put(service(5))
     scene.time = 181.0
     assert scene.health.problems() == ["the watch of Service has owed something for 181 s"]
-    scene.cache.put(service(5), heard=True)
+    scene.cache.put(service(5), from_watch=True)
     assert scene.health.problems() == []
 
 
@@ -84,7 +84,7 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
         'vaportrail_runs{phase="Running"} 1.0',
         'vaportrail_runs{phase="Pending"} 1.0',
         'vaportrail_runs{phase="Succeeded"} 0.0',
-        'vaportrail_watch_unheard_seconds{kind="Pod"} 2.0',
+        'vaportrail_watch_lag_seconds{kind="Pod"} 2.0',
     ):
         assert line in lines
 

@@ -15,8 +15,8 @@ from vaportrail_operator.acting.client import Object
 from vaportrail_operator.acting.resources import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
-from vaportrail_operator.runtime.environment import Environment
 from vaportrail_operator.runtime.process import Operator
+from vaportrail_operator.runtime.settings import Environment
 
 ENVIRONMENT = Environment(
     settings=OperatorSettings("operator", "collector"),

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaportrail.errors import UsageError
-from vaportrail_operator.runtime.environment import VARIABLES, read_environment
 from vaportrail_operator.runtime.logs import about, redacted, set_up
+from vaportrail_operator.runtime.settings import VARIABLES, read_environment
 
 GIVEN = {
     "VAPORTRAIL_OPERATOR_IMAGE": "example.invalid/operator@sha256:1",

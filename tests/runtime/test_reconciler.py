@@ -14,7 +14,7 @@ from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Forbidden, Unavailable
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
-from vaportrail_operator.observation.runs import run_seen
+from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.types import (
     DeleteRun,
     Observed,
@@ -210,7 +210,7 @@ def test_a_run_that_cannot_be_read_is_not_asked_again_and_again_to_go() -> None:
     ended = (NOW - timedelta(seconds=31)).isoformat()
     raw = run_of(ray="many", ttlSecondsAfterFinished=30)
     raw["metadata"] |= {"uid": "run-uid", "resourceVersion": "1"}
-    seen = run_seen(raw | {"status": {"phase": "Failed", "completionTime": ended}})
+    seen = observed_run(raw | {"status": {"phase": "Failed", "completionTime": ended}})
     planned = plan_of_unreadable(seen, [], now=NOW, secret=SecretState.GONE)
     assert (planned.actions, planned.requeue_after) == ((DeleteRun(),), None)
 

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.applying import Scene
 from runtime.small_planner import child
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import ApiError, Forbidden, Invalid, Unavailable
 from vaportrail_operator.acting.resources import EVENTS, PODS

@@ -61,7 +61,7 @@ def test_the_others_are_listed(scene: Scene, refused: str, other: str) -> None:
     scene.refuse(refused)
     scene.list_all()
     assert scene.known == [other]
-    assert [entry.place.namespace for entry in scene.cache.made_for_runs()] == [other]
+    assert [entry.object_key.namespace for entry in scene.cache.made_for_runs()] == [other]
     assert scene.lister.kuberay
 
 
@@ -91,7 +91,7 @@ def test_what_was_known_of_it_is_forgotten(scene: Scene) -> None:
     scene.refuse("team-b")
     scene.list_all()
     assert scene.known == ["team-a"]
-    assert [entry.place.namespace for entry in scene.cache.made_for_runs()] == ["team-a"]
+    assert [entry.object_key.namespace for entry in scene.cache.made_for_runs()] == ["team-a"]
 
 
 def test_its_watches_owe_nothing(scene: Scene) -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail_operator.observation.entries import Entry, Place, Watched, entry_of
-from vaportrail_operator.observation.runs import RunSeen
-from vaportrail_operator.planning.types import SecretState, Swept
+from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.planning.types import SecretState, SweepResult
 from vaportrail_operator.runtime.cache import Cache, Key
 
 RUN = "run-uid"
@@ -59,19 +59,19 @@ def run(version: int, uid: str = RUN, **status: Any) -> Entry:
     return entry
 
 
-PLACE = Place(Watched.SERVICE, "team", "it")
+PLACE = ObjectKey(Watched.SERVICE, "team", "it")
 
 
 def test_what_is_new_of_a_child_is_told_by_its_runs_name(told: Told) -> None:
-    told.cache.put(service(1), heard=True)
-    told.cache.put(service(1), heard=True)
-    told.cache.put(service(2), heard=True)
+    told.cache.put(service(1), from_watch=True)
+    told.cache.put(service(1), from_watch=True)
+    told.cache.put(service(2), from_watch=True)
     assert told.keys == [("team", "mnist")] * 2
 
 
 def test_an_older_word_does_not_replace_a_newer_one(told: Told) -> None:
     told.cache.put(service(10))
-    assert not told.cache.put(service(9), heard=True)
+    assert not told.cache.put(service(9), from_watch=True)
     assert told.cache.get(PLACE) == service(10)
 
 
@@ -88,14 +88,14 @@ def test_of_versions_that_are_no_numbers_the_last_counts(told: Told) -> None:
 
 
 def test_an_object_that_is_gone_does_not_come_back_by_a_late_word(told: Told) -> None:
-    told.cache.put(service(5), heard=True)
+    told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one", "8")
     assert not told.cache.put(service(7))
     assert told.cache.get(PLACE) is None
 
 
 def test_an_object_whose_end_has_no_version_does_not_come_back_by_an_older_word(told: Told) -> None:
-    told.cache.put(service(5), heard=True)
+    told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one")
     assert not told.cache.put(service(5))
     assert told.cache.get(PLACE) is None
@@ -107,21 +107,21 @@ def test_an_object_that_is_gone_before_it_was_known_does_not_come_back(told: Tol
 
 
 def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_its_next_change(told: Told) -> None:
-    told.cache.put(service(5), heard=True)
+    told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one")
-    assert told.cache.put(service(6), heard=True)
+    assert told.cache.put(service(6), from_watch=True)
     assert told.cache.get(PLACE) == service(6)
 
 
 def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_a_later_list(told: Told) -> None:
-    told.cache.put(service(5), heard=True)
+    told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one")
     told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
     assert told.cache.get(PLACE) == service(5)
 
 
 def test_a_list_that_is_older_than_an_objects_end_does_not_bring_it_back(told: Told) -> None:
-    told.cache.put(service(5), heard=True)
+    told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one", "9")
     told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
     assert told.cache.get(PLACE) is None
@@ -131,7 +131,7 @@ def test_what_is_of_a_kind_that_was_not_served_for_a_while_is_known_again(told: 
     told.cache.put(service(5))
     told.cache.drop_all(Watched.SERVICE)
     assert told.cache.get(PLACE) is None
-    assert told.cache.put(service(5), heard=True)
+    assert told.cache.put(service(5), from_watch=True)
 
 
 def test_another_object_of_the_same_name_takes_the_place_of_the_old_one(told: Told) -> None:
@@ -147,15 +147,15 @@ def test_the_children_of_a_run_are_found_by_its_uid(told: Told) -> None:
     told.cache.put(service(2, "two", "b"))
     told.cache.put(service(3, "three", "c", run="another"))
     told.cache.put(run(4))
-    told.cache.drop(Place(Watched.SERVICE, "team", "a"), "one")
-    assert [entry.place.name for entry in told.cache.children(RUN)] == ["b"]
+    told.cache.drop(ObjectKey(Watched.SERVICE, "team", "a"), "one")
+    assert [entry.object_key.name for entry in told.cache.children(RUN)] == ["b"]
 
 
 def test_a_complete_list_takes_away_what_it_lacks(told: Told) -> None:
     told.cache.put(service(1, "one", "a"))
     told.cache.put(service(2, "two", "b"))
     told.cache.replace_all(Watched.SERVICE, None, [service(2, "two", "b")], "8")
-    assert [entry.place.name for entry in told.cache.children(RUN)] == ["b"]
+    assert [entry.object_key.name for entry in told.cache.children(RUN)] == ["b"]
 
 
 def test_a_complete_list_leaves_what_is_newer_than_it(told: Told) -> None:
@@ -179,18 +179,18 @@ def test_a_list_of_something_else_takes_nothing_away(
 def test_the_watch_owes_what_a_reply_told_until_it_says_so(told: Told) -> None:
     told.cache.put(service(5))
     told.time = 30.0
-    assert told.cache.unheard()[Watched.SERVICE] == 30.0
-    told.cache.put(service(4), heard=True)
-    assert told.cache.unheard()[Watched.SERVICE] == 30.0
-    told.cache.put(service(5), heard=True)
-    assert told.cache.unheard()[Watched.SERVICE] == 0.0
+    assert told.cache.watch_lag()[Watched.SERVICE] == 30.0
+    told.cache.put(service(4), from_watch=True)
+    assert told.cache.watch_lag()[Watched.SERVICE] == 30.0
+    told.cache.put(service(5), from_watch=True)
+    assert told.cache.watch_lag()[Watched.SERVICE] == 0.0
 
 
 def test_a_later_word_of_the_watch_pays_for_the_earlier_one(told: Told) -> None:
     told.cache.put(service(5))
     told.time = 30.0
-    told.cache.put(service(6), heard=True)
-    assert told.cache.unheard()[Watched.SERVICE] == 0.0
+    told.cache.put(service(6), from_watch=True)
+    assert told.cache.watch_lag()[Watched.SERVICE] == 0.0
 
 
 def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
@@ -199,42 +199,42 @@ def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
     assert not told.cache.mark_deleting(PLACE, "one")
     entry = told.cache.get(PLACE)
     assert entry is not None
-    assert not isinstance(entry.seen, RunSeen)
+    assert not isinstance(entry.seen, ObservedRun)
     assert entry.seen.deleting
 
 
 def test_a_sweep_counts_until_something_of_the_run_changes(told: Told) -> None:
-    swept = Swept(NOW, ())
+    sweep_result = SweepResult(NOW, ())
     told.cache.put(run(1))
-    told.cache.set_swept(RUN, swept)
+    told.cache.set_sweep_result(RUN, sweep_result)
     told.cache.put(run(2))
-    assert told.cache.swept(RUN) == swept
+    assert told.cache.sweep_result(RUN) == sweep_result
     told.cache.put(service(3))
-    assert told.cache.swept(RUN) is None
+    assert told.cache.sweep_result(RUN) is None
 
 
 def test_what_is_known_of_a_secret_goes_with_its_run(told: Told) -> None:
     told.cache.put(run(1))
     told.cache.set_secret(RUN, SecretState.MADE)
     assert told.cache.secret(RUN) is SecretState.MADE
-    told.cache.drop(Place(Watched.RUN, "team", "mnist"), RUN)
+    told.cache.drop(ObjectKey(Watched.RUN, "team", "mnist"), RUN)
     assert told.cache.secret(RUN) is SecretState.UNKNOWN
 
 
 def test_what_is_known_of_a_run_goes_when_another_has_its_name(told: Told) -> None:
     told.cache.put(run(1))
-    told.cache.set_swept(RUN, Swept(NOW, ()))
+    told.cache.set_sweep_result(RUN, SweepResult(NOW, ()))
     told.cache.put(run(2, "the next"))
-    assert told.cache.swept(RUN) is None
+    assert told.cache.sweep_result(RUN) is None
 
 
 def test_nothing_is_kept_of_a_run_that_is_not_known(told: Told) -> None:
     # The end of a step that was begun while the run was there.
     told.cache.set_secret(RUN, SecretState.MADE)
-    told.cache.set_swept(RUN, Swept(NOW, ()))
+    told.cache.set_sweep_result(RUN, SweepResult(NOW, ()))
     told.cache.set_refusal(RUN, "a quota")
     assert told.cache.secret(RUN) is SecretState.UNKNOWN
-    assert told.cache.swept(RUN) is None
+    assert told.cache.sweep_result(RUN) is None
     assert told.cache.refused(RUN) == ""
 
 
@@ -268,7 +268,7 @@ def test_whatever_the_order_the_newest_of_what_is_not_gone_is_known(
             gone.add(uid)
             newest = None if newest and newest[0] == uid else newest
         else:
-            cache.put(service(version, str(uid)), heard=how == "heard")
+            cache.put(service(version, str(uid)), from_watch=how == "heard")
             if uid not in gone and (newest is None or version > newest[1]):
                 gone |= {newest[0]} - {uid} if newest else set()
                 newest = (uid, version)

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.applying import Scene
-from vaportrail.resources.status import (
+from vaportrail.crd.status import (
     Condition,
     ConditionType,
     Phase,
     PipelineRunStatus,
-    Receipt,
+    ReceiptStatus,
     RecordStatus,
 )
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS
-from vaportrail_operator.acting.status import lost_fields, status_body, without
+from vaportrail_operator.acting.status_writer import lost_fields, status_body, without
 from vaportrail_operator.planning.types import Action, Create, Kind
 
 
@@ -57,7 +57,7 @@ class Cut(Scene):
         return self.apply(*actions, status=PipelineRunStatus(phase=Phase.PROVISIONING, **status))
 
 
-LOST = {"outcome": "FAILED", "receipt": [Receipt(object="Pod/it", uid="it", lifetime="a/..")]}
+LOST = {"outcome": "FAILED", "receipt": [ReceiptStatus(object="Pod/it", uid="it", lifetime="a/..")]}
 
 
 def test_a_status_that_the_definition_cuts_is_not_written_again_and_again() -> None:

@@ -63,10 +63,10 @@ class World:
         gone["metadata"]["resourceVersion"] = str(self._bump())
         self._tell(gone, gone=True)
         uid = gone["metadata"]["uid"]
-        for (plural, place, other), each in list(self.objects.items()):
+        for (plural, object_key, other), each in list(self.objects.items()):
             owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
-            if uid in owners and (plural, place, other) in self.objects:
-                self.remove(Resource("", "", plural, ""), other, place)
+            if uid in owners and (plural, object_key, other) in self.objects:
+                self.remove(Resource("", "", plural, ""), other, object_key)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         return copy.deepcopy(self._at(resource, namespace, name))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail.contract import RunIdentity
+from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.errors import UsageError
 from vaportrail.storage.layout import (
     artifact_path,

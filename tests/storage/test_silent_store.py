@@ -18,8 +18,8 @@ import pytest
 from silent_server import silent_server
 from vaportrail.errors import RecordError
 from vaportrail.storage import store as stores
+from vaportrail.storage.interruptible import interruptibly, side_by_side
 from vaportrail.storage.store import ObjectStore, is_outage, open_store, probe
-from vaportrail.storage.waiting import interruptibly, side_by_side
 
 SILENCE = 0.5
 LARGE = 3 * 2**20

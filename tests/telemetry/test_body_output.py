@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import Outcome, RunIdentity, RunSettings
-from vaportrail.execution.run_events import write_ended
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.execution.run_recorder import write_finished
 from vaportrail.execution.verdict import Verdict
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
@@ -139,7 +140,7 @@ def test_what_a_full_disk_swallowed_is_told_as_soon_as_there_is_space(tmp_path: 
                 print("y" * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    write_ended(recorder, Verdict(Outcome.SUCCEEDED, "done"))
+    write_finished(recorder, Verdict(Outcome.SUCCEEDED, "done"))
     recorder.writer.close()
     found = list(spooled_records(open_store(str(tmp_path)), "w.spool"))
     (told,) = (each for each in found if each.body.get("eventName") == c.EVENT_NOT_CAPTURED)

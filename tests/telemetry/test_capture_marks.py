@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
@@ -14,7 +14,7 @@ from vaportrail.telemetry.output import OutputWatch
 
 PROGRAM = """
 import os, sys
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.recorder import Recorder
 
@@ -28,9 +28,9 @@ capture.close()
 
 IN_AN_ATTEMPT = """
 import os, sys
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry.capture import Capture
-from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.recorder import Recorder
 
 capture = Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
@@ -74,7 +74,7 @@ def test_what_nobody_recorded_is_the_users_only_while_an_attempt_ran() -> None:
 A_BAR = """
 import os, sys, time
 from pathlib import Path
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry import capture
 from vaportrail.telemetry.recorder import Recorder
 

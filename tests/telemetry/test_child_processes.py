@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
-from vaportrail.telemetry import context as scopes
+from vaportrail.telemetry import attempt_scope as scopes
 from vaportrail.telemetry import recorder
+from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope, set_attempt_scope
 from vaportrail.telemetry.children import (
     CHILD_VARIABLE,
     adopt,
@@ -27,7 +28,7 @@ from vaportrail.telemetry.children import (
     end_reusable_processes,
     no_child,
 )
-from vaportrail.telemetry.context import AttemptScope, attempt_scope, context, set_attempt_scope
+from vaportrail.telemetry.context import context
 from vaportrail.telemetry.logger import log
 from vaportrail.telemetry.stdlib_logging import SpoolHandler
 

@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import TRAITS, Outcome
 from vaportrail.telemetry import conventions
 from vaportrail.telemetry.recorder import Role
 from vaportrail.telemetry.stdlib_logging import severity
@@ -90,6 +90,10 @@ def test_the_writers_role_is_told_for_every_role() -> None:
 )
 def test_a_level_of_logging_has_its_severity(level: int, expected: tuple[int, str]) -> None:
     assert severity(level) == expected
+
+
+def test_every_outcome_has_its_traits() -> None:
+    assert set(TRAITS) == set(Outcome)
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -55,7 +55,7 @@ def test_different_things_of_the_same_name_have_different_ids() -> None:
         run_span_id(UID),
         trace_id(UID)[:16],
         task_span_id(UID, "a-1"),
-        task_span_id(UID, "a-1", driver=2),
+        task_span_id(UID, "a-1", incarnation=2),
         task_span_id("other", "a-1"),
         attempt_span_id(UID, "a-1", 1),
         attempt_span_id(UID, "a-1", 2),

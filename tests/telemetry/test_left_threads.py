@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope, attempt_scope, context, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope, set_attempt_scope
+from vaportrail.telemetry.context import context
 from vaportrail.telemetry.left_output import LeftOutput
 from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.recorder import install, uninstall

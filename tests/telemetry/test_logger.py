@@ -29,7 +29,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from vaportrail import Artifact, Hidden, log
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import UsageError
 from vaportrail.telemetry.recorder import install, uninstall
 from vaportrail.telemetry.spool import read_spool

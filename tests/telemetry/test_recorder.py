@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import Failure, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Failure
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope, context, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.context import context
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.recorder import Recorder, active, install, uninstall
 from vaportrail.telemetry.spool import SpoolLine, read_header, read_spool
@@ -150,7 +152,7 @@ def test_a_failed_span_tells_the_exception(recorder: Recorder) -> None:
 
 
 def test_a_milestone_is_the_runs_own(recorder: Recorder, in_attempt: AttemptScope) -> None:
-    recorder.milestone("ray started", unix_nano=9)
+    recorder.moment("ray started", unix_nano=9)
     record = lines(recorder)[0].record
     assert (record["eventName"], record["body"]) == (c.EVENT_MILESTONE, {"stringValue": "ray started"})
     assert (record["spanId"], record["timeUnixNano"]) == (run_span_id(UID), "9")

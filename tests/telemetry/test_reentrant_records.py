@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import recorder as recorders
 from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.spool import Header, Ledger, Writer, read_ledger, read_spool

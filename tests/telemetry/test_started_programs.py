@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry import recorder as recorders
 from vaportrail.telemetry.recorder import Recorder
-from vaportrail.telemetry.started_programs import PROGRAMS, told_programs
+from vaportrail.telemetry.started_programs import PROGRAMS, report_started_programs
 
 TRUE = ["/bin/true"]
 
@@ -129,7 +129,7 @@ def told(recorder: Recorder) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("how", BESIDE)
 def test_a_program_that_prints_beside_the_record_is_told_once(recorder: Recorder, how: str) -> None:
-    with told_programs():
+    with report_started_programs():
         BESIDE[how]()
 
     assert list(told(recorder)) == [(PROGRAMS, 1)]
@@ -137,14 +137,14 @@ def test_a_program_that_prints_beside_the_record_is_told_once(recorder: Recorder
 
 @pytest.mark.parametrize("how", HEARD)
 def test_a_program_that_somebody_hears_is_no_loss(recorder: Recorder, how: str) -> None:
-    with told_programs():
+    with report_started_programs():
         HEARD[how]()
 
     assert list(told(recorder)) == []
 
 
 def test_outside_the_body_nothing_is_told(recorder: Recorder) -> None:
-    with told_programs():
+    with report_started_programs():
         pass
     run()()
     process("spawn")()
@@ -159,5 +159,5 @@ def test_a_spool_that_is_full_keeps_no_program_from_starting(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(recorder.writer, "_write", full)
-    with told_programs():
+    with report_started_programs():
         assert subprocess.run(TRUE, check=False).returncode == 0

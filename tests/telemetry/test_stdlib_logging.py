@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry.spool import read_spool
 from vaportrail.telemetry.values import read_attributes
 
 HEAD = """
 import json, logging, logging.config, sys
 from pathlib import Path
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry.recorder import install
 from vaportrail.telemetry.stdlib_logging import install_handler
 

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.util._once import Once
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.spool import SpoolLine, read_spool

@@ -16,11 +16,11 @@ from vaportrail.errors import UsageError
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient, load_access, load_configuration
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.planning.plan import plan
-from vaportrail_operator.runtime.environment import VARIABLES, Environment, read_environment
-from vaportrail_operator.runtime.handlers import Sink, watch
-from vaportrail_operator.runtime.host import Watch
+from vaportrail_operator.runtime.kopf_watch import Sink, watch
 from vaportrail_operator.runtime.logs import set_up
 from vaportrail_operator.runtime.process import Operator
+from vaportrail_operator.runtime.settings import VARIABLES, Environment, read_environment
+from vaportrail_operator.runtime.watch_thread import Watch
 from vaportrail_operator.version import __version__
 
 __all__ = ["main"]

@@ -2,18 +2,20 @@
 
 import typing as _typing
 
+from vaportrail import api as _api
 from vaportrail.api import open as open
 from vaportrail.api import runs
+from vaportrail.authoring.engine import install as _install
 from vaportrail.authoring.notebook import notebook, output
 from vaportrail.authoring.options import Options
 from vaportrail.authoring.pipeline import Pipeline, pipeline
 from vaportrail.authoring.results import as_completed, cancel, outcome, result
 from vaportrail.authoring.task import Task, task
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.dataclass_marks import pickle_marks_by_name
 from vaportrail.errors import TaskFailed, VaportrailError
 from vaportrail.storage.artifacts import Artifact
-from vaportrail.telemetry.children import is_child, record_child
+from vaportrail.telemetry.children import is_child
 from vaportrail.telemetry.context import Context, context
 from vaportrail.telemetry.hidden import Hidden
 from vaportrail.telemetry.logger import log
@@ -23,10 +25,10 @@ if _typing.TYPE_CHECKING:
     from vaportrail.record.manifest import AttemptInfo as AttemptInfo
     from vaportrail.record.manifest import Facts as Facts
     from vaportrail.record.manifest import Manifest as Manifest
-    from vaportrail.record.run import LogLine as LogLine
-    from vaportrail.record.run import MetricPoint as MetricPoint
-    from vaportrail.record.run import Run as Run
-    from vaportrail.record.run import TaskRun as TaskRun
+    from vaportrail.record.reading.recorded_run import LogLine as LogLine
+    from vaportrail.record.reading.recorded_run import MetricPoint as MetricPoint
+    from vaportrail.record.reading.recorded_run import Run as Run
+    from vaportrail.record.reading.recorded_run import TaskRun as TaskRun
 
 # Without `open`: `from vaportrail import *` must leave Python's own as it is. Without the types of
 # records: what workers import need not read them.
@@ -58,11 +60,11 @@ __all__ = [
 _OF_RECORDS: _typing.Final = {
     "AttemptInfo": "vaportrail.record.manifest",
     "Facts": "vaportrail.record.manifest",
-    "LogLine": "vaportrail.record.run",
+    "LogLine": "vaportrail.record.reading.recorded_run",
     "Manifest": "vaportrail.record.manifest",
-    "MetricPoint": "vaportrail.record.run",
-    "Run": "vaportrail.record.run",
-    "TaskRun": "vaportrail.record.run",
+    "MetricPoint": "vaportrail.record.reading.recorded_run",
+    "Run": "vaportrail.record.reading.recorded_run",
+    "TaskRun": "vaportrail.record.reading.recorded_run",
 }
 """Types of records by name; their modules are imported when one is asked for."""
 
@@ -79,7 +81,11 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_OF_RECORDS})
 
 
+_install(_api)
 pickle_marks_by_name()
 if is_child():
+    from vaportrail.telemetry.recorded_child import record_child
+
     record_child()
-del is_child, pickle_marks_by_name, record_child
+    del record_child
+del is_child, pickle_marks_by_name

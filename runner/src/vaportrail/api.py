@@ -1,15 +1,17 @@
-"""Reading records from Python: `vaportrail.open` and `vaportrail.runs`."""
+"""What loads the rest of the package as it is called: reading records, running pipelines and notebooks."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vaportrail.record.run import Run
+    from vaportrail.authoring.pipeline import Pipeline
+    from vaportrail.record.reading.recorded_run import Run
 
-__all__ = ["open", "runs"]
+__all__ = ["open", "run_notebook", "run_pipeline", "runs"]
 
 
 def open(uri: str) -> Run:
@@ -31,10 +33,10 @@ def open(uri: str) -> Run:
         >>> run.metrics("roc_auc_class_mean", best="max")                                  # doctest: +SKIP
     """
     if "/" in uri:
-        from vaportrail.record.read import open_run
+        from vaportrail.record.reading.read import open_run
 
         return open_run(uri)
-    from vaportrail.record.find import default_root, find_run
+    from vaportrail.record.reading.find import default_root, find_run
 
     return find_run(uri, default_root(), lambda problem: warnings.warn(f"left out: {problem}", stacklevel=5))
 
@@ -49,6 +51,29 @@ def runs(root: str = "vaportrail-runs", *, pipeline: str | None = None) -> Itera
     Raises:
         RecordNotFound: there is no such root.
     """
-    from vaportrail.record.read import list_runs
+    from vaportrail.record.reading.read import list_runs
 
     return list_runs(root, pipeline=pipeline)
+
+
+def run_pipeline(
+    pipeline: Pipeline[..., Any],
+    parameters: Mapping[str, Any],
+    *,
+    root: str | None,
+    name: str | None,
+    tags: Mapping[str, str],
+) -> Run:
+    """Run a pipeline on this machine and seal its record; behind `Pipeline.run`."""
+    from vaportrail.execution.run import run_pipeline
+
+    return run_pipeline(pipeline, parameters, root=root, name=name, tags=tags)
+
+
+def run_notebook(
+    path: Path, source: str, parameters: Mapping[str, Any], *, cwd: Path | None
+) -> dict[str, Any]:
+    """Run a notebook in a kernel of its own; what a notebook's task calls in its attempt."""
+    from vaportrail.notebooks.run_notebook import run_notebook
+
+    return run_notebook(path, source, parameters, cwd=cwd)

@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vaportrail.contract import Failure, Outcome
+    from vaportrail.contract.outcome import Failure, Outcome
 
 __all__ = [
     "EntrypointError",

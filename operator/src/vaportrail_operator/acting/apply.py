@@ -9,8 +9,9 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import shortened
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import shortened
+from vaportrail_operator.acting.cache_updates import CacheUpdates
 from vaportrail_operator.acting.client import (
     AlreadyExists,
     ApiError,
@@ -24,13 +25,12 @@ from vaportrail_operator.acting.client import (
     Unavailable,
 )
 from vaportrail_operator.acting.events import post
-from vaportrail_operator.acting.knowledge import Knowledge
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
-from vaportrail_operator.acting.status import StatusMemory, status_body
-from vaportrail_operator.acting.sweep import Found, look
-from vaportrail_operator.observation.entries import Place, Watched, entry_of
+from vaportrail_operator.acting.status_writer import StatusMemory, status_body
+from vaportrail_operator.acting.sweep import Found, sweep
+from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of
 from vaportrail_operator.observation.fields import controller_of, metadata_of
-from vaportrail_operator.observation.runs import RunSeen
+from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.types import (
     RUN_UID_LABEL,
     Action,
@@ -39,11 +39,11 @@ from vaportrail_operator.planning.types import (
     Delete,
     DeleteRun,
     Kind,
-    Note,
+    KubernetesEvent,
     Plan,
     SecretState,
     Sweep,
-    Swept,
+    SweepResult,
 )
 
 __all__ = ["Applier", "NameTaken"]
@@ -75,14 +75,14 @@ class Applier:
     def __init__(
         self,
         client: Client,
-        knowledge: Knowledge,
+        cache_updates: CacheUpdates,
         *,
         now: Callable[[], datetime],
         token: Callable[[], str],
         instance: str,
     ) -> None:
         self._client = client
-        self._knowledge = knowledge
+        self._cache_updates = cache_updates
         self._now = now
         self._token = token
         self._instance = instance
@@ -109,7 +109,7 @@ class Applier:
             if written is None:
                 return True
             changed, version = True, written
-        for note in plan.notes:
+        for note in plan.events:
             await post(self._client, run, note, instance=self._instance, now=self._now())
         try:
             for action in plan.actions:
@@ -122,7 +122,7 @@ class Applier:
             return changed
         except (Forbidden, Invalid, NameTaken) as error:
             why = error.said if isinstance(error, ApiError) else str(error)
-            refusal = Note("Warning", type(error).__name__, why)
+            refusal = KubernetesEvent("Warning", type(error).__name__, why)
             await post(
                 self._client,
                 run,
@@ -133,7 +133,7 @@ class Applier:
             )
             raise
         # Whatever was refused has been made now, or is not asked for any more.
-        changed |= self._knowledge.set_refusal(run.metadata.uid, "")
+        changed |= self._cache_updates.set_refusal(run.metadata.uid, "")
         return changed
 
     async def _write_status(self, run: PipelineRun, plan: Plan) -> str | None:
@@ -145,13 +145,13 @@ class Applier:
                 RUNS, metadata.namespace, metadata.name, metadata.resource_version, body
             )
         except NotFound:
-            self._knowledge.drop(_run_place(run), metadata.uid)
+            self._cache_updates.drop(_run_key(run), metadata.uid)
             return None
         except Conflict:
             await self._read_run(run)
             raise
         self._kept.compare(body, stored.get("status"))
-        self._take_in(Watched.RUN, stored)
+        self._put(Watched.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(
             "status written",
@@ -180,7 +180,7 @@ class Applier:
         manifest = {**action.manifest, "stringData": {key: self._token() for key in action.keys}}
         # If it is there, it is the run's: its name has the uid, and nobody but this operator may make it.
         await self._make(run, Kind.SECRET, manifest)
-        self._knowledge.set_secret(run.metadata.uid, SecretState.MADE)
+        self._cache_updates.set_secret(run.metadata.uid, SecretState.MADE)
         return True
 
     async def _create(self, run: PipelineRun, action: Create) -> bool:
@@ -189,7 +189,7 @@ class Applier:
             name = metadata_of(action.manifest)["name"]
             made = await self._client.get(RESOURCE_OF[action.kind], run.metadata.namespace, name)
             self._check_ours(run, action, made)
-        return self._take_in(Watched(action.kind), made)
+        return self._put(Watched(action.kind), made)
 
     async def _make(self, run: PipelineRun, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
         """Create an object; returns it as it was stored, or None where one of its name is there."""
@@ -214,7 +214,7 @@ class Applier:
         return made
 
     def _remember_refusal(self, run: PipelineRun, text: str) -> None:
-        self._knowledge.set_refusal(run.metadata.uid, shortened(text, _REFUSAL_LENGTH))
+        self._cache_updates.set_refusal(run.metadata.uid, shortened(text, _REFUSAL_LENGTH))
 
     def _check_ours(self, run: PipelineRun, action: Create, there: Object) -> None:
         uid = run.metadata.uid
@@ -246,45 +246,49 @@ class Applier:
         try:
             raw = await self._client.get(RUNS, run.metadata.namespace, run.metadata.name)
         except NotFound:
-            self._knowledge.drop(_run_place(run), run.metadata.uid)
+            self._cache_updates.drop(_run_key(run), run.metadata.uid)
             return None
         entry = entry_of(Watched.RUN, raw)
         assert entry is not None
-        self._knowledge.put(entry)
-        return entry.seen.run if isinstance(entry.seen, RunSeen) else None
+        self._cache_updates.put(entry)
+        return entry.seen.run if isinstance(entry.seen, ObservedRun) else None
 
     async def _delete(self, run: PipelineRun, action: Delete) -> bool:
-        place = Place(Watched(action.kind), run.metadata.namespace, action.name)
+        object_key = ObjectKey(Watched(action.kind), run.metadata.namespace, action.name)
         resource = RESOURCE_OF[action.kind]
         try:
             reply = await self._client.delete(
-                resource, place.namespace, action.name, uid=action.uid, grace_seconds=action.grace_seconds
+                resource,
+                object_key.namespace,
+                action.name,
+                uid=action.uid,
+                grace_seconds=action.grace_seconds,
             )
         except NotFound:
-            return self._knowledge.drop(place, action.uid)
+            return self._cache_updates.drop(object_key, action.uid)
         except Conflict:
-            if not await self._is_another(resource, place, action.uid):
+            if not await self._is_another(resource, object_key, action.uid):
                 raise
             return True
-        new = self._knowledge.mark_deleting(place, action.uid)
+        new = self._cache_updates.mark_deleting(object_key, action.uid)
         if reply.get("kind") == resource.kind and metadata_of(reply).get("deletionTimestamp"):
-            new |= self._take_in(place.kind, reply)
+            new |= self._put(object_key.kind, reply)
         if new:
             _log.info("deleted", extra={"object": f"{action.kind}/{action.name}", "object_uid": action.uid})
         return new
 
-    async def _is_another(self, resource: Resource, place: Place, uid: str) -> bool:
+    async def _is_another(self, resource: Resource, object_key: ObjectKey, uid: str) -> bool:
         """Look what has the name of an object now; returns whether that object is gone."""
         try:
-            there = await self._client.get(resource, place.namespace, place.name)
+            there = await self._client.get(resource, object_key.namespace, object_key.name)
         except NotFound:
-            self._knowledge.drop(place, uid)
+            self._cache_updates.drop(object_key, uid)
             return True
         metadata = metadata_of(there)
         if metadata.get("uid") == uid:
             return False
         # It may be a stranger's, which no watch would tell of: it is not taken in.
-        self._knowledge.drop(place, uid, metadata.get("resourceVersion", ""))
+        self._cache_updates.drop(object_key, uid, metadata.get("resourceVersion", ""))
         return True
 
     async def _delete_secret(self, run: PipelineRun, action: Delete) -> bool:
@@ -293,7 +297,7 @@ class Applier:
             try:
                 await self._client.delete(resource, run.metadata.namespace, action.name)
             except NotFound:
-                self._knowledge.set_secret(run.metadata.uid, SecretState.GONE)
+                self._cache_updates.set_secret(run.metadata.uid, SecretState.GONE)
                 _log.info("gone", extra={"object": f"Secret/{action.name}"})
                 return True
         return False
@@ -301,11 +305,11 @@ class Applier:
     async def _sweep(self, run: PipelineRun) -> bool:
         metadata = run.metadata
         cluster = f"{metadata.name}-{metadata.uid[:8]}"
-        found = await look(self._client, metadata.namespace, metadata.uid, cluster)
+        found = await sweep(self._client, metadata.namespace, metadata.uid, cluster)
         for each in found:
-            self._take_in_list(run, each)
+            self._put_list(run, each)
         left = tuple(name for each in found for name in each.names)
-        self._knowledge.set_swept(metadata.uid, Swept(self._now(), left))
+        self._cache_updates.set_sweep_result(metadata.uid, SweepResult(self._now(), left))
         _log.info("swept", extra={"left": len(left)})
         return True
 
@@ -316,7 +320,7 @@ class Applier:
                 RUNS, metadata.namespace, metadata.name, uid=metadata.uid, version=version
             )
         except NotFound:
-            return self._knowledge.drop(_run_place(run), metadata.uid)
+            return self._cache_updates.drop(_run_key(run), metadata.uid)
         except Conflict:
             # Its time to live may be longer now.
             await self._check_wanted(run, version)
@@ -324,14 +328,14 @@ class Applier:
         _log.info("the run's time to live is over: deleted")
         return False
 
-    def _take_in(self, kind: Watched, raw: Object) -> bool:
+    def _put(self, kind: Watched, raw: Object) -> bool:
         entry = entry_of(kind, raw)
-        return entry is not None and self._knowledge.put(entry)
+        return entry is not None and self._cache_updates.put(entry)
 
-    def _take_in_list(self, run: PipelineRun, found: Found) -> None:
+    def _put_list(self, run: PipelineRun, found: Found) -> None:
         entries = [entry for raw in found.labelled if (entry := entry_of(found.kind, raw))]
         if found.version:
-            self._knowledge.replace_all(
+            self._cache_updates.replace_all(
                 found.kind, run.metadata.namespace, entries, found.version, run.metadata.uid
             )
 
@@ -346,5 +350,5 @@ def _subject_of(action: Action) -> str:
             return type(action).__name__
 
 
-def _run_place(run: PipelineRun) -> Place:
-    return Place(Watched.RUN, run.metadata.namespace, run.metadata.name)
+def _run_key(run: PipelineRun) -> ObjectKey:
+    return ObjectKey(Watched.RUN, run.metadata.namespace, run.metadata.name)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from vaportrail.resources.fields import API_VERSION
-from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.crd.fields import API_VERSION
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client, NamespaceTerminating
 from vaportrail_operator.acting.resources import EVENTS
-from vaportrail_operator.planning.types import Note
+from vaportrail_operator.planning.types import KubernetesEvent
 
 __all__ = ["event_of", "post"]
 
@@ -22,28 +22,28 @@ _NOTE_LIMIT = 1024
 
 
 def event_of(
-    run: PipelineRun, note: Note, *, instance: str, now: datetime, subject: str = ""
+    run: PipelineRun, event: KubernetesEvent, *, instance: str, now: datetime, subject: str = ""
 ) -> Mapping[str, Any]:
     """Return the Event that says a note; the same note of the same run has the same name.
 
     Args:
         run: what it is about.
-        note: what it says.
+        event: what it says.
         instance: of the operator.
         now: when.
         subject: what the note is about, where its words are another's, and may differ each time: notes of
             one reason and subject are the same.
     """
-    said = "\0".join((run.metadata.uid, note.type, note.reason, subject or note.message))
+    said = "\0".join((run.metadata.uid, event.type, event.reason, subject or event.message))
     name = f"{run.metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
         "metadata": {"name": name, "namespace": run.metadata.namespace},
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": note.type,
-        "reason": note.reason,
-        "note": note.message.encode()[:_NOTE_LIMIT].decode(errors="ignore"),
+        "type": event.type,
+        "reason": event.reason,
+        "note": event.message.encode()[:_NOTE_LIMIT].decode(errors="ignore"),
         "action": "Reconcile",
         "reportingController": _CONTROLLER,
         "reportingInstance": instance,
@@ -58,21 +58,27 @@ def event_of(
 
 
 async def post(
-    client: Client, run: PipelineRun, note: Note, *, instance: str, now: datetime, subject: str = ""
+    client: Client,
+    run: PipelineRun,
+    event: KubernetesEvent,
+    *,
+    instance: str,
+    now: datetime,
+    subject: str = "",
 ) -> None:
-    """Send a note as an Event, unless it was sent before; what fails is only logged.
+    """Send an Event, unless it was sent before; what fails is only logged.
 
     Args:
         client: of the API server.
         run: what it is about.
-        note: what it says.
+        event: what it says.
         instance: of the operator.
         now: when.
         subject: as of `event_of`.
     """
-    event = event_of(run, note, instance=instance, now=now, subject=subject)
+    body = event_of(run, event, instance=instance, now=now, subject=subject)
     try:
-        await client.create(EVENTS, run.metadata.namespace, event)
+        await client.create(EVENTS, run.metadata.namespace, body)
     except (AlreadyExists, NamespaceTerminating):
         pass
     except ApiError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from vaportrail.resources.fields import GROUP, VERSION
+from vaportrail.crd.fields import GROUP, VERSION
 from vaportrail_operator.planning.types import Kind
 
 __all__ = [

@@ -9,7 +9,7 @@ from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, SERVICES, R
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 
-__all__ = ["Found", "look"]
+__all__ = ["Found", "sweep"]
 
 _KUBERAY_LABEL = "ray.io/cluster"
 _LOOKED_AT = ((Watched.RAY_CLUSTER, RAY_CLUSTERS), (Watched.POD, PODS), (Watched.SERVICE, SERVICES))
@@ -36,7 +36,7 @@ class Found:
         return [f"{self.kind}/{each['metadata']['name']}" for each in (*self.labelled, *self.others)]
 
 
-async def look(client: Client, namespace: str, run_uid: str, cluster: str) -> list[Found]:
+async def sweep(client: Client, namespace: str, run_uid: str, cluster: str) -> list[Found]:
     """Return what there is of a run, by kind.
 
     Args:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import yaml
 
-from vaportrail.resources.fields import GROUP, RULES, VERSION
-from vaportrail.resources.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun, PipelineRunSpec
-from vaportrail.resources.status import PipelineRunStatus
+from vaportrail.crd.fields import GROUP, RULES, VERSION
+from vaportrail.crd.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun, PipelineRunSpec
+from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.api.schema import Schema, structural_schema
 
 __all__ = ["pipelinerun_definition", "to_yaml"]
@@ -50,7 +50,7 @@ def pipelinerun_definition() -> dict[str, Any]:
 
 def to_yaml(definition: dict[str, Any]) -> str:
     """Return a definition as a file."""
-    head = "# Written by `make generate` from the models in vaportrail/resources. Change it there.\n"
+    head = "# Written by `make generate` from the models in vaportrail/crd. Change it there.\n"
     return head + yaml.dump(definition, sort_keys=True, allow_unicode=True, width=110, Dumper=_Dumper)
 
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vaportrail_operator.observation.fields import Raw, controller_of, metadata_of
-from vaportrail_operator.observation.objects import object_seen
-from vaportrail_operator.observation.pods import component_of, pod_seen
-from vaportrail_operator.observation.runs import RunSeen, run_seen
+from vaportrail_operator.observation.objects import observed_object
+from vaportrail_operator.observation.pods import component_of, observed_pod
+from vaportrail_operator.observation.runs import ObservedRun, observed_run
 from vaportrail_operator.planning.types import (
     RUN_LABEL,
     RUN_UID_LABEL,
     Component,
-    ObjectSeen,
-    PodSeen,
+    ObservedObject,
+    ObservedPod,
 )
 
-__all__ = ["Entry", "Place", "Watched", "entry_of"]
+__all__ = ["Entry", "ObjectKey", "Watched", "entry_of"]
 
 
 class Watched(StrEnum):
@@ -30,7 +30,7 @@ class Watched(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ObjectKey:
     """Where an object is: at most one is at a place at a time."""
 
     kind: Watched
@@ -49,12 +49,12 @@ class Entry:
         seen: what is decided by.
     """
 
-    place: Place
+    object_key: ObjectKey
     uid: str
     version: str
     run_uid: str
     run_name: str
-    seen: RunSeen | PodSeen | ObjectSeen
+    seen: ObservedRun | ObservedPod | ObservedObject
 
 
 def entry_of(kind: Watched, raw: Raw) -> Entry | None:
@@ -65,15 +65,15 @@ def entry_of(kind: Watched, raw: Raw) -> Entry | None:
     """
     metadata = metadata_of(raw)
     labels = metadata.get("labels") or {}
-    place = Place(kind, metadata.get("namespace", ""), metadata.get("name", ""))
+    object_key = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
     uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
     if kind is Watched.RUN:
-        return Entry(place, uid, version, uid, place.name, run_seen(raw))
+        return Entry(object_key, uid, version, uid, object_key.name, observed_run(raw))
     run_uid, run_name = labels.get(RUN_UID_LABEL, ""), labels.get(RUN_LABEL, "")
     if kind is not Watched.POD:
-        return Entry(place, uid, version, run_uid, run_name, object_seen(raw))
+        return Entry(object_key, uid, version, run_uid, run_name, observed_object(raw))
     component = component_of(raw)
     ours = component not in (Component.RUNNER, Component.COLLECTOR) or controller_of(raw) == run_uid
     if component is None or not ours:
         return None
-    return Entry(place, uid, version, run_uid, run_name, pod_seen(raw, component))
+    return Entry(object_key, uid, version, run_uid, run_name, observed_pod(raw, component))

@@ -6,16 +6,16 @@ from datetime import datetime
 
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
 from vaportrail_operator.observation.pods import WAITING_PROBLEMS
-from vaportrail_operator.planning.types import RUN_UID_LABEL, ObjectSeen
+from vaportrail_operator.planning.types import RUN_UID_LABEL, ObservedObject
 
-__all__ = ["object_seen"]
+__all__ = ["observed_object"]
 
 
-def object_seen(raw: Raw) -> ObjectSeen:
+def observed_object(raw: Raw) -> ObservedObject:
     """Return an object, reduced: owned if the run that its label names is its controller."""
     metadata = metadata_of(raw)
     run_uid = (metadata.get("labels") or {}).get(RUN_UID_LABEL)
-    return ObjectSeen(
+    return ObservedObject(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0).astimezone(),
@@ -29,15 +29,15 @@ def object_seen(raw: Raw) -> ObjectSeen:
 def _problem(raw: Raw) -> str:
     failure = condition_of(raw, "ReplicaFailure")
     if failure.get("status") == "True":
-        return _in_words(failure)
+        return _as_message(failure)
     head = condition_of(raw, "HeadPodReady")
     if head.get("status") == "False" and head.get("reason") in WAITING_PROBLEMS:
-        return _in_words(head)
+        return _as_message(head)
     status: Raw = raw.get("status") or {}
     if status.get("state") == "failed":
         return str(status.get("reason") or "failed")
     return ""
 
 
-def _in_words(condition: Raw) -> str:
+def _as_message(condition: Raw) -> str:
     return ": ".join(part for part in (condition.get("reason"), condition.get("message")) if part)

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from vaportrail_operator.observation.entries import Entry, Watched
-from vaportrail_operator.observation.runs import RunSeen
+from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.types import (
-    ObjectSeen,
     Observed,
+    ObservedObject,
+    ObservedPod,
     OperatorSettings,
-    PodSeen,
     SecretState,
-    Swept,
+    SweepResult,
 )
 
 __all__ = ["observed"]
 
 
 def observed(
-    run: RunSeen,
+    run: ObservedRun,
     children: Iterable[Entry],
     *,
     now: datetime,
@@ -28,7 +28,7 @@ def observed(
     kuberay: bool,
     secret: SecretState,
     refused: str,
-    swept: Swept | None,
+    sweep_result: SweepResult | None,
 ) -> Observed:
     """Return what a plan for a run follows from.
 
@@ -42,15 +42,15 @@ def observed(
         refused: why something of the run could not be made, in words; empty if nothing was refused.
         swept: the result of the last live look, if it still counts.
     """
-    pods: list[PodSeen] = []
-    services: list[ObjectSeen] = []
-    clusters: list[ObjectSeen] = []
-    for entry in sorted(children, key=lambda each: each.place.name):
+    pods: list[ObservedPod] = []
+    services: list[ObservedObject] = []
+    clusters: list[ObservedObject] = []
+    for entry in sorted(children, key=lambda each: each.object_key.name):
         match entry.seen:
-            case PodSeen() as pod:
+            case ObservedPod() as pod:
                 pods.append(pod)
-            case ObjectSeen() as other:
-                (clusters if entry.place.kind is Watched.RAY_CLUSTER else services).append(other)
+            case ObservedObject() as other:
+                (clusters if entry.object_key.kind is Watched.RAY_CLUSTER else services).append(other)
             case _:
                 pass
     # Only one has the name that is a run's own; a stranger's with its label does not hide it.
@@ -65,5 +65,5 @@ def observed(
         pods=tuple(pods),
         secret=secret,
         refused=refused,
-        swept=swept,
+        sweep_result=sweep_result,
     )

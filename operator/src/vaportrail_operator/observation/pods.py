@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from vaportrail_operator.observation.fields import Raw, condition_of, metadata_of, time_of
-from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, PodSeen, Terminated
+from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, ObservedPod, Terminated
 
-__all__ = ["WAITING_PROBLEMS", "component_of", "pod_seen"]
+__all__ = ["WAITING_PROBLEMS", "component_of", "observed_pod"]
 
 WAITING_PROBLEMS = frozenset(
     {
@@ -47,7 +47,7 @@ def component_of(raw: Raw) -> Component | None:
     return Component(name) if name in set(Component) else None
 
 
-def pod_seen(raw: Raw, component: Component) -> PodSeen:
+def observed_pod(raw: Raw, component: Component) -> ObservedPod:
     """Return a Pod, reduced. What its status does not say has the value of a pod that was just made."""
     metadata = metadata_of(raw)
     status: Raw = raw.get("status") or {}
@@ -56,7 +56,7 @@ def pod_seen(raw: Raw, component: Component) -> PodSeen:
     ended: Raw | None = state.get("terminated")
     ready = condition_of(raw, "Ready")
     scheduled = condition_of(raw, "PodScheduled")
-    return PodSeen(
+    return ObservedPod(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
         component=component,
@@ -73,7 +73,7 @@ def pod_seen(raw: Raw, component: Component) -> PodSeen:
         drained_at=_drained_at(raw),
         waiting=None if ended else _waiting(raw, main),
         due=time_of(metadata.get("deletionTimestamp")),
-        last_words=_last_words(main),
+        termination_message=_termination_message(main),
         image_id=main.get("imageID") or "",
     )
 
@@ -100,7 +100,7 @@ def _terminated(ended: Raw) -> Terminated:
     )
 
 
-def _last_words(main: Raw) -> str:
+def _termination_message(main: Raw) -> str:
     states: tuple[Raw, ...] = (main.get("state") or {}, main.get("lastState") or {})
     last: Raw = next((end for state in states if (end := state.get("terminated"))), {})
     return str(last.get("message") or "")

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from vaportrail.resources.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
 
-__all__ = ["RunSeen", "run_seen"]
+__all__ = ["ObservedRun", "observed_run"]
 
 M = TypeVar("M", bound=BaseModel)
 _ROUNDS = 20
@@ -35,7 +35,7 @@ _FOR_EVER = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class RunSeen:
+class ObservedRun:
     """A PipelineRun as last seen.
 
     Attributes:
@@ -55,13 +55,13 @@ class RunSeen:
         return bool(phase) and Phase(phase).terminal
 
 
-def run_seen(raw: Raw) -> RunSeen:
+def observed_run(raw: Raw) -> ObservedRun:
     """Return the run that a raw object is; never raises for what is in it."""
     noted = metadata_of(raw)
     kept = {name: noted[name] for name in _KEPT if name in noted}
     parts = {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}
     try:
-        return RunSeen(PipelineRun.model_validate({name: part for name, part in parts.items() if part}))
+        return ObservedRun(PipelineRun.model_validate({name: part for name, part in parts.items() if part}))
     except ValidationError:
         pass
     problems: list[str] = []
@@ -73,7 +73,7 @@ def run_seen(raw: Raw) -> RunSeen:
         spec=spec or _bare_spec(parts["spec"]),
         status=status or _bare_status(parts["status"]),
     )
-    return RunSeen(run, tuple(problems), status_read=status is not None)
+    return ObservedRun(run, tuple(problems), status_read=status is not None)
 
 
 def _read(model: type[M], raw: Any, place: str, problems: list[str]) -> M | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from vaportrail.resources.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
+from vaportrail.crd.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.looks import cluster_ready, waiting
-from vaportrail_operator.planning.stretches import RELEASE_FORCED
+from vaportrail_operator.planning.pod_state import cluster_ready, waiting
+from vaportrail_operator.planning.timeline_names import RELEASE_FORCED
 from vaportrail_operator.planning.types import Observed
 
 __all__ = ["conditions_of", "with_generation"]

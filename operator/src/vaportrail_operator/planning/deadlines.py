@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import Phase, PipelineRunStatus
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.looks import barren_from, silent_from, worker_was_ready
-from vaportrail_operator.planning.stretches import (
+from vaportrail_operator.planning.pod_state import no_ray_pods_since, unreachable_since, worker_was_ready
+from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
     DRAIN,
     RELEASE_FORCED,
@@ -93,17 +93,17 @@ def of_abandoned_cleanup(run: PipelineRun, status: PipelineRunStatus) -> datetim
 
 def of_expiry(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     """Return when a run that has ended is deleted."""
-    ended = times.parse(status.completion_time)
-    return times.later(ended, run.spec.ttl_seconds_after_finished) if ended else None
+    terminated = times.parse(status.completion_time)
+    return times.later(terminated, run.spec.ttl_seconds_after_finished) if terminated else None
 
 
 def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None:
     """Return in how many seconds the run's next deadline passes; None if it has none."""
     deadlines = _of_the_phase(observed, status)
     rests = [_rest(observed, deadline) or _AGAIN for deadline in deadlines if deadline]
-    moments = [silent_from(pod) for pod in observed.pods]
+    moments = [unreachable_since(pod) for pod in observed.pods]
     if status.phase is Phase.PROVISIONING:
-        moments.append(barren_from(observed))
+        moments.append(no_ray_pods_since(observed))
     # What has passed of these has had its effect.
     rests += [rest for moment in moments if moment and (rest := _rest(observed, moment))]
     return min(rests, default=None)

@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from vaportrail.contract import Outcome
-from vaportrail.resources.status import Phase, PipelineRunStatus, Reason, shortened
+from vaportrail.contract.outcome import Outcome
+from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.answers import run_answer
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH, ended, is_silent, ray_cluster, waiting
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
+from vaportrail_operator.planning.pod_reports import run_report
+from vaportrail_operator.planning.pod_state import (
+    MESSAGE_LENGTH,
+    node_unreachable,
+    ray_cluster,
+    terminated,
+    waiting,
+)
 from vaportrail_operator.planning.receipt import entry, ray_pods_entry
-from vaportrail_operator.planning.stretches import USER_CODE
-from vaportrail_operator.planning.types import Component, Kind, Observed, PodSeen
+from vaportrail_operator.planning.timeline_names import USER_CODE
+from vaportrail_operator.planning.types import Component, Kind, Observed, ObservedPod
 
 __all__ = ["CAUSES", "End", "end_of", "missing_since", "outcome_of", "verdict"]
 
@@ -53,15 +59,15 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     """Yield the reasons there are, the most final first."""
     run = observed.run
     runner = observed.pod(Component.RUNNER)
-    if runner and ended(runner):
-        yield _runner_ended(observed, runner)
+    if runner and terminated(runner):
+        yield _runner_end(observed, runner)
     if run.spec.cancel:
         yield End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, "spec.cancel is set")
-    if is_silent(observed, runner):
+    if node_unreachable(observed, runner):
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "runner pod: its node does not answer")
     if _is_lost(observed, status, Kind.POD, runner_name(run)):
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "the runner's pod was deleted")
-    yield from _cluster_ended(observed, status)
+    yield from _cluster_end(observed, status)
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
         seconds = run.spec.deadlines.run_seconds
         yield End(Reason.DEADLINE_EXCEEDED, Outcome.TIMED_OUT, f"it ran longer than runSeconds: {seconds}")
@@ -72,27 +78,27 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
         yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, late)
 
 
-def _runner_ended(observed: Observed, runner: PodSeen) -> End:
-    answer = run_answer(runner)
-    if answer is None or not answer.outcome.ended:
+def _runner_end(observed: Observed, runner: ObservedPod) -> End:
+    report = run_report(runner)
+    if report is None or not report.outcome.ended:
         silence = ", no answer" if runner.terminated else ""
-        how = f"runner pod: {_how_it_ended(runner)}{silence}"
+        how = f"runner pod: {_termination(runner)}{silence}"
         return End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, how)
-    if answer.outcome is Outcome.CANCELLED and observed.run.spec.cancel:
-        return End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, answer.message or "spec.cancel is set")
-    if answer.outcome is Outcome.CANCELLED:
+    if report.outcome is Outcome.CANCELLED and observed.run.spec.cancel:
+        return End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, report.message or "spec.cancel is set")
+    if report.outcome is Outcome.CANCELLED:
         return End(
             Reason.RUNNER_LOST, Outcome.CANCELLED, "the runner was told to end, but not by spec.cancel"
         )
-    if answer.outcome is Outcome.TIMED_OUT:
-        return End(Reason.DEADLINE_EXCEEDED, answer.outcome, answer.message)
-    if answer.outcome is Outcome.FAILED and not answer.user_code_started:
+    if report.outcome is Outcome.TIMED_OUT:
+        return End(Reason.DEADLINE_EXCEEDED, report.outcome, report.message)
+    if report.outcome is Outcome.FAILED and not report.user_code_started:
         # The source, the record root or the parameters: the pipeline has not run.
-        return End(Reason.PROVISIONING_FAILED, answer.outcome, answer.message)
-    return End(Reason.RELEASING_COMPUTE, answer.outcome, answer.message)
+        return End(Reason.PROVISIONING_FAILED, report.outcome, report.message)
+    return End(Reason.RELEASING_COMPUTE, report.outcome, report.message)
 
 
-def _how_it_ended(pod: PodSeen) -> str:
+def _termination(pod: ObservedPod) -> str:
     # Why the kubelet ended it, such as an eviction; its container only says that it was killed.
     why = ": ".join(filter(None, (pod.reason, pod.message)))
     last = pod.terminated
@@ -100,7 +106,7 @@ def _how_it_ended(pod: PodSeen) -> str:
     return "; ".join(filter(None, (why, how))) or "Failed"
 
 
-def _cluster_ended(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
+def _cluster_end(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     """Yield the loss of the RayCluster, or of its head: a head that is made again knows nothing."""
     cluster = ray_cluster(observed)
     lost = observed.kuberay and _is_lost(observed, status, Kind.RAY_CLUSTER, base_name(observed.run))
@@ -110,9 +116,9 @@ def _cluster_ended(observed: Observed, status: PipelineRunStatus) -> Iterator[En
         return
     heads = observed.pods_of(Component.HEAD)
     how = ""
-    if heads and all(ended(head) or is_silent(observed, head) for head in heads):
-        last = next((head for head in heads if ended(head)), None)
-        how = f"ended: {_how_it_ended(last)}" if last else "does not answer, nor does its node"
+    if heads and all(terminated(head) or node_unreachable(observed, head) for head in heads):
+        last = next((head for head in heads if terminated(head)), None)
+        how = f"ended: {_termination(last)}" if last else "does not answer, nor does its node"
     elif _head_is_lost(observed, status):
         how = "is gone"
     if how:
@@ -136,10 +142,10 @@ def _head_missing_since(observed: Observed, status: PipelineRunStatus) -> dateti
 
 def _head_is_lost(observed: Observed, status: PipelineRunStatus) -> bool:
     """Return whether there was a head, and a live look found none."""
-    since, swept = _head_missing_since(observed, status), observed.swept
-    if since is None or swept is None or swept.at < since:
+    since, sweep_result = _head_missing_since(observed, status), observed.sweep_result
+    if since is None or sweep_result is None or sweep_result.at < since:
         return False
-    pods = (name.removeprefix(f"{Kind.POD}/") for name in swept.left)
+    pods = (name.removeprefix(f"{Kind.POD}/") for name in sweep_result.left)
     return not any(is_head(observed.run, name) for name in pods)
 
 
@@ -158,8 +164,10 @@ def _missing_since(observed: Observed, status: PipelineRunStatus, kind: Kind, na
 
 def _is_lost(observed: Observed, status: PipelineRunStatus, kind: Kind, name: str) -> bool:
     """Return whether an object is missing, and a live look has not found it since then."""
-    since, swept = _missing_since(observed, status, kind, name), observed.swept
-    return bool(since and swept and swept.at >= since and f"{kind}/{name}" not in swept.left)
+    since, sweep_result = _missing_since(observed, status, kind, name), observed.sweep_result
+    return bool(
+        since and sweep_result and sweep_result.at >= since and f"{kind}/{name}" not in sweep_result.left
+    )
 
 
 def missing_since(observed: Observed, status: PipelineRunStatus) -> datetime | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from vaportrail.contract import RunIdentity
-from vaportrail.resources.fields import API_VERSION
-from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.contract.run_identity import RunIdentity
+from vaportrail.crd.fields import API_VERSION
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.storage import layout
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL, Component
 

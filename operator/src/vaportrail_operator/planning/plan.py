@@ -16,39 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vaportrail.handover import CONTRACT_VERSION
-from vaportrail.resources.status import (
-    ConditionType,
-    Phase,
-    PipelineRunStatus,
-    Reason,
-    RecordStatus,
-    shortened,
-)
-from vaportrail.resources.validation import problems_of
+from vaportrail.contract.pod_environment import CONTRACT_VERSION
+from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
+from vaportrail.crd.validation.validate import problems_of
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.answers import run_answer
 from vaportrail_operator.planning.conditions import conditions_of, with_generation
 from vaportrail_operator.planning.ends import end_of
-from vaportrail_operator.planning.looks import finished_for_good
 from vaportrail_operator.planning.names import record_uri
+from vaportrail_operator.planning.pod_reports import run_report
+from vaportrail_operator.planning.pod_state import will_not_restart
 from vaportrail_operator.planning.provisioning import go_on
 from vaportrail_operator.planning.receipt import receipt_of
-from vaportrail_operator.planning.release import is_over, release, strays
-from vaportrail_operator.planning.sealing import finished, seal
-from vaportrail_operator.planning.steps import Step, soonest
-from vaportrail_operator.planning.stretches import FIRST_WORKER_READY
+from vaportrail_operator.planning.release import is_over, late_children, release
+from vaportrail_operator.planning.sealing import final_status, seal
+from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
+from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import (
     Action,
     Component,
     Delete,
     DeleteRun,
     Kind,
-    Note,
+    KubernetesEvent,
     Observed,
+    ObservedPod,
     Plan,
-    PodSeen,
 )
 
 __all__ = ["plan"]
@@ -62,7 +55,7 @@ def plan(observed: Observed) -> Plan:
     if run.metadata.deletion_timestamp is not None:
         # All but the sealer is the run's own, and is collected with it. The sealer may end its work.
         sealers = observed.pods_of(Component.SEALER)
-        return Plan(run.status, tuple(_removed(pod for pod in sealers if finished_for_good(pod))))
+        return Plan(run.status, tuple(_removed(pod for pod in sealers if will_not_restart(pod))))
     if isinstance(run.status.phase, Phase) and run.status.phase.terminal:
         return _over(observed)
     step = _step(observed, _noticed(observed))
@@ -73,7 +66,7 @@ def plan(observed: Observed) -> Plan:
         status,
         step.actions,
         soonest(step.again, deadlines.next_deadline(observed, status)),
-        tuple(_notes(run.status, status)),
+        tuple(_events(run.status, status)),
     )
 
 
@@ -98,12 +91,12 @@ def _worth_writing(before: PipelineRunStatus, after: PipelineRunStatus) -> Pipel
 def _noticed(observed: Observed) -> PipelineRunStatus:
     """Return the status with what is seen now, and may not be seen for long."""
     status = observed.run.status
-    answer = run_answer(observed.pod(Component.RUNNER))
+    report = run_report(observed.pod(Component.RUNNER))
     pods = observed.pods_of(Component.RUNNER, Component.HEAD, Component.WORKER)
     images = sorted(pod.image_id for pod in pods if pod.image_id)
     runner = observed.pod(Component.RUNNER)
     ready = times.stamp(runner.ready_at) if runner and runner.ready_at else ""
-    revision = answer.source_revision[:128] if answer else ""
+    revision = report.source_revision[:128] if report else ""
     return status.model_copy(
         update={
             "observed_generation": observed.run.metadata.generation,
@@ -111,7 +104,7 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
             "receipt": receipt_of(observed),
             "source_revision": revision or status.source_revision,
             "image_digest": status.image_digest or (images[0].rpartition("@")[2][:512] if images else ""),
-            "user_code_start_time": _time(answer.user_code_started if answer else "")
+            "user_code_start_time": _time(report.user_code_started if report else "")
             or status.user_code_start_time
             or ready,
         }
@@ -123,7 +116,7 @@ def _time(text: str) -> str:
     return times.stamp(time) if time else ""
 
 
-def _step(observed: Observed, status: PipelineRunStatus) -> Step:
+def _step(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     match status.phase:
         case "" | Phase.PENDING:
             return _pending(observed, status)
@@ -135,15 +128,15 @@ def _step(observed: Observed, status: PipelineRunStatus) -> Step:
             return seal(observed, status)
 
 
-def _pending(observed: Observed, status: PipelineRunStatus) -> Step:
+def _pending(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     run = observed.run
     problems = "; ".join(map(str, problems_of(run)))
     if problems:
-        told = status.model_copy(update={"message": shortened(problems, _PROBLEMS_LENGTH)})
-        return Step(finished(observed, told, Phase.FAILED, Reason.INVALID_SPEC))
+        changed = status.model_copy(update={"message": shortened(problems, _PROBLEMS_LENGTH)})
+        return PhaseResult(final_status(observed, changed, Phase.FAILED, Reason.INVALID_SPEC))
     if run.spec.cancel:
-        told = status.model_copy(update={"message": "spec.cancel was set before anything was made for it"})
-        return Step(finished(observed, told, Phase.CANCELLED, Reason.CANCELLED_BY_USER))
+        changed = status.model_copy(update={"message": "spec.cancel was set before anything was made for it"})
+        return PhaseResult(final_status(observed, changed, Phase.CANCELLED, Reason.CANCELLED_BY_USER))
     if run.spec.suspend:
         return _wait(status, Reason.SUSPENDED, "spec.suspend is set")
     if not observed.kuberay:
@@ -157,12 +150,12 @@ def _pending(observed: Observed, status: PipelineRunStatus) -> Step:
     return _active(observed, status.model_copy(update=started))
 
 
-def _wait(status: PipelineRunStatus, reason: Reason, message: str, again: float | None = None) -> Step:
+def _wait(status: PipelineRunStatus, reason: Reason, message: str, again: float | None = None) -> PhaseResult:
     waits = {"phase": Phase.PENDING, "reason": reason, "message": message}
-    return Step(status.model_copy(update=waits), again=again)
+    return PhaseResult(status.model_copy(update=waits), again=again)
 
 
-def _active(observed: Observed, status: PipelineRunStatus) -> Step:
+def _active(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     end = end_of(observed, status)
     if end is None:
         return go_on(observed, status)
@@ -175,11 +168,11 @@ def _active(observed: Observed, status: PipelineRunStatus) -> Step:
     return _releasing(observed, status.model_copy(update=ending))
 
 
-def _releasing(observed: Observed, status: PipelineRunStatus) -> Step:
-    answer = run_answer(observed.pod(Component.RUNNER))
-    if answer and answer.outcome.ended:
+def _releasing(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+    report = run_report(observed.pod(Component.RUNNER))
+    if report and report.outcome.ended:
         # It was told to end, and says how that went.
-        status = status.model_copy(update={"outcome": answer.outcome.value})
+        status = status.model_copy(update={"outcome": report.outcome.value})
     return seal(observed, status) if is_over(observed, status) else release(observed, status)
 
 
@@ -195,27 +188,32 @@ def _over(observed: Observed) -> Plan:
     )
     if deadlines.over(observed, deadlines.of_expiry(run, status)):
         return Plan(status, (DeleteRun(),))
-    left: tuple[Action, ...] = (*strays(observed, status), *_removed(observed.pods_of(Component.SEALER)))
+    left: tuple[Action, ...] = (
+        *late_children(observed, status),
+        *_removed(observed.pods_of(Component.SEALER)),
+    )
     return Plan(status, left, deadlines.next_deadline(observed, status))
 
 
-def _removed(pods: Iterable[PodSeen]) -> list[Delete]:
+def _removed(pods: Iterable[ObservedPod]) -> list[Delete]:
     return [Delete(Kind.POD, pod.name, pod.uid) for pod in pods if not pod.deleting]
 
 
-def _notes(before: PipelineRunStatus, after: PipelineRunStatus) -> list[Note]:
+def _events(before: PipelineRunStatus, after: PipelineRunStatus) -> list[KubernetesEvent]:
     """Return the Event of a transition; a mere change of words is none."""
     if (before.phase, before.reason) == (after.phase, after.reason) or not after.reason:
         return []
     bad = after.reason in _BAD or after.phase is Phase.FAILED
     message = shortened(f"{after.phase}: {after.message}" if after.message else str(after.phase))
-    notes = [Note("Warning" if bad else "Normal", str(after.reason), message)]
+    events = [KubernetesEvent("Warning" if bad else "Normal", str(after.reason), message)]
     if before.phase is Phase.RELEASING and after.phase is Phase.SEALING and after.leftovers:
         left = shortened(f"still there: {', '.join(after.leftovers)}")
-        notes.append(Note("Warning", "ComputeLeft", left))
+        events.append(KubernetesEvent("Warning", "ComputeLeft", left))
     elif before.phase is Phase.RELEASING and after.phase is Phase.SEALING:
-        notes.append(Note("Normal", str(ConditionType.COMPUTE_RELEASED), "all compute of the run is gone"))
-    return notes
+        events.append(
+            KubernetesEvent("Normal", str(ConditionType.COMPUTE_RELEASED), "all compute of the run is gone")
+        )
+    return events
 
 
 _BAD = (

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vaportrail.resources.status import Phase, PipelineRunStatus, Reason
+from vaportrail.crd.status import Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import deadlines
 from vaportrail_operator.planning.children.raycluster import ray_cluster as ray_cluster_manifest
 from vaportrail_operator.planning.children.runner import runner_pod
 from vaportrail_operator.planning.children.tokens import create_tokens
-from vaportrail_operator.planning.collecting import keep_up
+from vaportrail_operator.planning.collector_upkeep import ensure_collector
 from vaportrail_operator.planning.ends import missing_since
-from vaportrail_operator.planning.looks import ray_cluster, waiting
 from vaportrail_operator.planning.names import base_name, runner_name, tokens_name
+from vaportrail_operator.planning.pod_state import ray_cluster, waiting
 from vaportrail_operator.planning.receipt import was_seen
 from vaportrail_operator.planning.release import sweep_again
-from vaportrail_operator.planning.steps import Step
+from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.types import Action, Component, Create, Kind, Observed, SecretState
 
 __all__ = ["go_on"]
 
 
-def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
+def go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the step of a run that nothing speaks against."""
     runner = observed.pod(Component.RUNNER)
     running = status.phase is Phase.RUNNING or bool(runner and (runner.ready or runner.ready_at))
@@ -36,10 +36,10 @@ def go_on(observed: Observed, status: PipelineRunStatus) -> Step:
     missing = tuple(_missing(observed, status))
     since = missing_since(observed, status)
     if since is None:
-        return Step(status, missing, None if observed.kuberay else deadlines.LOOK_FOR_KUBERAY)
+        return PhaseResult(status, missing, None if observed.kuberay else deadlines.LOOK_FOR_KUBERAY)
     # First: what cannot be made must not keep it from being told.
     looked = sweep_again(observed, status, since)
-    return Step(status, (*looked.actions, *missing), looked.again)
+    return PhaseResult(status, (*looked.actions, *missing), looked.again)
 
 
 def _reason(running: bool, why: str) -> Reason:
@@ -59,7 +59,7 @@ def _missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
     secret_seen = was_seen(status.receipt, Kind.SECRET, tokens_name(run))
     if provisioning and observed.secret is not SecretState.MADE and not secret_seen:
         yield create_tokens(run)
-    yield from keep_up(observed)
+    yield from ensure_collector(observed)
     if not provisioning:
         return
     runner_seen = was_seen(status.receipt, Kind.POD, runner_name(run))

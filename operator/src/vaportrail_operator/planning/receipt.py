@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vaportrail.handover import ReceiptEntry
-from vaportrail.resources.status import ENTRY_LIMIT, Receipt
+from vaportrail.contract.pod_messages import ReceiptEntry
+from vaportrail.crd.status import ENTRY_LIMIT, ReceiptStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.looks import ray_cluster, services
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
+from vaportrail_operator.planning.pod_state import ray_cluster, services
 from vaportrail_operator.planning.types import Component, Kind, Observed, SecretState
 
 __all__ = ["entries_for_record", "entry", "last_removal", "ray_pods_entry", "receipt_of", "was_seen"]
@@ -19,7 +19,7 @@ _GROUPED = (Component.HEAD, Component.WORKER)
 
 
 @dataclass(frozen=True, slots=True)
-class _There:
+class _Observed:
     """Something that is there now."""
 
     object: str
@@ -28,7 +28,7 @@ class _There:
     count: int = 1
 
 
-def receipt_of(observed: Observed) -> list[Receipt]:
+def receipt_of(observed: Observed) -> list[ReceiptStatus]:
     """Return the receipt so far: what is new is added, and what is no longer there is closed.
 
     What KubeRay makes of one kind is one entry, with the largest number there was at one time.
@@ -48,21 +48,21 @@ def receipt_of(observed: Observed) -> list[Receipt]:
     return list(known.values())
 
 
-def _there(observed: Observed) -> Iterator[_There]:
+def _there(observed: Observed) -> Iterator[_Observed]:
     cluster = base_name(observed.run)
     if observed.secret is SecretState.MADE:
-        yield _There(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
+        yield _Observed(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
     there = services(observed)
     for service in there:
         if service.owned:
-            yield _There(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
+            yield _Observed(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
     yield from _group(f"{Kind.SERVICE} of {cluster}", [s.created_at for s in there if not s.owned])
     for pod in observed.pods:
         if pod.component not in _GROUPED:
-            yield _There(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
+            yield _Observed(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
     own = ray_cluster(observed)
     if own:
-        yield _There(f"{Kind.RAY_CLUSTER}/{own.name}", own.uid, own.created_at)
+        yield _Observed(f"{Kind.RAY_CLUSTER}/{own.name}", own.uid, own.created_at)
     yield from _group(_ray_pods(cluster), [pod.created_at for pod in observed.pods_of(*_GROUPED)])
 
 
@@ -70,14 +70,14 @@ def _ray_pods(cluster: str) -> str:
     return f"{Kind.POD} of {cluster}"
 
 
-def _group(name: str, created: Sequence[datetime]) -> Iterator[_There]:
+def _group(name: str, created: Sequence[datetime]) -> Iterator[_Observed]:
     if created:
-        yield _There(name, "", min(created), len(created))
+        yield _Observed(name, "", min(created), len(created))
 
 
-def _updated(known: Receipt | None, seen: _There) -> Receipt:
+def _updated(known: ReceiptStatus | None, seen: _Observed) -> ReceiptStatus:
     if known is None:
-        return Receipt(
+        return ReceiptStatus(
             object=seen.object, uid=seen.uid, count=seen.count, lifetime=times.interval(seen.created)
         )
     first = times.begin(known.lifetime) or seen.created
@@ -91,27 +91,27 @@ def _updated(known: Receipt | None, seen: _There) -> Receipt:
     )
 
 
-def entry(receipt: Sequence[Receipt], kind: Kind, name: str) -> Receipt | None:
+def entry(receipt: Sequence[ReceiptStatus], kind: Kind, name: str) -> ReceiptStatus | None:
     """Return the entry of an object."""
     return next((each for each in receipt if each.object == f"{kind}/{name}"), None)
 
 
-def ray_pods_entry(receipt: Sequence[Receipt], cluster: str) -> Receipt | None:
+def ray_pods_entry(receipt: Sequence[ReceiptStatus], cluster: str) -> ReceiptStatus | None:
     """Return the entry of the pods that KubeRay made."""
     return next((each for each in receipt if each.object == _ray_pods(cluster)), None)
 
 
-def was_seen(receipt: Sequence[Receipt], kind: Kind, name: str) -> bool:
+def was_seen(receipt: Sequence[ReceiptStatus], kind: Kind, name: str) -> bool:
     """Return whether an object has ever been seen."""
     return entry(receipt, kind, name) is not None
 
 
-def last_removal(receipt: Sequence[Receipt]) -> datetime | None:
+def last_removal(receipt: Sequence[ReceiptStatus]) -> datetime | None:
     """Return when the last object was seen to be gone; None if nothing has been."""
     return max((end for each in receipt if (end := times.end(each.lifetime))), default=None)
 
 
-def entries_for_record(observed: Observed, receipt: Sequence[Receipt]) -> list[ReceiptEntry]:
+def entries_for_record(observed: Observed, receipt: Sequence[ReceiptStatus]) -> list[ReceiptEntry]:
     """Return the receipt for the run's record, which the sealer itself is not in."""
     sealer = f"{Kind.POD}/{sealer_name(observed.run)}"
     return [

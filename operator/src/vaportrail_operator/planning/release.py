@@ -10,45 +10,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import LEFTOVER_LIMIT, PipelineRunStatus
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import LEFTOVER_LIMIT, PipelineRunStatus
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.collecting import keep_up_for_the_rest
-from vaportrail_operator.planning.looks import (
+from vaportrail_operator.planning.collector_upkeep import ensure_collector_for_the_rest
+from vaportrail_operator.planning.names import collector_name, head_service_name, tokens_name
+from vaportrail_operator.planning.pod_state import (
     compute,
     drained,
-    ended,
     is_gone,
-    is_silent,
+    node_unreachable,
     ray_cluster,
     services,
+    terminated,
 )
-from vaportrail_operator.planning.names import collector_name, head_service_name, tokens_name
 from vaportrail_operator.planning.receipt import entry, last_removal
-from vaportrail_operator.planning.steps import Step, soonest
-from vaportrail_operator.planning.stretches import DRAIN
+from vaportrail_operator.planning.steps import PhaseResult, soonest
+from vaportrail_operator.planning.timeline_names import DRAIN
 from vaportrail_operator.planning.types import (
     Action,
     Component,
     Delete,
     Kind,
     Observed,
-    PodSeen,
+    ObservedPod,
     SecretState,
     Sweep,
-    Swept,
+    SweepResult,
 )
 
 __all__ = [
     "is_over",
+    "late_children",
     "late_look",
     "left_behind",
     "release",
     "secret_left",
-    "strays",
     "sweep_again",
-    "told",
     "what_it_found",
+    "with_leftovers",
 ]
 
 _LOOK_AGAIN = 2.0
@@ -57,18 +57,18 @@ _GOES_WITHIN = 10.0
 """Seconds in which what is being deleted, and has no time left, is usually gone."""
 
 
-def release(observed: Observed, status: PipelineRunStatus) -> Step:
+def release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the next step towards nothing being left but the record's parts."""
     forced = deadlines.over(observed, deadlines.of_release(observed.run, status))
     if forced:
-        status = told(status, left_behind(observed, status))
+        status = with_leftovers(status, left_behind(observed, status))
     if is_gone(observed):
         return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
     again = _TRY_AGAIN if not compute(observed) and not services(observed) and not forced else None
-    kept = () if forced else keep_up_for_the_rest(observed)
+    kept = () if forced else ensure_collector_for_the_rest(observed)
     look, rest = _look_for_what_goes(observed, status)
-    return Step(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
+    return PhaseResult(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
 
 
 def _look_for_what_goes(
@@ -81,7 +81,7 @@ def _look_for_what_goes(
     begun = times.begin(status.timeline.get(DRAIN, ""))
     if begun is None or pods_stay or not all(each.deleting for each in objects):
         return (), None
-    since = max(begun, observed.swept.at) if observed.swept else begun
+    since = max(begun, observed.sweep_result.at) if observed.sweep_result else begun
     rest = _GOES_WITHIN - (observed.now - since).total_seconds()
     return ((), min(rest, _GOES_WITHIN)) if rest > 0 else ((Sweep(),), _GOES_WITHIN)
 
@@ -101,24 +101,24 @@ def _since(status: PipelineRunStatus) -> datetime | None:
     return max((each for each in (begun, removed) if each), default=None)
 
 
-def late_look(observed: Observed, since: datetime | None) -> Swept | None:
+def late_look(observed: Observed, since: datetime | None) -> SweepResult | None:
     """Return the last live look if it was no earlier than something; None without one."""
-    swept = observed.swept
-    return swept if swept and since and swept.at >= since else None
+    sweep_result = observed.sweep_result
+    return sweep_result if sweep_result and since and sweep_result.at >= since else None
 
 
-def what_it_found(run: PipelineRun, swept: Swept) -> tuple[str, ...]:
+def what_it_found(run: PipelineRun, sweep_result: SweepResult) -> tuple[str, ...]:
     """Return what a live look found of a run; a stranger's Service with its label is none of it."""
     services_of_it = (collector_name(run), head_service_name(run))
     prefix = f"{Kind.SERVICE}/"
     return tuple(
         name
-        for name in swept.left
+        for name in sweep_result.left
         if not name.startswith(prefix) or name.removeprefix(prefix) in services_of_it
     )
 
 
-def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime | None) -> Step:
+def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime | None) -> PhaseResult:
     """Return the step that looks live for what is left, not all the time while something is.
 
     Args:
@@ -129,20 +129,20 @@ def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime |
     if since is not None and since > observed.now:
         # By another clock, which is ahead: no look of now would count.
         ahead = (since - observed.now).total_seconds()
-        return Step(status, (), min(ahead, _LOOK_AGAIN))
-    swept = observed.swept
-    if swept is None:
-        return Step(status, (Sweep(),), _LOOK_AGAIN)
-    found = what_it_found(observed.run, swept)
+        return PhaseResult(status, (), min(ahead, _LOOK_AGAIN))
+    sweep_result = observed.sweep_result
+    if sweep_result is None:
+        return PhaseResult(status, (Sweep(),), _LOOK_AGAIN)
+    found = what_it_found(observed.run, sweep_result)
     if found:
-        status = told(status, found)
-    waited = (observed.now - swept.at).total_seconds()
+        status = with_leftovers(status, found)
+    waited = (observed.now - sweep_result.at).total_seconds()
     if (found or late_look(observed, since) or since is None) and 0 <= waited < _LOOK_AGAIN:
-        return Step(status, (), _LOOK_AGAIN - waited)
-    return Step(status, (Sweep(),), _LOOK_AGAIN)
+        return PhaseResult(status, (), _LOOK_AGAIN - waited)
+    return PhaseResult(status, (Sweep(),), _LOOK_AGAIN)
 
 
-def told(status: PipelineRunStatus, left: tuple[str, ...]) -> PipelineRunStatus:
+def with_leftovers(status: PipelineRunStatus, left: tuple[str, ...]) -> PipelineRunStatus:
     """Return the status with the names of what is left."""
     return status.model_copy(update={"leftovers": sorted(left)[:LEFTOVER_LIMIT]})
 
@@ -167,28 +167,28 @@ def secret_left(observed: Observed, status: PipelineRunStatus) -> tuple[str, ...
 
 def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     runner = observed.pod(Component.RUNNER)
-    silent = is_silent(observed, runner)
-    if runner and (forced or silent or not ended(runner) or drained(runner)):
+    silent = node_unreachable(observed, runner)
+    if runner and (forced or silent or not terminated(runner) or drained(runner)):
         yield from _pod(runner, forced or silent)
     cluster = ray_cluster(observed)
-    if cluster and not cluster.deleting and (forced or silent or ended(runner)):
+    if cluster and not cluster.deleting and (forced or silent or terminated(runner)):
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
     for pod in ray:
-        if forced or is_silent(observed, pod):
+        if forced or node_unreachable(observed, pod):
             yield from _pod(pod, forced=True)
     shipping = (*ray, *observed.pods_of(Component.RUNNER))
-    quiet = all(drained(pod) or is_silent(observed, pod) for pod in shipping)
+    quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
     if not forced and not (quiet and (cluster is None or cluster.deleting)):
         return
     for pod in observed.pods_of(Component.COLLECTOR):
-        yield from _pod(pod, forced or is_silent(observed, pod))
+        yield from _pod(pod, forced or node_unreachable(observed, pod))
     yield from _services(observed)
     if observed.secret is not SecretState.GONE:
         yield Delete(Kind.SECRET, tokens_name(observed.run))
 
 
-def _pod(pod: PodSeen, forced: bool = False) -> Iterator[Delete]:
+def _pod(pod: ObservedPod, forced: bool = False) -> Iterator[Delete]:
     """Yield a pod's removal; one that is ending anyway is left to it, unless its time is over."""
     if forced:
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
@@ -203,7 +203,7 @@ def _services(observed: Observed) -> Iterator[Delete]:
             yield Delete(Kind.SERVICE, service.name, service.uid)
 
 
-def strays(observed: Observed, status: PipelineRunStatus, *, forced: bool = False) -> Iterator[Delete]:
+def late_children(observed: Observed, status: PipelineRunStatus, *, forced: bool = False) -> Iterator[Delete]:
     """Yield the removal of compute that turns up after it was released: a late write of somebody's."""
     for pod in compute(observed):
         yield from _pod(pod, forced)

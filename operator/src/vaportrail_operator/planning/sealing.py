@@ -8,29 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vaportrail.handover import SealAnswer
-from vaportrail.resources.status import Loss, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
+from vaportrail.contract.pod_messages import SealReport
+from vaportrail.crd.status import Loss, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.answers import seal_answer
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
-from vaportrail_operator.planning.looks import MESSAGE_LENGTH, is_silent
 from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
+from vaportrail_operator.planning.pod_reports import seal_report
+from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry, last_removal
 from vaportrail_operator.planning.release import (
+    late_children,
     late_look,
     left_behind,
     secret_left,
-    strays,
     sweep_again,
-    told,
     what_it_found,
+    with_leftovers,
 )
-from vaportrail_operator.planning.steps import Step
-from vaportrail_operator.planning.stretches import RELEASE_FORCED, SEAL
+from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.timeline import entries_for_record as timeline_for_record
 from vaportrail_operator.planning.timeline import timeline_of
+from vaportrail_operator.planning.timeline_names import RELEASE_FORCED, SEAL
 from vaportrail_operator.planning.types import (
     Action,
     Component,
@@ -38,10 +38,10 @@ from vaportrail_operator.planning.types import (
     Delete,
     Kind,
     Observed,
-    PodSeen,
+    ObservedPod,
 )
 
-__all__ = ["finished", "seal"]
+__all__ = ["final_status", "seal"]
 
 _BY_HAND = "its parts are kept, and `vaportrail seal` can seal them"
 _SAID = "sealer: "
@@ -51,28 +51,28 @@ _EXIT_USAGE = 2
 """The sealer's, where no other try could go better."""
 
 
-def seal(observed: Observed, status: PipelineRunStatus) -> Step:
+def seal(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the next step from released compute to the end of the run."""
     sealer = observed.pod(Component.SEALER)
-    status = _heard(observed, _entered(observed, status), sealer)
+    status = _with_seal_report(observed, _entered(observed, status), sealer)
     given_up = _gave_up_release(status)
     late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
-    removals = tuple(strays(observed, status, forced=late and not given_up))
+    removals = tuple(late_children(observed, status, forced=late and not given_up))
     if status.record is None or status.record.state == "Open":
-        return Step(status, (*_sealing(observed, status, sealer), *removals))
+        return PhaseResult(status, (*_sealing(observed, status, sealer), *removals))
     return _clean_up(observed, status, sealer, removals)
 
 
 def _clean_up(
-    observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None, removals: tuple[Action, ...]
-) -> Step:
+    observed: Observed, status: PipelineRunStatus, sealer: ObservedPod | None, removals: tuple[Action, ...]
+) -> PhaseResult:
     """Return the step that removes the sealer, or ends the run once nothing is left that can be removed."""
     run = observed.run
     given_up = _gave_up_release(status)
     abandoned = deadlines.over(observed, deadlines.of_abandoned_cleanup(run, status))
     compute_is_there = bool(removals) or (bool(left_behind(observed, status)) and not given_up)
     if not abandoned and (sealer is not None or compute_is_there):
-        return Step(status, (*removals, *(_removal(observed, status, sealer) if sealer else ())))
+        return PhaseResult(status, (*removals, *(_removal(observed, status, sealer) if sealer else ())))
     ended_at, removed = times.end(status.timeline.get(SEAL, "")), last_removal(status.receipt)
     since = max(ended_at, removed or ended_at) if ended_at else None
     look = late_look(observed, since)
@@ -82,7 +82,7 @@ def _clean_up(
         return sweep_again(observed, status, since)
     proof = "" if found else _proof(observed, status, times.stamp(look.at))
     phase, reason = verdict(status)
-    return Step(finished(observed, status, phase, reason, left=found), proof=proof)
+    return PhaseResult(final_status(observed, status, phase, reason, left=found), proof=proof)
 
 
 def _gave_up_release(status: PipelineRunStatus) -> bool:
@@ -92,19 +92,21 @@ def _gave_up_release(status: PipelineRunStatus) -> bool:
 def _entered(observed: Observed, status: PipelineRunStatus) -> PipelineRunStatus:
     reason = status.reason if status.reason in CAUSES else Reason.SEALING_RECORD
     status = status.model_copy(update={"phase": Phase.SEALING, "reason": reason})
-    return told(status, left_behind(observed, status) if _gave_up_release(status) else ())
+    return with_leftovers(status, left_behind(observed, status) if _gave_up_release(status) else ())
 
 
-def _heard(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> PipelineRunStatus:
+def _with_seal_report(
+    observed: Observed, status: PipelineRunStatus, sealer: ObservedPod | None
+) -> PipelineRunStatus:
     """Return the status with what the sealer said, or with that it will not say anything any more."""
-    answer = seal_answer(sealer)
-    if answer is not None:
-        return _sealed(observed, status, answer)
+    report = seal_report(sealer)
+    if report is not None:
+        return _sealed(observed, status, report)
     record = status.record or RecordStatus(uri=record_uri(observed.run))
     if record.state != "Open":
         return status.model_copy(update={"record": record})
     cause, said = _parts(status.message)
-    words = _words(observed, sealer)
+    words = _message(observed, sealer)
     why = _failure(observed, status, sealer)
     if why:
         record = record.model_copy(update={"state": "Unsealed"})
@@ -131,28 +133,30 @@ def _parts(message: str) -> tuple[str, str]:
     return cause, said
 
 
-def _words(observed: Observed, sealer: PodSeen | None) -> str:
+def _message(observed: Observed, sealer: ObservedPod | None) -> str:
     """Return what keeps the sealer from sealing, as far as anybody says; else ``""``."""
     if sealer is None:
         # An earlier refusal was of something else.
         entered = observed.run.status.phase is Phase.SEALING
         return f"refused: {observed.refused}" if entered and observed.refused else ""
-    return sealer.last_words or ": ".join(filter(None, sealer.waiting or (sealer.reason, sealer.message)))
+    return sealer.termination_message or ": ".join(
+        filter(None, sealer.waiting or (sealer.reason, sealer.message))
+    )
 
 
-def _sealed(observed: Observed, status: PipelineRunStatus, answer: SealAnswer) -> PipelineRunStatus:
+def _sealed(observed: Observed, status: PipelineRunStatus, report: SealReport) -> PipelineRunStatus:
     loss = Loss(
-        state=answer.loss,
-        spans=max(0, answer.lost_spans),
-        log_records=max(0, answer.lost_logs),
+        state=report.loss,
+        spans=max(0, report.lost_spans),
+        log_records=max(0, report.lost_logs),
     )
     record = RecordStatus(
-        uri=record_uri(observed.run), state="Sealed", manifest_sha256=answer.sha256[:64], loss=loss
+        uri=record_uri(observed.run), state="Sealed", manifest_sha256=report.sha256[:64], loss=loss
     )
     message, _ = _parts(status.message)
     if status.reason not in CAUSES or not message:
-        message = shortened(answer.message or _tasks(answer.tasks), MESSAGE_LENGTH)
-    return status.model_copy(update={"record": record, "outcome": answer.outcome.value, "message": message})
+        message = shortened(report.message or _tasks(report.tasks), MESSAGE_LENGTH)
+    return status.model_copy(update={"record": record, "outcome": report.outcome.value, "message": message})
 
 
 def _tasks(tasks: Mapping[str, int]) -> str:
@@ -161,7 +165,7 @@ def _tasks(tasks: Mapping[str, int]) -> str:
     return f"tasks: {counts}" if counts else ""
 
 
-def _failure(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> str:
+def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod | None) -> str:
     """Return why there will be no sealed record, or ``""`` while there may be one."""
     run = observed.run
     if sealer and sealer.phase == "Succeeded":
@@ -174,7 +178,7 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | No
     return ""
 
 
-def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | None) -> tuple[Action, ...]:
+def _sealing(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod | None) -> tuple[Action, ...]:
     if sealer is None:
         run = observed.run.model_copy(update={"status": status})
         request = seal_request(
@@ -187,14 +191,14 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: PodSeen | No
         )
         return (Create(Kind.POD, sealer_pod(run, observed.settings, request)),)
     # Evicted, or its node is gone: another one may end what it began.
-    if is_silent(observed, sealer):
+    if node_unreachable(observed, sealer):
         return (Delete(Kind.POD, sealer.name, sealer.uid, grace_seconds=0),)
     if sealer.phase == "Failed" and not sealer.deleting:
         return (Delete(Kind.POD, sealer.name, sealer.uid),)
     return ()
 
 
-def _removal(observed: Observed, status: PipelineRunStatus, sealer: PodSeen) -> tuple[Action, ...]:
+def _removal(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod) -> tuple[Action, ...]:
     late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
     if late or not sealer.deleting:
         # It has answered, and does nothing after that.
@@ -209,11 +213,11 @@ def _proof(observed: Observed, status: PipelineRunStatus, looked: str) -> str:
     return f"{sealer}a live look at {looked} found nothing"
 
 
-def finished(
+def final_status(
     observed: Observed, status: PipelineRunStatus, phase: Phase, reason: Reason, *, left: tuple[str, ...] = ()
 ) -> PipelineRunStatus:
     """Return the status of a run that ends here and now; `left` names what it leaves behind."""
-    return told(status, left).model_copy(
+    return with_leftovers(status, left).model_copy(
         update={
             "phase": phase,
             "reason": reason,

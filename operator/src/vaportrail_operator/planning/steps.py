@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaportrail.resources.status import PipelineRunStatus
+from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.planning.types import Action
 
-__all__ = ["Step", "soonest"]
+__all__ = ["PhaseResult", "soonest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PhaseResult:
     """A step of a run.
 
     Attributes:

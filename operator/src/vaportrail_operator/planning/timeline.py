@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from vaportrail.handover import TimelineEntry
-from vaportrail.resources.status import ENTRY_LIMIT, Phase, PipelineRunStatus, RecordStatus
+from vaportrail.contract.pod_messages import TimelineEntry
+from vaportrail.crd.status import ENTRY_LIMIT, Phase, PipelineRunStatus, RecordStatus
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.answers import run_answer
-from vaportrail_operator.planning.looks import (
+from vaportrail_operator.planning.names import created_at
+from vaportrail_operator.planning.pod_reports import run_report
+from vaportrail_operator.planning.pod_state import (
     compute,
     drained,
-    ended,
     expected_workers,
-    is_silent,
+    node_unreachable,
     ray_cluster,
     services,
+    terminated,
 )
-from vaportrail_operator.planning.names import created_at
-from vaportrail_operator.planning.stretches import (
+from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
     DRAIN,
     FIRST_WORKER_READY,
@@ -32,7 +32,7 @@ from vaportrail_operator.planning.stretches import (
     SEAL,
     USER_CODE,
 )
-from vaportrail_operator.planning.types import Component, Observed, PodSeen
+from vaportrail_operator.planning.types import Component, Observed, ObservedPod
 
 __all__ = ["entries_for_record", "timeline_of"]
 
@@ -110,7 +110,7 @@ def _provisioning(timeline: _Timeline, observed: Observed, over: bool) -> None:
         timeline.once("RunnerPulled", runner.scheduled_at, _started(runner))
 
 
-def _steps(timeline: _Timeline, what: str, pods: Sequence[PodSeen], expected: int, over: bool) -> None:
+def _steps(timeline: _Timeline, what: str, pods: Sequence[ObservedPod], expected: int, over: bool) -> None:
     """Write how the pods of one kind got ready, once all have, or will not any more."""
     for step, since, until in _STEPS:
         starts = [time for pod in pods if (time := getattr(pod, since))]
@@ -119,25 +119,25 @@ def _steps(timeline: _Timeline, what: str, pods: Sequence[PodSeen], expected: in
             timeline.once(f"{what}{step}", min(starts), max(ends))
 
 
-def _started(pod: PodSeen) -> datetime | None:
+def _started(pod: ObservedPod) -> datetime | None:
     return pod.started_at or (pod.terminated.started_at if pod.terminated else None)
 
 
 def _user_code(timeline: _Timeline, observed: Observed, phase: str) -> None:
     over = phase not in _BUSY
     runner = observed.pod(Component.RUNNER)
-    answer = run_answer(runner)
-    start = times.parse(answer.user_code_started) if answer else None
+    report = run_report(runner)
+    start = times.parse(report.user_code_started) if report else None
     if runner:
         start = start or runner.ready_at
-        joined = times.parse(answer.joined) if answer else None
-        if answer or over:
+        joined = times.parse(report.joined) if report else None
+        if report or over:
             timeline.once("RunnerJoined", _started(runner), joined or runner.ready_at)
     timeline.begin(USER_CODE, start or (observed.now if phase == Phase.RUNNING else None))
     if runner and runner.terminated:
-        stop = times.parse(answer.user_code_ended) if answer else None
+        stop = times.parse(report.user_code_ended) if report else None
         timeline.finish(USER_CODE, stop or runner.terminated.finished_at or observed.now, start)
-    elif over and ended(runner):
+    elif over and terminated(runner):
         timeline.finish(USER_CODE, observed.now)
 
 
@@ -152,7 +152,7 @@ def _release(timeline: _Timeline, observed: Observed) -> None:
     if all(drained(pod) for pod in shipping) and cluster is None:
         ends = [pod.drained_at for pod in shipping if pod.drained_at]
         timeline.finish(DRAIN, max(ends, default=now))
-    if cluster and (ended(runner) or is_silent(observed, runner)):
+    if cluster and (terminated(runner) or node_unreachable(observed, runner)):
         timeline.begin("ReleaseRayCluster", now)
     if runner:
         timeline.begin("ReleaseRunner", now)

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.status import PipelineRunStatus
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import PipelineRunStatus
 
 __all__ = [
     "Action",
@@ -19,15 +19,15 @@ __all__ = [
     "Delete",
     "DeleteRun",
     "Kind",
-    "Note",
-    "ObjectSeen",
+    "KubernetesEvent",
     "Observed",
+    "ObservedObject",
+    "ObservedPod",
     "OperatorSettings",
     "Plan",
-    "PodSeen",
     "SecretState",
     "Sweep",
-    "Swept",
+    "SweepResult",
     "Terminated",
 ]
 
@@ -93,7 +93,7 @@ class Terminated:
 
 
 @dataclass(frozen=True, slots=True)
-class PodSeen:
+class ObservedPod:
     """A pod of the run, reduced to what is decided by.
 
     Attributes:
@@ -125,12 +125,12 @@ class PodSeen:
     drained_at: datetime | None = None
     waiting: tuple[str, str] | None = None
     due: datetime | None = None
-    last_words: str = ""
+    termination_message: str = ""
     image_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectSeen:
+class ObservedObject:
     """Another object of the run: a Service or the RayCluster.
 
     Attributes:
@@ -158,7 +158,7 @@ class SecretState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepResult:
     """The result of a live look for what is left of a run.
 
     Attributes:
@@ -188,18 +188,18 @@ class Observed:
     now: datetime
     settings: OperatorSettings
     kuberay: bool = True
-    ray_cluster: ObjectSeen | None = None
-    services: tuple[ObjectSeen, ...] = ()
-    pods: tuple[PodSeen, ...] = ()
+    ray_cluster: ObservedObject | None = None
+    services: tuple[ObservedObject, ...] = ()
+    pods: tuple[ObservedPod, ...] = ()
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
-    swept: Swept | None = None
+    sweep_result: SweepResult | None = None
 
-    def pod(self, component: Component) -> PodSeen | None:
+    def pod(self, component: Component) -> ObservedPod | None:
         """Return the run's pod of a component that has one."""
         return next((pod for pod in self.pods if pod.component is component), None)
 
-    def pods_of(self, *components: Component) -> tuple[PodSeen, ...]:
+    def pods_of(self, *components: Component) -> tuple[ObservedPod, ...]:
         """Return the run's pods of some components."""
         return tuple(pod for pod in self.pods if pod.component in components)
 
@@ -248,7 +248,7 @@ Action = CreateTokens | Create | Delete | Sweep | DeleteRun
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class KubernetesEvent:
     """A Kubernetes Event on the PipelineRun."""
 
     type: Literal["Normal", "Warning"]
@@ -270,4 +270,4 @@ class Plan:
     status: PipelineRunStatus
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None
-    notes: tuple[Note, ...] = ()
+    events: tuple[KubernetesEvent, ...] = ()

@@ -13,9 +13,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from vaportrail_operator.observation.entries import Entry, Place, Watched
-from vaportrail_operator.observation.runs import RunSeen
-from vaportrail_operator.planning.types import ObjectSeen, PodSeen, SecretState, Swept
+from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.planning.types import ObservedObject, ObservedPod, SecretState, SweepResult
 
 __all__ = ["Cache", "Key"]
 
@@ -27,14 +27,14 @@ _GRAVES = 20_000
 @dataclass(slots=True)
 class _Kept:
     entry: Entry
-    unheard_since: float | None
+    unconfirmed_since: float | None
 
 
 @dataclass(slots=True)
 class _Memory:
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
-    swept: Swept | None = None
+    sweep_result: SweepResult | None = None
 
 
 class Cache:
@@ -48,12 +48,12 @@ class Cache:
     def __init__(self, clock: Callable[[], float], changed: Callable[[Key], None]) -> None:
         self._clock = clock
         self._changed = changed
-        self._kept: dict[Place, _Kept] = {}
-        self._of_run: dict[str, set[Place]] = defaultdict(set)
+        self._kept: dict[ObjectKey, _Kept] = {}
+        self._of_run: dict[str, set[ObjectKey]] = defaultdict(set)
         self._memories: dict[str, _Memory] = {}
         self._graves: OrderedDict[str, str] = OrderedDict()
 
-    def put(self, entry: Entry, *, heard: bool = False, as_of: str = "") -> bool:
+    def put(self, entry: Entry, *, from_watch: bool = False, as_of: str = "") -> bool:
         """Take in an object as somebody saw it; returns whether that is new.
 
         Args:
@@ -66,25 +66,25 @@ class Cache:
             if _compare(as_of or entry.version, grave) <= 0:
                 return False
             del self._graves[entry.uid]
-        kept = self._kept.get(entry.place)
+        kept = self._kept.get(entry.object_key)
         if kept is not None:
             order = _compare(entry.version, kept.entry.version)
             if order < 0 or (order == 0 and entry.uid == kept.entry.uid):
-                if heard and order == 0:
-                    kept.unheard_since = None
+                if from_watch and order == 0:
+                    kept.unconfirmed_since = None
                 return False
             if kept.entry.uid != entry.uid:
                 self._bury(kept.entry.uid, entry.version)
             self._forget(kept.entry, instead=entry)
-        self._kept[entry.place] = _Kept(entry, None if heard else self._clock())
+        self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
         if entry.run_uid:
-            self._of_run[entry.run_uid].add(entry.place)
-        if entry.place.kind is Watched.RUN:
+            self._of_run[entry.run_uid].add(entry.object_key)
+        if entry.object_key.kind is Watched.RUN:
             self._memories.setdefault(entry.uid, _Memory())
         self._tell(entry)
         return True
 
-    def drop(self, place: Place, uid: str, version: str = "") -> bool:
+    def drop(self, object_key: ObjectKey, uid: str, version: str = "") -> bool:
         """Take in that an object is gone for good; returns whether that is new.
 
         Args:
@@ -93,7 +93,7 @@ class Cache:
             version: by which it was gone, such as that of a list without it; empty where nothing says
                 more than that it was after the last word of it.
         """
-        kept = self._kept.get(place)
+        kept = self._kept.get(object_key)
         if kept is None or kept.entry.uid != uid:
             self._bury(uid, version)
             return False
@@ -115,59 +115,63 @@ class Cache:
         """
         listed = {}
         for entry in entries:
-            listed[entry.place] = entry.uid
+            listed[entry.object_key] = entry.uid
             self.put(entry, as_of=version)
-        for place, kept in list(self._kept.items()):
-            inside = place.kind is kind and scope in (None, place.namespace)
+        for object_key, kept in list(self._kept.items()):
+            inside = object_key.kind is kind and scope in (None, object_key.namespace)
             inside = inside and run_uid in ("", kept.entry.run_uid)
-            if inside and listed.get(place) != kept.entry.uid and _compare(kept.entry.version, version) <= 0:
-                self.drop(place, kept.entry.uid, version)
+            if (
+                inside
+                and listed.get(object_key) != kept.entry.uid
+                and _compare(kept.entry.version, version) <= 0
+            ):
+                self.drop(object_key, kept.entry.uid, version)
 
     def drop_all(self, kind: Watched) -> None:
         """Take in that the API server does not serve a kind; what was of it may be there when it does."""
-        self._remove_where(lambda place: place.kind is kind)
+        self._remove_where(lambda object_key: object_key.kind is kind)
 
     def forget(self, namespace: str) -> None:
         """Take in that nothing can be seen in a namespace; what is there is new when it can."""
-        self._remove_where(lambda place: place.namespace == namespace)
+        self._remove_where(lambda object_key: object_key.namespace == namespace)
 
-    def mark_deleting(self, place: Place, uid: str) -> bool:
+    def mark_deleting(self, object_key: ObjectKey, uid: str) -> bool:
         """Take in that a deletion was accepted; returns whether that is new."""
-        kept = self._kept.get(place)
+        kept = self._kept.get(object_key)
         if kept is None or kept.entry.uid != uid:
             return False
         seen = kept.entry.seen
-        if isinstance(seen, RunSeen) or seen.deleting:
+        if isinstance(seen, ObservedRun) or seen.deleting:
             return False
         kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
         return True
 
-    def get(self, place: Place) -> Entry | None:
+    def get(self, object_key: ObjectKey) -> Entry | None:
         """Return what is known of the object at a place."""
-        kept = self._kept.get(place)
+        kept = self._kept.get(object_key)
         return kept.entry if kept else None
 
-    def run(self, key: Key) -> tuple[Entry, RunSeen] | None:
+    def run(self, key: Key) -> tuple[Entry, ObservedRun] | None:
         """Return the run with this namespace and name."""
-        entry = self.get(Place(Watched.RUN, *key))
-        return (entry, entry.seen) if entry and isinstance(entry.seen, RunSeen) else None
+        entry = self.get(ObjectKey(Watched.RUN, *key))
+        return (entry, entry.seen) if entry and isinstance(entry.seen, ObservedRun) else None
 
-    def runs(self) -> Iterator[tuple[Key, RunSeen]]:
+    def runs(self) -> Iterator[tuple[Key, ObservedRun]]:
         """Yield all runs."""
-        for place, kept in list(self._kept.items()):
-            if isinstance(kept.entry.seen, RunSeen):
-                yield (place.namespace, place.name), kept.entry.seen
+        for object_key, kept in list(self._kept.items()):
+            if isinstance(kept.entry.seen, ObservedRun):
+                yield (object_key.namespace, object_key.name), kept.entry.seen
 
     def children(self, run_uid: str) -> list[Entry]:
         """Return what was made for a run and is still there."""
         places = self._of_run.get(run_uid, ())
-        found = (self._kept[place].entry for place in places)
-        return [entry for entry in found if isinstance(entry.seen, PodSeen | ObjectSeen)]
+        found = (self._kept[object_key].entry for object_key in places)
+        return [entry for entry in found if isinstance(entry.seen, ObservedPod | ObservedObject)]
 
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
         for kept in list(self._kept.values()):
-            if kept.entry.run_uid and not isinstance(kept.entry.seen, RunSeen):
+            if kept.entry.run_uid and not isinstance(kept.entry.seen, ObservedRun):
                 yield kept.entry
 
     def secret(self, run_uid: str) -> SecretState:
@@ -193,20 +197,20 @@ class Cache:
         new, memory.refused = memory.refused != text, text
         return new
 
-    def swept(self, run_uid: str) -> Swept | None:
+    def sweep_result(self, run_uid: str) -> SweepResult | None:
         """Return the last live look for what is left of a run, if nothing changed since."""
-        return self._memory(run_uid).swept
+        return self._memory(run_uid).sweep_result
 
-    def set_swept(self, run_uid: str, swept: Swept) -> None:
+    def set_sweep_result(self, run_uid: str, sweep_result: SweepResult) -> None:
         """Remember a live look; it counts until something that was made for the run changes."""
-        self._memory(run_uid).swept = swept
+        self._memory(run_uid).sweep_result = sweep_result
 
-    def unheard(self) -> dict[Watched, float]:
+    def watch_lag(self) -> dict[Watched, float]:
         """Return, by kind, for how many seconds the watch has owed what is already known otherwise."""
         now, owed = self._clock(), dict.fromkeys(Watched, 0.0)
-        for place, kept in self._kept.items():
-            if kept.unheard_since is not None:
-                owed[place.kind] = max(owed[place.kind], now - kept.unheard_since)
+        for object_key, kept in self._kept.items():
+            if kept.unconfirmed_since is not None:
+                owed[object_key.kind] = max(owed[object_key.kind], now - kept.unconfirmed_since)
         return owed
 
     def __len__(self) -> int:
@@ -223,33 +227,33 @@ class Cache:
         while len(self._graves) > _GRAVES:
             self._graves.popitem(last=False)
 
-    def _remove_where(self, chosen: Callable[[Place], bool]) -> None:
-        for place, kept in list(self._kept.items()):
-            if chosen(place):
+    def _remove_where(self, chosen: Callable[[ObjectKey], bool]) -> None:
+        for object_key, kept in list(self._kept.items()):
+            if chosen(object_key):
                 self._remove(kept.entry)
 
     def _remove(self, entry: Entry) -> None:
-        del self._kept[entry.place]
+        del self._kept[entry.object_key]
         self._forget(entry)
         self._tell(entry)
 
     def _forget(self, entry: Entry, instead: Entry | None = None) -> None:
         self._unindex(entry)
-        if entry.place.kind is Watched.RUN and (instead is None or instead.uid != entry.uid):
+        if entry.object_key.kind is Watched.RUN and (instead is None or instead.uid != entry.uid):
             self._memories.pop(entry.uid, None)
 
     def _unindex(self, entry: Entry) -> None:
         places = self._of_run.get(entry.run_uid)
         if places is not None:
-            places.discard(entry.place)
+            places.discard(entry.object_key)
             if not places:
                 del self._of_run[entry.run_uid]
 
     def _tell(self, entry: Entry) -> None:
-        if entry.place.kind is not Watched.RUN and entry.run_uid in self._memories:
-            self._memories[entry.run_uid].swept = None
+        if entry.object_key.kind is not Watched.RUN and entry.run_uid in self._memories:
+            self._memories[entry.run_uid].sweep_result = None
         if entry.run_name:
-            self._changed((entry.place.namespace, entry.run_name))
+            self._changed((entry.object_key.namespace, entry.run_name))
 
 
 def _compare(one: str, other: str) -> int:

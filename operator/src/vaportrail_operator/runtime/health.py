@@ -46,7 +46,7 @@ class Health:
         if not self.working:
             return []
         found = []
-        owed: dict[Watched, float] = self.cache.unheard()
+        owed: dict[Watched, float] = self.cache.watch_lag()
         for kind, seconds in owed.items():
             if seconds > self.hearing_limit:
                 found.append(f"the watch of {kind} has owed something for {seconds:.0f} s")

@@ -55,7 +55,7 @@ class Lease:
         self._client, self._namespace, self._name = client, namespace, name
         self._identity, self._clock, self._now = identity, clock, now
         self._duration, self._renewal = duration, renewal
-        self._patience = duration * _PATIENCE
+        self._renew_deadline = duration * _PATIENCE
         self._watched: tuple[str, float] | None = None
         self._renewed = 0.0
         self.held = False
@@ -66,10 +66,10 @@ class Lease:
         while not self.held:
             try:
                 # An answer that comes later may tell of a Lease that is another's again.
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(self._renew_deadline):
                     holder = await self._try()
             except (ApiError, TimeoutError) as error:
-                holder = f"the API server: {_in_words(error)}"
+                holder = f"the API server: {_as_message(error)}"
             if holder and holder != told:
                 _log.info("waiting for the Lease", extra={"lease": self._name, "holder": holder})
                 told = holder
@@ -82,11 +82,11 @@ class Lease:
         Raises:
             LeaseLost: it is another's, or could not be renewed for most of its duration.
         """
-        while (rest := self._renewed + self._patience - self._clock()) > 0:
+        while (rest := self._renewed + self._renew_deadline - self._clock()) > 0:
             await asyncio.sleep(min(self._renewal, rest))
             holder = ""
             try:
-                async with asyncio.timeout(self._renewed + self._patience - self._clock()):
+                async with asyncio.timeout(self._renewed + self._renew_deadline - self._clock()):
                     holder = await self._try()
             except ApiError as error:
                 _log.warning("the Lease could not be renewed: %s", error)
@@ -156,5 +156,5 @@ class Lease:
         }
 
 
-def _in_words(error: Exception) -> str:
+def _as_message(error: Exception) -> str:
     return str(error) or "no answer in time"

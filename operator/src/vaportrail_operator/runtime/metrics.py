@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vaportrail.resources.status import Phase
+from vaportrail.crd.status import Phase
 
 __all__ = ["Metrics", "Readings"]
 
@@ -29,9 +29,9 @@ class Readings(Collector):
         self,
         queue: Callable[[], tuple[int, float, int]],
         phases: Callable[[], Iterable[str]],
-        unheard: Callable[[], dict[str, float]],
+        watch_lag: Callable[[], dict[str, float]],
     ) -> None:
-        self._queue, self._phases, self._unheard = queue, phases, unheard
+        self._queue, self._phases, self._watch_lag = queue, phases, watch_lag
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges."""
@@ -47,11 +47,11 @@ class Readings(Collector):
             runs.add_metric([phase], tally[phase])
         yield runs
         owed = GaugeMetricFamily(
-            "vaportrail_watch_unheard_seconds",
+            "vaportrail_watch_lag_seconds",
             "How long the watch of a kind has owed what lists and replies told.",
             labels=["kind"],
         )
-        for kind, seconds in self._unheard().items():
+        for kind, seconds in self._watch_lag().items():
             owed.add_metric([kind], seconds)
         yield owed
 
@@ -72,7 +72,7 @@ class Metrics:
             registry=self._registry,
         )
         self.leaked = Counter(
-            "vaportrail_leaked_objects",
+            "vaportrail_orphans_removed",
             "Removed though no run wanted them.",
             ["kind"],
             registry=self._registry,

@@ -17,15 +17,15 @@ from vaportrail_operator.observation.entries import Watched, entry_of
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.planning.types import Observed, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
-from vaportrail_operator.runtime.environment import Environment
 from vaportrail_operator.runtime.health import Health
-from vaportrail_operator.runtime.host import Watch, WatchHost
-from vaportrail_operator.runtime.leaks import LeakSweeper
 from vaportrail_operator.runtime.lease import Lease
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics, Readings
+from vaportrail_operator.runtime.orphans import OrphanSweeper
 from vaportrail_operator.runtime.reconciler import Reconciler
 from vaportrail_operator.runtime.server import serving
+from vaportrail_operator.runtime.settings import Environment
+from vaportrail_operator.runtime.watch_thread import Watch, WatchHost
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 __all__ = ["Operator"]
@@ -69,9 +69,9 @@ class Operator:
         self._lister = Lister(client, self._cache, environment.namespaces)
         self._listing_wanted = asyncio.Event()
         self._host = WatchHost(
-            watch(self._take_in), lambda: self._lister.kinds, self._watch_connected, clock, retries
+            watch(self._put), lambda: self._lister.kinds, self._watch_connected, clock, retries
         )
-        self._leaks = LeakSweeper(self._cache, client, clock, self._metrics)
+        self._orphans = OrphanSweeper(self._cache, client, clock, self._metrics)
         self._lease = Lease(
             client, environment.namespace, environment.lease, environment.identity, clock=clock, now=_now
         )
@@ -99,7 +99,7 @@ class Operator:
             Readings(
                 lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
                 lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
-                lambda: {str(kind): seconds for kind, seconds in self._cache.unheard().items()},
+                lambda: {str(kind): seconds for kind, seconds in self._cache.watch_lag().items()},
             )
         )
 
@@ -173,15 +173,15 @@ class Operator:
         _log.error("the operator ends: %s", error, exc_info=error)
         return 1
 
-    def _take_in(self, kind: Watched, raw: Raw, gone: bool) -> None:
+    def _put(self, kind: Watched, raw: Raw, gone: bool) -> None:
         # Called by the watching thread: objects are reduced there, and the rest happens here.
         entry = entry_of(kind, raw)
         if entry is None:
             return
         if gone:
-            self._soon(lambda: self._cache.drop(entry.place, entry.uid, entry.version))
+            self._soon(lambda: self._cache.drop(entry.object_key, entry.uid, entry.version))
         else:
-            self._soon(lambda: self._cache.put(entry, heard=True))
+            self._soon(lambda: self._cache.put(entry, from_watch=True))
         _log.debug("heard of %s", kind, extra={"object": metadata_of(raw).get("name", "")})
 
     def _soon(self, what: Callable[[], object]) -> None:
@@ -210,7 +210,7 @@ class Operator:
             for key, seen in self._cache.runs():
                 if not seen.over:
                     self._queue.add(key)
-            await self._persist(self._leaks.sweep, "looking for leaks")
+            await self._persist(self._orphans.sweep, "looking for leaks")
 
     async def _look_for_what_is_missing(self) -> None:
         while True:

@@ -129,7 +129,7 @@ class Reconciler:
                         kuberay=self.kuberay(),
                         secret=self.cache.secret(entry.uid),
                         refused=self.cache.refused(entry.uid),
-                        swept=self.cache.swept(entry.uid),
+                        sweep_result=self.cache.sweep_result(entry.uid),
                     )
                 )
             changed = await self.applier.apply(seen.run, plan)

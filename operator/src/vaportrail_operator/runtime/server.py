@@ -36,11 +36,11 @@ async def serving(
         return web.Response(body=metrics(), headers={"Content-Type": _METRICS_TYPE})
 
     def probe(found: Callable[[], list[str]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def answer(_: web.Request) -> web.Response:
+        async def respond(_: web.Request) -> web.Response:
             said = found()
             return web.Response(text="\n".join(said) or "ok", status=503 if said else 200)
 
-        return answer
+        return respond
 
     application = web.Application()
     application.router.add_get("/metrics", show_metrics)

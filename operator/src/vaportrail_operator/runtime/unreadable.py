@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from vaportrail.resources.status import (
+from vaportrail.crd.status import (
     Condition,
     ConditionType,
     Phase,
@@ -16,7 +16,7 @@ from vaportrail.resources.status import (
     shortened,
 )
 from vaportrail_operator.observation.entries import Entry
-from vaportrail_operator.observation.runs import RunSeen
+from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.deadlines import of_expiry
 from vaportrail_operator.planning.names import tokens_name
 from vaportrail_operator.planning.types import (
@@ -24,9 +24,9 @@ from vaportrail_operator.planning.types import (
     Delete,
     DeleteRun,
     Kind,
-    ObjectSeen,
+    ObservedObject,
+    ObservedPod,
     Plan,
-    PodSeen,
     SecretState,
 )
 
@@ -39,7 +39,7 @@ _BY_HAND = "the record is not sealed: its parts are kept, and `vaportrail seal` 
 
 
 def plan_of_unreadable(
-    seen: RunSeen, children: Iterable[Entry], *, now: datetime, secret: SecretState
+    seen: ObservedRun, children: Iterable[Entry], *, now: datetime, secret: SecretState
 ) -> Plan:
     """Return how a run with problems ends: with these problems, and without what was made for it.
 
@@ -62,14 +62,14 @@ def plan_of_unreadable(
     actions: tuple[Action, ...] = tuple(_deletions(children))
     if secret is not SecretState.GONE:
         actions = (*actions, Delete(Kind.SECRET, tokens_name(run)))
-    status = run.status if seen.over else _ended(seen, now)
+    status = run.status if seen.over else _final_status(seen, now)
     expiry = of_expiry(run, status)
     if seen.over and expiry and now >= expiry:
         return Plan(status, (*actions, DeleteRun()))
     return Plan(status, actions, requeue_after=(expiry - now).total_seconds() if expiry else None)
 
 
-def _ended(seen: RunSeen, now: datetime) -> PipelineRunStatus:
+def _final_status(seen: ObservedRun, now: datetime) -> PipelineRunStatus:
     run = seen.run
     message = "this operator cannot read the run: " + "; ".join(seen.problems)
     record: RecordStatus | None = run.status.record
@@ -91,7 +91,7 @@ def _ended(seen: RunSeen, now: datetime) -> PipelineRunStatus:
     )
 
 
-def _conditions(seen: RunSeen, message: str, time: str) -> list[Condition]:
+def _conditions(seen: ObservedRun, message: str, time: str) -> list[Condition]:
     run = seen.run
     kept = [each for each in run.status.conditions if each.type not in dict(_ENDINGS)]
     ended = [
@@ -111,6 +111,6 @@ def _conditions(seen: RunSeen, message: str, time: str) -> list[Condition]:
 def _deletions(children: Iterable[Entry]) -> Iterable[Delete]:
     for entry in children:
         seen = entry.seen
-        owned = isinstance(seen, PodSeen) or (isinstance(seen, ObjectSeen) and seen.owned)
-        if owned and isinstance(seen, PodSeen | ObjectSeen) and not seen.deleting:
-            yield Delete(Kind(entry.place.kind), entry.place.name, entry.uid)
+        owned = isinstance(seen, ObservedPod) or (isinstance(seen, ObservedObject) and seen.owned)
+        if owned and isinstance(seen, ObservedPod | ObservedObject) and not seen.deleting:
+            yield Delete(Kind(entry.object_key.kind), entry.object_key.name, entry.uid)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Unpack
 
+from vaportrail.authoring.engine import engine
 from vaportrail.authoring.notebook_language import is_python, notebook_language
 from vaportrail.authoring.options import Options, TaskOptions, resolve_options
 from vaportrail.authoring.task import Task
@@ -32,10 +33,8 @@ class NotebookFunction:
         self.__doc__ = f"The notebook {path.name}."
 
     def __call__(self, /, **parameters: Any) -> dict[str, Any]:
-        from vaportrail.execution.notebooks import run_notebook
-
         _check_names(self.path.name, parameters)
-        return run_notebook(self.path, self.source, parameters, cwd=self.cwd)
+        return engine().run_notebook(self.path, self.source, parameters, cwd=self.cwd)
 
 
 class NotebookTask(Task[..., dict[str, Any]]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypedDict
 
 from vaportrail.errors import OptionError
@@ -61,49 +61,6 @@ class Options(TypedDict, total=False):
     allow_failure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOptions:
-    """Checked options; durations are seconds, memory is bytes."""
-
-    name: str = ""
-    cpus: float = 1.0
-    gpus: float = 0.0
-    memory: int = 0
-    resources: Mapping[str, float] = field(default_factory=dict)
-    timeout: float | None = None
-    retries: int = 0
-    backoff: float = 1.0
-    retry_on: tuple[type[BaseException], ...] = (BaseException,)
-    env: Mapping[str, str] = field(default_factory=dict)
-    runtime_env: Mapping[str, Any] = field(default_factory=dict)
-    isolate: bool = False
-    after: Sequence[object] = ()
-    allow_failure: bool = False
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """All environment variables that attempts get, by whichever option."""
-        given = self.runtime_env.get("env_vars")
-        return {**(given if isinstance(given, Mapping) else {}), **self.env}
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the record says of them: those that were set, environment values left out."""
-        plain = TaskOptions()
-        described: dict[str, Any] = {}
-        for key in ("cpus", "gpus", "memory", "timeout", "retries", "backoff", "isolate", "allow_failure"):
-            if getattr(self, key) != getattr(plain, key):
-                described[key] = getattr(self, key)
-        if self.resources:
-            described["resources"] = dict(self.resources)
-        if self.retry_on != plain.retry_on:
-            described["retry_on"] = [f"{e.__module__}.{e.__qualname__}" for e in self.retry_on]
-        if self.env:
-            described["env"] = sorted(self.env)
-        if self.runtime_env:
-            described["runtime_env"] = sorted(self.runtime_env)
-        return described
-
-
 def parse_duration(text: str | float, option: str = "duration") -> float:
     """Return a duration in seconds.
 
@@ -141,29 +98,16 @@ def parse_memory(text: str | int, option: str = "memory") -> int:
     return int(float(found[1]) * _BYTES[found[2]])
 
 
-def resolve_options(base: TaskOptions, given: Mapping[str, Any], where: str) -> TaskOptions:
-    """Return `base` with `given` on top, checked.
+_Check = Callable[[Any, str], Any]
+_Describe = Callable[[Any], Any]
 
-    Raises:
-        OptionError: names the option, the value and what would be right.
-    """
-    from dataclasses import replace
 
-    known, plain = Options.__annotations__, TaskOptions()
-    checked: dict[str, Any] = {}
-    for key, value in given.items():
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
-            raise OptionError(f"{where}: unknown option {key!r}; {hint}")
-        if value is None:  # as if it had not been given
-            checked[key] = getattr(plain, key)
-            continue
-        try:
-            checked[key] = _CHECKS[key](value, key)
-        except OptionError as error:
-            raise OptionError(f"{where}: {error}") from None
-    return replace(base, **checked)
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _type_names(types: tuple[type[BaseException], ...]) -> list[str]:
+    return [f"{each.__module__}.{each.__qualname__}" for each in types]
 
 
 def _amount(value: Any, key: str) -> float:
@@ -222,22 +166,78 @@ def _handles(value: Any, key: str) -> tuple[object, ...]:
     return tuple(value)
 
 
-_CHECKS: Final[Mapping[str, Any]] = {
-    "name": _name,
-    "cpus": _amount,
-    "gpus": _amount,
-    "memory": parse_memory,
-    "resources": lambda value, key: {
-        name: _amount(amount, f"{key}[{name!r}]")
-        for name, amount in _mapping((int, float), "numbers")(value, key).items()
-    },
-    "timeout": parse_duration,
-    "retries": _count,
-    "backoff": parse_duration,
-    "retry_on": _exceptions,
-    "env": _mapping(str, "strings"),
-    "runtime_env": _mapping(object, "values"),
-    "isolate": _flag,
-    "after": _handles,
-    "allow_failure": _flag,
-}
+def _amounts(value: Any, key: str) -> dict[str, float]:
+    given = _mapping((int, float), "numbers")(value, key)
+    return {name: _amount(amount, f"{key}[{name!r}]") for name, amount in given.items()}
+
+
+def _option(default: Any, check: _Check, describe: _Describe | None = _itself) -> Any:
+    """Declare an option: its default, what checks a given value, and what a record says of it.
+
+    Args:
+        default: a value, or a type that makes an empty one.
+        check: takes the value and the option's name; returns the value as it is carried out.
+        describe: takes the checked value; None for what a record says in another place, or must not say.
+    """
+    metadata = {"check": check, "describe": describe}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Checked options; durations are seconds, memory is bytes. Each row declares one."""
+
+    name: str = _option("", _name, describe=None)
+    cpus: float = _option(1.0, _amount)
+    gpus: float = _option(0.0, _amount)
+    memory: int = _option(0, parse_memory)
+    resources: Mapping[str, float] = _option(dict, _amounts, describe=dict)
+    timeout: float | None = _option(None, parse_duration)
+    retries: int = _option(0, _count)
+    backoff: float = _option(1.0, parse_duration)
+    retry_on: tuple[type[BaseException], ...] = _option((BaseException,), _exceptions, describe=_type_names)
+    env: Mapping[str, str] = _option(dict, _mapping(str, "strings"), describe=sorted)
+    runtime_env: Mapping[str, Any] = _option(dict, _mapping(object, "values"), describe=sorted)
+    isolate: bool = _option(False, _flag)
+    after: Sequence[object] = _option((), _handles, describe=None)
+    allow_failure: bool = _option(False, _flag)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All environment variables that attempts get, by whichever option."""
+        given = self.runtime_env.get("env_vars")
+        return {**(given if isinstance(given, Mapping) else {}), **self.env}
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the record says of them: those that were set, environment values left out."""
+        plain = TaskOptions()
+        return {
+            each.name: each.metadata["describe"](getattr(self, each.name))
+            for each in fields(self)
+            if each.metadata["describe"] and getattr(self, each.name) != getattr(plain, each.name)
+        }
+
+
+def resolve_options(base: TaskOptions, given: Mapping[str, Any], where: str) -> TaskOptions:
+    """Return `base` with `given` on top, checked.
+
+    Raises:
+        OptionError: names the option, the value and what would be right.
+    """
+    known, plain = {each.name: each.metadata["check"] for each in fields(TaskOptions)}, TaskOptions()
+    checked: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+            raise OptionError(f"{where}: unknown option {key!r}; {hint}")
+        if value is None:  # as if it had not been given
+            checked[key] = getattr(plain, key)
+            continue
+        try:
+            checked[key] = known[key](value, key)
+        except OptionError as error:
+            raise OptionError(f"{where}: {error}") from None
+    return replace(base, **checked)

@@ -11,11 +11,11 @@ from typing import Any
 import pydantic
 
 from vaportrail.authoring.annotations import AnnotationError, adapter_of, resolved_annotation, takes_none
-from vaportrail.authoring.hidden import hidden_names
+from vaportrail.authoring.hidden_parameters import hidden_names
 from vaportrail.errors import ParameterError, UsageError
 from vaportrail.telemetry.described import describe
-from vaportrail.telemetry.fields import hides_a_field
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
+from vaportrail.telemetry.object_fields import hides_a_field
 
 __all__ = ["Parameters", "parse_assignments", "read_parameter_file"]
 
@@ -109,7 +109,7 @@ class Parameters:
         if not isinstance(raw, Assignment):
             return adapter.validate_python(raw)
         # Loaded when it is asked for: workers read no assignments.
-        from vaportrail.resources.documents import load_value
+        from vaportrail.crd.documents import load_value
 
         if name in self._open or raw.lstrip().startswith(("'", '"')):
             return adapter.validate_python(load_value(raw))
@@ -169,7 +169,7 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     Raises:
         ParameterError: the file cannot be read, or is no such mapping.
     """
-    from vaportrail.resources.documents import load_documents
+    from vaportrail.crd.documents import load_documents
 
     try:
         contents = load_documents(path.read_text(encoding="utf-8"))

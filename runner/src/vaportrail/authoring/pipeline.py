@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from vaportrail.authoring.callables import lazy_kind, name_of
+from vaportrail.authoring.engine import engine
 from vaportrail.errors import UsageError
 from vaportrail.storage.layout import check_pipeline_name
 
 if TYPE_CHECKING:
-    from vaportrail.record.run import Run
+    from vaportrail.record.reading.recorded_run import Run
 
 __all__ = ["Pipeline", "pipeline"]
 
@@ -67,9 +68,7 @@ class Pipeline(Generic[P, R]):
             >>> run.outcome                                      # doctest: +SKIP
             <Outcome.SUCCEEDED: 'SUCCEEDED'>
         """
-        from vaportrail.execution.run import run_pipeline
-
-        return run_pipeline(self, parameters or {}, root=record, name=name, tags=tags or {})
+        return engine().run_pipeline(self, parameters or {}, root=record, name=name, tags=tags or {})
 
     def __repr__(self) -> str:
         return f"<Pipeline {self.name!r}>"

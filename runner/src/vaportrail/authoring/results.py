@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.nested import filled, handles_in
 from vaportrail.authoring.options import parse_duration
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.errors import HandleError
 
 __all__ = ["as_completed", "cancel", "outcome", "result"]

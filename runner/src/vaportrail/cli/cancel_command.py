@@ -20,7 +20,7 @@ def command(name: str, namespace: str | None, context: str | None) -> int:
     Its tasks are interrupted, its pods are removed and its record is sealed, with the outcome
     CANCELLED. It cannot be taken back. A run that has ended stays as it is.
     """
-    from vaportrail.cluster.kubernetes_api import PipelineRuns
+    from vaportrail.submit.kubernetes_api import PipelineRuns
 
     with PipelineRuns(namespace, context) as runs:
         found = runs.cancel(name)

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from vaportrail.cli.screen import say
-from vaportrail.record.find import default_root, find_run
-from vaportrail.record.run import Run
+from vaportrail.record.reading.find import default_root, find_run
+from vaportrail.record.reading.recorded_run import Run
 
 __all__ = ["locate", "root_option", "run_argument"]
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from vaportrail.cli import words
+from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json, say_text, style
 from vaportrail.errors import UsageError
@@ -36,7 +36,7 @@ def command(run: str, root: str, task_id: str | None, as_json: bool) -> None:
             continue
         owner = f"{line.task}" + (f"#{line.attempt}" if line.attempt > 1 else "")
         source = style(line.source, dim=True)
-        say_text(f"{words.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")
+        say_text(f"{formatting.short_time(line.time)} {owner or '(pipeline)':<20} {source} {line.text}")
     for problem in found.problems:
         if as_json:
             say_json({"problem": problem})

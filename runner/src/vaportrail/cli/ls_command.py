@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from vaportrail.cli import words
+from vaportrail.cli import formatting
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError
-from vaportrail.record.read import scan_runs
-from vaportrail.record.run import Run
+from vaportrail.record.reading.read import scan_runs
+from vaportrail.record.reading.recorded_run import Run
 
 __all__ = ["command"]
 
@@ -49,9 +49,9 @@ def line(run: Run) -> str:
     called = f" ({run.name})" if run.name != name else ""
     open_still = "  running" if run.alive else f"  not sealed: {run.seal_command}"
     state = "" if run.sealed else style(open_still, fg="cyan")
-    seconds = words.duration(verdict.duration_seconds)
+    seconds = formatting.duration(verdict.duration_seconds)
     return (
-        f"{words.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
+        f"{formatting.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
         f"{len(run.facts.tasks):>5}  {name}{called}{state}"
     )
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from vaportrail.cli import words
+from vaportrail.cli import formatting
 from vaportrail.cli.screen import plain, text_lines
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 
 __all__ = ["LiveProgress", "PlainProgress", "let_go", "make_progress"]
 
@@ -53,7 +53,7 @@ class PlainProgress:
             let_go(self._out)
             raise
 
-    def milestone(self, name: str) -> None:
+    def stage(self, name: str) -> None:
         self._say(name)
 
     def task_submitted(self, task_id: str, label: str) -> None:
@@ -64,15 +64,15 @@ class PlainProgress:
         self._say(f"{task_id} {self.begun}: {self._labels.get(task_id, task_id)}{again}")
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
-        why = f" after {failure.type}: {words.brief(failure.message)}" if failure is not None else ""
-        self._say(f"{task_id} attempt {attempt} in {words.duration(delay)}{why}")
+        why = f" after {failure.type}: {formatting.brief(failure.message)}" if failure is not None else ""
+        self._say(f"{task_id} attempt {attempt} in {formatting.duration(delay)}{why}")
 
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
     ) -> None:
-        why = f": {failure.type}: {words.brief(failure.message)}" if failure is not None else ""
+        why = f": {failure.type}: {formatting.brief(failure.message)}" if failure is not None else ""
         because = f": {cause} did not succeed" if cause else ""
-        self._say(f"{task_id} {outcome.value} {words.duration(seconds)}{why}{because}")
+        self._say(f"{task_id} {outcome.value} {formatting.duration(seconds)}{why}{because}")
 
 
 class _Screen:
@@ -116,7 +116,7 @@ class LiveProgress:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[str, dict[str, Any]] = {}
-        self._milestone = ""
+        self._stage = ""
         self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=8)
 
     def __enter__(self) -> LiveProgress:
@@ -126,8 +126,8 @@ class LiveProgress:
     def __exit__(self, *error: object) -> None:
         self._live.__exit__(None, None, None)
 
-    def milestone(self, name: str) -> None:
-        self._milestone = name
+    def stage(self, name: str) -> None:
+        self._stage = name
         if self._screen.trouble is not None:
             raise self._screen.trouble  # who asks may say so elsewhere
 
@@ -142,7 +142,7 @@ class LiveProgress:
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
         with self._lock:
-            self._rows[task_id] |= {"state": f"retry in {words.duration(delay)}", "since": self._clock()}
+            self._rows[task_id] |= {"state": f"retry in {formatting.duration(delay)}", "since": self._clock()}
 
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
@@ -150,7 +150,7 @@ class LiveProgress:
         with self._lock:
             self._rows[task_id] |= {"state": outcome.value, "seconds": seconds, "ended": outcome}
         if failure is not None:
-            text = f"{task_id} {outcome.value}: {failure.type}: {words.brief(failure.message)}"
+            text = f"{task_id} {outcome.value}: {failure.type}: {formatting.brief(failure.message)}"
             self._console.print(plain(text), style="red", markup=False, highlight=False)
 
     def _draw(self) -> Any:
@@ -167,12 +167,12 @@ class LiveProgress:
         for task_id, row in shown:
             seconds = row.get("seconds", self._clock() - row["since"])
             style = _style(row.get("ended"))
-            shown_time = words.duration(seconds)
+            shown_time = formatting.duration(seconds)
             state, label = Text(row["state"], style=style), Text(plain(row["label"]))
             table.add_row(state, Text(plain(task_id)), shown_time, label)
         if len(shown) < len(rows):
             table.add_row("", f"… {len(rows) - len(shown)} more", "", "")
-        head = f"{ended} of {len(rows)} tasks ended" if rows else self._milestone
+        head = f"{ended} of {len(rows)} tasks ended" if rows else self._stage
         table.add_row(Text(head, style="bold"), "", "", "")
         return table
 

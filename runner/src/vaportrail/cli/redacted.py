@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vaportrail.contract import Failure, Outcome
-from vaportrail.execution.progress import Progress
+from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.execution.observers import Progress
 from vaportrail.telemetry.redact import redactor
 
 __all__ = ["RedactedProgress", "Redaction"]
@@ -59,9 +59,9 @@ class RedactedProgress:
         self._progress = progress
         self._redaction = redaction
 
-    def milestone(self, name: str) -> None:
+    def stage(self, name: str) -> None:
         self._redaction.look()
-        self._progress.milestone(self._redaction(name))
+        self._progress.stage(self._redaction(name))
 
     def task_submitted(self, task_id: str, label: str) -> None:
         self._progress.task_submitted(task_id, self._redaction(label))

@@ -18,7 +18,7 @@ from vaportrail.cli.screen import say
 from vaportrail.errors import RecordError, SpoolError, UsageError, VaportrailError
 
 if TYPE_CHECKING:
-    from vaportrail.contract import RunSettings
+    from vaportrail.contract.run_identity import RunSettings
     from vaportrail.execution.run import Prepared
     from vaportrail.execution.verdict import Verdict
 
@@ -68,10 +68,10 @@ def command(
     parameters: dict[str, Any] = {**asked.parameters, **(read_parameter_file(file) if file else {})}
     parameters |= parse_assignments(assignments)
     _require_run_extra()
-    from vaportrail.cli.cancelling import cancelling
+    from vaportrail.cli.signals import cancelling
     from vaportrail.execution.alone import alone
     from vaportrail.execution.local import embedded_ray
-    from vaportrail.execution.progress import Aside
+    from vaportrail.execution.observers import Aside
     from vaportrail.execution.run import execute, keep_to_oneself, prepare
 
     with alone(pipeline.name):
@@ -94,7 +94,7 @@ def command(
                 progress = RedactedProgress(shown, Redaction(os.environ))
                 verdict = execute(prepared, progress, embedded_ray(cpus=cpus), cancellation=cancellation)
                 with Aside(progress) as told:
-                    told.milestone("sealing the record")
+                    told.stage("sealing the record")
         except SpoolError as error:
             raise RecordError(f"the run has ended: {error}. {_cure(settings)}") from error
     return _seal_and_report(prepared, verdict, keep_spool=keep_spool, as_json=as_json)
@@ -114,12 +114,12 @@ def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
 
 
 def _seal_and_report(prepared: Prepared, verdict: Verdict, *, keep_spool: bool, as_json: bool) -> int:
-    from vaportrail.cli.ended import report
     from vaportrail.cli.exit_codes import EXIT_CANCELLED, exit_code
     from vaportrail.cli.progress import let_go
     from vaportrail.cli.redacted import Redaction
-    from vaportrail.record.local_seal import seal_spool
-    from vaportrail.record.read import open_run
+    from vaportrail.cli.run_summary import report
+    from vaportrail.record.reading.read import open_run
+    from vaportrail.record.seal.local_seal import seal_spool
 
     settings = prepared.settings
     ended = Redaction(os.environ)(f"the run is over ({verdict.outcome.value}: {verdict.message})")

@@ -57,7 +57,7 @@ def read_run_file(file: Path) -> RunFile:
         EntrypointError: the module is in neither folder, and not installed.
     """
     from vaportrail.cli.submit_command import read_text
-    from vaportrail.resources.validation import parse_pipelinerun
+    from vaportrail.crd.validation.validate import parse_pipelinerun
 
     try:
         run = parse_pipelinerun(read_text(file))

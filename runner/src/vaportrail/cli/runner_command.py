@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vaportrail.cluster.join import Join
-    from vaportrail.handover import RunRequest
+    from vaportrail.contract.pod_messages import RunRequest
 
 __all__ = ["command"]
 
@@ -60,9 +60,10 @@ def command() -> None:
 def _request() -> RunRequest:
     from pydantic import ValidationError
 
-    from vaportrail.cli.answer import write_answer
-    from vaportrail.contract import Outcome
-    from vaportrail.handover import REQUEST_VARIABLE, RunAnswer, RunRequest
+    from vaportrail.cluster.termination_message import write_termination_message
+    from vaportrail.contract.outcome import Outcome
+    from vaportrail.contract.pod_environment import REQUEST_VARIABLE
+    from vaportrail.contract.pod_messages import RunReport, RunRequest
 
     text = os.environ.get(REQUEST_VARIABLE)
     try:
@@ -76,29 +77,32 @@ def _request() -> RunRequest:
             said = "; ".join(wrong)
             raise UsageError(f"{REQUEST_VARIABLE} is not a request to run a pipeline: {said}") from None
     except UsageError as error:
-        write_answer(RunAnswer(outcome=Outcome.FAILED, message=str(error)))
+        write_termination_message(RunReport(outcome=Outcome.FAILED, message=str(error)))
         raise
 
 
 def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
-    from vaportrail.cli.answer import write_answer
-    from vaportrail.cli.cancelling import cancelling
-    from vaportrail.cli.ended import result_text
     from vaportrail.cli.entrypoint import load_pipeline
     from vaportrail.cli.progress import PlainProgress
     from vaportrail.cli.redacted import RedactedProgress, Redaction
-    from vaportrail.cluster.run import drive
-    from vaportrail.contract import Outcome
-    from vaportrail.execution.progress import Unfailing
-    from vaportrail.handover import READY_PORT, SPOOL_FOLDER, SPOOL_VARIABLE, RunAnswer
+    from vaportrail.cli.run_summary import result_text
+    from vaportrail.cli.signals import cancelling
+    from vaportrail.cluster.cluster_run import drive
+    from vaportrail.cluster.termination_message import write_termination_message
+    from vaportrail.contract.outcome import Outcome
+    from vaportrail.contract.pod_environment import READY_PORT, SPOOL_FOLDER, SPOOL_VARIABLE
+    from vaportrail.contract.pod_messages import RunReport
+    from vaportrail.execution.observers import Unfailing
 
     redaction = Redaction(os.environ)
 
-    def say(answer: RunAnswer) -> None:
-        write_answer(answer.model_copy(update={"message": redaction(answer.message)}))
+    def say(report: RunReport) -> None:
+        write_termination_message(report.model_copy(update={"message": redaction(report.message)}))
 
     def stopped() -> None:
-        write_answer(RunAnswer(outcome=Outcome.CANCELLED, message="stopped at once, by a second signal"))
+        write_termination_message(
+            RunReport(outcome=Outcome.CANCELLED, message="stopped at once, by a second signal")
+        )
         join.leave()
 
     spool = Path(os.environ.get(SPOOL_VARIABLE, SPOOL_FOLDER))
@@ -117,16 +121,16 @@ def _drive(request: RunRequest, join: Join, early: Sequence[int]) -> int:
                 progress=progress,
                 cancellation=cancellation,
             )
-        Unfailing(progress).milestone(f"{ended.answer.outcome.value}: {ended.answer.message}")
+        Unfailing(progress).stage(f"{ended.report.outcome.value}: {ended.report.message}")
         if ended.result is not None:
-            Unfailing(progress).milestone(f"result: {result_text(ended.result, redaction)}")
-        say(ended.answer)
+            Unfailing(progress).stage(f"result: {result_text(ended.result, redaction)}")
+        say(ended.report)
     except BaseException as error:  # also what would end Python in peace, such as SystemExit
         redaction.look()
         with suppress(OSError, ValueError):  # a log that takes no more does not keep the answer back
             sys.stderr.write(redaction(traceback.format_exc()))
         known = isinstance(error, VaportrailError)
         message = str(error) if known else f"{type(error).__name__}: {error}"
-        say(RunAnswer(outcome=Outcome.FAILED, message=message))
+        say(RunReport(outcome=Outcome.FAILED, message=message))
         return EXIT_FAILED
-    return EXIT_USAGE if ended.bad_input else exit_code(ended.answer.outcome)
+    return EXIT_USAGE if ended.bad_input else exit_code(ended.report.outcome)

@@ -12,13 +12,13 @@ from vaportrail.cli.exit_codes import EXIT_FAILED
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.screen import say, say_json
 from vaportrail.cli.show_command import verdict_line
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, RunActive, UsageError
-from vaportrail.record.cluster_seal import seal_run
-from vaportrail.record.local_seal import find_spool, is_alive, seal_spool, spools
-from vaportrail.record.read import open_run
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.seal.local_seal import find_spool, is_alive, seal_spool, spools
+from vaportrail.record.seal.unsealed_runs import check_quiet, is_sealed, unsealed_runs
 from vaportrail.record.settings import spool_settings
-from vaportrail.record.waiting import check_quiet, is_sealed, unsealed_runs
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote
 
@@ -118,7 +118,7 @@ class _Seal:
 
     def shipped(self, settings: RunSettings) -> None:
         """Seal a run of a cluster from the parts that its collector stored."""
-        from vaportrail.handover import SealRequest
+        from vaportrail.contract.pod_messages import SealRequest
 
         if not self.force and not is_sealed(settings):
             check_quiet(settings, time.time_ns())

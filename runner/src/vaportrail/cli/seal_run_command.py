@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vaportrail.cli.answer import ANSWER_VARIABLE, TERMINATION_LOG, write_answer
 from vaportrail.cli.redacted import Redaction
 from vaportrail.cli.screen import say
+from vaportrail.cluster.termination_message import (
+    TERMINATION_LOG,
+    TERMINATION_MESSAGE_VARIABLE,
+    write_termination_message,
+)
+from vaportrail.contract.pod_environment import SEAL_VARIABLE, TERMINATION_MESSAGE_LIMIT
+from vaportrail.contract.pod_messages import SealRequest
 from vaportrail.errors import UsageError, VaportrailError
-from vaportrail.handover import ANSWER_LIMIT, SEAL_VARIABLE, SealRequest
 
 if TYPE_CHECKING:
-    from vaportrail.handover import SealAnswer
+    from vaportrail.contract.pod_messages import SealReport
 
 __all__ = ["command"]
 
@@ -30,7 +35,7 @@ def command() -> int:
     # A store may name its keys in what it says.
     plain = Redaction(os.environ)
     try:
-        answer = _seal(_request(os.environ), lambda line: say(plain(line)))
+        report = _seal(_request(os.environ), lambda line: say(plain(line)))
     except VaportrailError as error:
         message = plain(" ".join(str(error).split()))
         _write_line(message)
@@ -40,8 +45,8 @@ def command() -> int:
         message = plain(" ".join(f"{type(error).__name__}: {error}".split()))
         _write_line(message)
         raise
-    write_answer(answer)
-    say(f"sealed {answer.uri} {answer.sha256}")
+    write_termination_message(report)
+    say(f"sealed {report.uri} {report.sha256}")
     return 0
 
 
@@ -55,13 +60,13 @@ def _request(environ: os._Environ[str]) -> SealRequest:
         raise UsageError(f"{SEAL_VARIABLE} is not a request to seal a run: {error}") from None
 
 
-def _seal(request: SealRequest, progress: Callable[[str], None]) -> SealAnswer:
-    from vaportrail.record.cluster_seal import seal_run
+def _seal(request: SealRequest, progress: Callable[[str], None]) -> SealReport:
+    from vaportrail.record.seal.cluster_seal import seal_run
 
     return seal_run(request, progress=progress)
 
 
 def _write_line(message: str) -> None:
     """Leave why there is no answer where the kubelet looks for one."""
-    line = message.encode()[:ANSWER_LIMIT].decode("utf-8", "ignore")
-    Path(os.environ.get(ANSWER_VARIABLE, TERMINATION_LOG)).write_text(line, encoding="utf-8")
+    line = message.encode()[:TERMINATION_MESSAGE_LIMIT].decode("utf-8", "ignore")
+    Path(os.environ.get(TERMINATION_MESSAGE_VARIABLE, TERMINATION_LOG)).write_text(line, encoding="utf-8")

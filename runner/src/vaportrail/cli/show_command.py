@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import click
 
-from vaportrail.cli import words
+from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.manifest import AttemptInfo, TaskInfo
-from vaportrail.record.run import Run
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.times import from_rfc3339
 
 __all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]
@@ -46,8 +46,8 @@ def verdict_line(run: Run) -> str:
     verdict = run.facts.verdict
     state = "sealed" if run.sealed else "running" if run.alive else "not sealed"
     return (
-        f"{words.outcome(run.outcome)}  {run.facts.run.pipeline}/{run.name}  "
-        f"{words.duration(verdict.duration_seconds)}  {state}: {verdict.message}"
+        f"{formatting.outcome(run.outcome)}  {run.facts.run.pipeline}/{run.name}  "
+        f"{formatting.duration(verdict.duration_seconds)}  {state}: {verdict.message}"
     )
 
 
@@ -97,11 +97,11 @@ def _tasks(run: Run) -> Iterator[str]:
     width = min(max((len(task.id) for task in run.facts.tasks), default=4), _ID_WIDTH)
     for task in run.facts.tasks:
         seconds = _running_seconds(run, task)
-        time = words.duration(seconds) if seconds is not None else ""
+        time = formatting.duration(seconds) if seconds is not None else ""
         more = f"  after {task.attempts} attempts" if task.attempts > 1 else ""
         because = f"  because {task.cause} did not succeed" if task.cause else ""
         because += "  (allowed)" if task.allow_failure and not task.outcome.ok else ""
-        head = f"{words.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}"
+        head = f"{formatting.outcome(task.outcome, 11)} {task.id:<{width}}  {time:>7}"
         yield f"{head}  {call_label(task.name, task.arguments)}{more}{because}"
 
 
@@ -123,8 +123,8 @@ def body_failure_lines(run: Run) -> Iterator[str]:
     failure = run.facts.verdict.failure
     if failure is not None and failure.type != "vaportrail.errors.TaskFailed":
         yield ""
-        head = f"{words.outcome(Outcome.FAILED)} the pipeline's body"
-        yield f"{head}: {failure.type}: {words.brief(failure.message)}"
+        head = f"{formatting.outcome(Outcome.FAILED)} the pipeline's body"
+        yield f"{head}: {failure.type}: {formatting.brief(failure.message)}"
         yield from _indented(failure.traceback)
 
 
@@ -155,8 +155,8 @@ def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
     """Yield an attempt's failure with its traceback."""
     failure = attempt.failure
     assert failure is not None
-    head = f"{words.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}"
-    yield f"{head}: {failure.type}: {words.brief(failure.message)}"
+    head = f"{formatting.outcome(attempt.outcome)} {attempt.task}, attempt {attempt.attempt}"
+    yield f"{head}: {failure.type}: {formatting.brief(failure.message)}"
     yield from _indented(failure.traceback)
 
 
@@ -174,4 +174,4 @@ def _values(run: Run) -> Iterator[str]:
         yield ""
         total = sum(artifact.size for artifact in facts.artifacts)
         count = len(facts.artifacts)
-        yield f"files       {count}, {words.size(total)}; unpack them with: vaportrail export tree"
+        yield f"files       {count}, {formatting.size(total)}; unpack them with: vaportrail export tree"

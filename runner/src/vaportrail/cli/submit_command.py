@@ -46,13 +46,13 @@ def command(
     with the credentials and the AWS_ENDPOINT_URL of this shell. Left out are version control,
     environments, caches, records, .env files and what git ignores; submodules are packed, too.
     """
-    from vaportrail.cluster.kubernetes_api import PipelineRuns
-    from vaportrail.resources.validation import parse_pipelinerun
+    from vaportrail.crd.validation.validate import parse_pipelinerun
+    from vaportrail.submit.kubernetes_api import PipelineRuns
 
     manifest = _manifest(file, assignments, name, namespace)
     archive = None
     if folder is not None:
-        from vaportrail.cluster.packing import pack
+        from vaportrail.submit.packing import pack
 
         archive = pack(folder)
         _set_source(manifest, archive.path, archive.sha256)
@@ -71,7 +71,7 @@ def command(
 def _manifest(
     file: Path, assignments: tuple[str, ...], name: str | None, namespace: str | None
 ) -> dict[str, Any]:
-    from vaportrail.resources.validation import load_document
+    from vaportrail.crd.validation.validate import load_document
 
     try:
         manifest = load_document(read_text(file))
@@ -97,7 +97,7 @@ def _manifest(
 
 def _given(assignments: tuple[str, ...]) -> dict[str, Any]:
     from vaportrail.authoring.parameters import parse_assignments
-    from vaportrail.resources.documents import load_value
+    from vaportrail.crd.documents import load_value
 
     given: dict[str, Any] = {}
     for name, text in parse_assignments(assignments).items():
@@ -136,8 +136,8 @@ def _set_source(manifest: dict[str, Any], path: str, sha256: str) -> None:
 
 
 def _upload(archive: Any, root: str, endpoint: str, region: str) -> None:
-    from vaportrail.cluster.packing import upload
     from vaportrail.storage.store import normalise_root, open_store
+    from vaportrail.submit.packing import upload
 
     # The shell's own settings win: from here the bucket may have another address than from the pods.
     for variable, value in (("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", region)):
@@ -149,7 +149,7 @@ def _upload(archive: Any, root: str, endpoint: str, region: str) -> None:
 
 
 def _tell(made: dict[str, Any], pipeline: str, root: str, *, as_json: bool) -> None:
-    from vaportrail.resources.pipelinerun import Metadata
+    from vaportrail.crd.pipelinerun import Metadata
     from vaportrail.storage.layout import RUNS, directory_name
 
     metadata = Metadata.model_validate(made["metadata"])

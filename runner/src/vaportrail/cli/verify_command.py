@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from vaportrail.cli import words
+from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError, UsageError
@@ -38,7 +38,7 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
         say_json({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems})
     elif found.ok:
         sealed = style("verified", fg="green")
-        say(f"{sealed}  {found.files} files, {words.size(found.size)}  sha256:{found.sha256}")
+        say(f"{sealed}  {found.files} files, {formatting.size(found.size)}  sha256:{found.sha256}")
         for reason in found.manifest.counts.loss_reasons if found.manifest is not None else ():
             say(f"not all is in it: {reason}")
         for path in found.manifest.damaged_artifacts if found.manifest is not None else ():

@@ -15,20 +15,20 @@ from typing import Final, TextIO
 import click
 from click.core import ParameterSource
 
-from vaportrail.cli import words
-from vaportrail.cli.ended import report
+from vaportrail.cli import formatting
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.progress import PlainProgress
-from vaportrail.cli.run_to_watch import find, patiently, wanted
+from vaportrail.cli.run_summary import report
 from vaportrail.cli.screen import say, say_json
-from vaportrail.cluster.events import Event
-from vaportrail.cluster.follow import Follower
-from vaportrail.contract import RunSettings
-from vaportrail.record.read import open_run
-from vaportrail.record.run import Run
+from vaportrail.cli.watch_target import find, patiently, wanted
+from vaportrail.contract.run_identity import RunSettings
+from vaportrail.crd.fields import GROUP
+from vaportrail.record.reading.follow import Follower
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.reading.run_events import RunEvent
 from vaportrail.record.times import rfc3339
-from vaportrail.resources.fields import GROUP
 from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
 
@@ -82,13 +82,13 @@ def command(run: str, root: str, logs: bool, timeout: float | None, as_json: boo
 def _again() -> str:
     """Return the command as it was given."""
     context = click.get_current_context()
-    given, words = context.params, ["vaportrail", "watch", context.params["run"]]
+    given, formatting = context.params, ["vaportrail", "watch", context.params["run"]]
     if context.get_parameter_source("root") is ParameterSource.COMMANDLINE:
-        words += ["--record", given["root"]]
+        formatting += ["--record", given["root"]]
     if given["timeout"] is not None:
-        words += ["--timeout", f"{given['timeout']:g}"]
-    words += [option for option, name in (("--logs", "logs"), ("--json", "as_json")) if given[name]]
-    return shlex.join(words)
+        formatting += ["--timeout", f"{given['timeout']:g}"]
+    formatting += [option for option, name in (("--logs", "logs"), ("--json", "as_json")) if given[name]]
+    return shlex.join(formatting)
 
 
 def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> Run:
@@ -98,7 +98,7 @@ def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> R
     ended: float | None = None
     told = False
 
-    def tell(events: Iterable[Event]) -> bool:
+    def tell(events: Iterable[RunEvent]) -> bool:
         """Tell what is wanted; return whether the run has ended."""
         over = False
         for event in events:
@@ -108,7 +108,7 @@ def _follow(settings: RunSettings, root: str, *, logs: bool, as_json: bool) -> R
         return over
 
     while not patiently(follower.sealed):
-        if tell(patiently(follower.look)):
+        if tell(patiently(follower.poll)):
             ended = time.monotonic()
         if ended is not None and not told and time.monotonic() - ended >= _LATE_SECONDS:
             say(_late(settings, root), err=True)
@@ -142,11 +142,11 @@ class EventLines(PlainProgress):
         self._now = 0.0
         self._begun: dict[str, int] = {}
         self._retries: dict[str, int] = {}
-        self._told: set[tuple[str, int]] = set()
-        self._ways: dict[str, Callable[[Event], None]] = {
+        self._reported: set[tuple[str, int]] = set()
+        self._ways: dict[str, Callable[[RunEvent], None]] = {
             "run.started": lambda event: self._say(f"run {event.text}"),
-            "run.ended": self._run_ended,
-            "milestone": lambda event: self.milestone(event.text),
+            "run.ended": self._run_finished,
+            "timeline": lambda event: self.stage(event.text),
             "task.submitted": self._task_submitted,
             "task.ended": self._task_ended,
             "attempt.started": self._attempt_started,
@@ -154,45 +154,45 @@ class EventLines(PlainProgress):
             "log": self._log,
         }
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: RunEvent) -> None:
         """Print an event's line, if it has one."""
         self._now = event.time / 1e9
         self._ways[event.kind](event)
 
-    def _run_ended(self, event: Event) -> None:
+    def _run_finished(self, event: RunEvent) -> None:
         assert event.outcome is not None
         self._say(f"{event.outcome.value}: {event.text}")
         self._say("waiting for the seal")
 
-    def _task_submitted(self, event: Event) -> None:
+    def _task_submitted(self, event: RunEvent) -> None:
         self._retries[event.task] = event.retries
         self.task_submitted(event.task, event.text)
         self._say(f"{event.task} submitted: {event.text}")
 
-    def _attempt_started(self, event: Event) -> None:
+    def _attempt_started(self, event: RunEvent) -> None:
         self._begun[event.task] = event.time
         self.attempt_started(event.task, event.attempt)
 
-    def _attempt_ended(self, event: Event) -> None:
+    def _attempt_ended(self, event: RunEvent) -> None:
         """Tell of an attempt that failed and may be retried; of others the task's end tells."""
         key = (event.task, event.attempt)
         ended_well = event.outcome is None or event.outcome.ok
-        if ended_well or key in self._told or event.attempt > self._retries.get(event.task, 0):
+        if ended_well or key in self._reported or event.attempt > self._retries.get(event.task, 0):
             return
-        self._told.add(key)
-        why = f": {event.failure.type}: {words.brief(event.failure.message)}" if event.failure else ""
+        self._reported.add(key)
+        why = f": {event.failure.type}: {formatting.brief(event.failure.message)}" if event.failure else ""
         self._say(f"{event.task} attempt {event.attempt} {event.outcome}{why}")
 
-    def _task_ended(self, event: Event) -> None:
+    def _task_ended(self, event: RunEvent) -> None:
         assert event.outcome is not None
         seconds = (event.time - self._begun.get(event.task, event.started)) / 1e9
         self.task_ended(event.task, event.outcome, max(0.0, seconds), event.failure, event.cause)
 
-    def _log(self, event: Event) -> None:
+    def _log(self, event: RunEvent) -> None:
         self._say(f"{event.task or '(pipeline)'} {event.source}: {event.text}")
 
 
-def _json_line(event: Event) -> None:
+def _json_line(event: RunEvent) -> None:
     failure = event.failure
     line = {
         "time": rfc3339(event.time),

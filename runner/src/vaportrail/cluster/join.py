@@ -97,7 +97,7 @@ class Join:
         deadline = time.monotonic() + self._seconds
         try:
             while time.monotonic() < deadline and not self._left:
-                if self._answers():
+                if self._responds():
                     self._trouble = "answers, but Ray's processes did not start here"
                     if self._start_node(deadline):
                         self._joined = self._clock()
@@ -109,7 +109,7 @@ class Join:
         finally:
             self._over.set()
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         """Return whether the head's GCS takes connections."""
         try:
             socket.create_connection((self._head, self._port), timeout=_REPLY_SECONDS).close()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vaportrail.contract.pod_messages import Source
 from vaportrail.errors import UsageError
-from vaportrail.handover import Source
 
 __all__ = ["Fetched", "fetch"]
 

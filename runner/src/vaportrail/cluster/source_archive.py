@@ -22,9 +22,9 @@ from urllib.error import URLError
 
 from vaportrail.cluster import source_limits
 from vaportrail.cluster.addresses import has_credentials, shown
+from vaportrail.contract.pod_messages import ArchiveSource
+from vaportrail.crd.fields import ARCHIVE_ENDINGS
 from vaportrail.errors import RecordError, UsageError
-from vaportrail.handover import ArchiveSource
-from vaportrail.resources.fields import ARCHIVE_ENDINGS
 from vaportrail.storage.store import open_store
 from vaportrail.version import __version__
 

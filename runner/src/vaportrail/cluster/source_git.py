@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from vaportrail.cluster import source_limits
 from vaportrail.cluster.addresses import shown
+from vaportrail.contract.pod_messages import GitSource
 from vaportrail.errors import UsageError
-from vaportrail.handover import GitSource
 
 if TYPE_CHECKING:
     from dulwich.client import HttpGitClient

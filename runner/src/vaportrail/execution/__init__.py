@@ -1,1 +1,1 @@
-"""Running a pipeline: what may run next, the driver's loop, the attempt in its worker, notebooks."""
+"""Running a pipeline: what may run next, the loop, the attempt in its worker, a whole run."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from vaportrail.authoring import session
 from vaportrail.errors import UsageError
-from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.attempt_scope import attempt_scope
 
 __all__ = ["alone", "refuse_within"]
 

@@ -18,10 +18,11 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from vaportrail.contract import Failure, Outcome, RunSettings, exception_type
+from vaportrail.contract.outcome import Failure, Outcome, exception_type
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import SpoolError, UsageError
+from vaportrail.execution.attempt_cancellation import AttemptCancelled, cancel_marker, cancellable, watch
 from vaportrail.execution.breakpoints import refuse_breakpoints
-from vaportrail.execution.cancellation import AttemptCancelled, cancel_marker, cancellable, watch
 from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, keeping_limit, time_limit
 from vaportrail.execution.forked import signals_by_default_in_children
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
@@ -30,16 +31,16 @@ from vaportrail.execution.process_state import put_back
 from vaportrail.execution.travelling_exception import pickled
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
-from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.recorder import Recorder, active, install
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
 
-__all__ = ["AttemptSpec", "Report", "describe_failure", "run_attempt", "stack_file"]
+__all__ = ["AttemptReport", "AttemptSpec", "describe_failure", "run_attempt", "stack_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class AttemptSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AttemptReport:
     """What an attempt says of itself; travels to the driver beside the value."""
 
     outcome: Outcome
@@ -102,7 +103,9 @@ def stack_file(spool: str, task_id: str, attempt: int) -> Path:
     return Path(spool) / f"{task_id}.{attempt}.stack"
 
 
-def run_attempt(settings_json: str, spec: AttemptSpec, payload: bytes, *values: Any) -> tuple[Report, Any]:
+def run_attempt(
+    settings_json: str, spec: AttemptSpec, payload: bytes, *values: Any
+) -> tuple[AttemptReport, Any]:
     """Run one attempt of a task; the second value is the task's own.
 
     Nothing that happens raises out of here, be it the user's code or the record that fails: it is in
@@ -140,8 +143,8 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
     settings = _read_settings(settings_json)
     recorder, capture = _prepare(settings)
     uid = settings.identity.uid
-    span_id = attempt_span_id(uid, spec.task_id, spec.attempt, settings.driver)
-    parent = task_span_id(uid, spec.task_id, settings.driver)
+    span_id = attempt_span_id(uid, spec.task_id, spec.attempt, settings.incarnation)
+    parent = task_span_id(uid, spec.task_id, settings.incarnation)
     start = recorder.clock()
     deadline = None if spec.timeout is None else start + int(spec.timeout * 1e9)
     # Only its name: who asks for the folder makes it.
@@ -169,7 +172,7 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
     return _Attempt(spec, scope, parent, start, recorder, capture, threads)
 
 
-def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[Report, Any]:
+def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[AttemptReport, Any]:
     """Call the user's function; return how that ended, and the task's value."""
     spec, spool = attempt.spec, attempt.recorder.settings.spool
     stacks = stack_file(spool, spec.task_id, spec.attempt)
@@ -193,7 +196,7 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[R
                     raise
                 value = None
             check_picklable(value)
-        return Report(Outcome.SUCCEEDED), value
+        return AttemptReport(Outcome.SUCCEEDED), value
     except BaseException as error:
         with keeping_limit(spec.timeout, stacks):
             return _report(error, spec.retry_on), None
@@ -209,7 +212,7 @@ def _loaded(what: str, load: Callable[[], Any]) -> Any:
         raise FailureCarrier(told, error) from error
 
 
-def _end(attempt: _Attempt, report: Report) -> None:
+def _end(attempt: _Attempt, report: AttemptReport) -> None:
     """Record what the attempt printed and how it ended, and take away what it left in its process."""
     try:
         end_reusable_processes()
@@ -226,10 +229,10 @@ def _end(attempt: _Attempt, report: Report) -> None:
         set_attempt_scope(None)
 
 
-def _unrecorded(error: Exception, what: str) -> Report:
+def _unrecorded(error: Exception, what: str) -> AttemptReport:
     """Return the report of an attempt that the record in this process could not take."""
     failure = replace(describe_failure(error), message=f"{what}: {error}")
-    return Report(Outcome.FAILED, failure, recorded=False)
+    return AttemptReport(Outcome.FAILED, failure, recorded=False)
 
 
 @lru_cache(maxsize=4)
@@ -260,20 +263,20 @@ def _node_id() -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
-def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> Report:
+def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> AttemptReport:
     failure = describe_failure(error)
     recorder = active()
     secrets = None
     if recorder is not None:
         failure, secrets = recorder.without_secrets(failure), recorder.writer.redact
     if isinstance(error, AttemptTimedOut):
-        return Report(Outcome.TIMED_OUT, failure)
+        return AttemptReport(Outcome.TIMED_OUT, failure)
     if isinstance(error, AttemptCancelled):
-        return Report(Outcome.CANCELLED, failure)
+        return AttemptReport(Outcome.CANCELLED, failure)
     if isinstance(error, FailureCarrier) and error.outcome is not Outcome.FAILED:
-        return Report(error.outcome, failure)
+        return AttemptReport(error.outcome, failure)
     original = error.original if isinstance(error, FailureCarrier) and error.original else error
-    return Report(Outcome.FAILED, failure, pickled(original, secrets), isinstance(original, retry_on))
+    return AttemptReport(Outcome.FAILED, failure, pickled(original, secrets), isinstance(original, retry_on))
 
 
 def describe_failure(error: BaseException) -> Failure:
@@ -307,7 +310,7 @@ def _is_machinery(file: str, own: str) -> bool:
     return file.startswith(own) or file.endswith(("IPython/core/interactiveshell.py",))
 
 
-def _write_span(attempt: _Attempt, report: Report) -> None:
+def _write_span(attempt: _Attempt, report: AttemptReport) -> None:
     spec = attempt.spec
     values = {
         c.TASK_NAME: spec.task_name,

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaportrail.authoring.handle import Handle
-from vaportrail.authoring.hidden import hidden_names
+from vaportrail.authoring.hidden_parameters import hidden_names
 from vaportrail.authoring.task import Task
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.errors import UsageError
 from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd, Running

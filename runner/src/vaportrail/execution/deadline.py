@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from vaportrail.contract import Failure
+from vaportrail.contract.outcome import Failure
 
 __all__ = [
     "GRACE_SECONDS",

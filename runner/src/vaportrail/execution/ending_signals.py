@@ -12,14 +12,14 @@ from typing import Final
 
 from vaportrail.execution.run_cancellation import Cancellation
 
-__all__ = ["ended_by_signals"]
+__all__ = ["ends_on_signals"]
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 """By default they end a process without a word to it. SIGINT has Python's own handler, which raises."""
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[Cancellation]:
+def ends_on_signals() -> Iterator[Cancellation]:
     """Cancel the run at SIGTERM and SIGHUP, and end the process by that signal after the block.
 
     A second one ends it at once. A signal that the program takes or ignores is left to it, and so are all

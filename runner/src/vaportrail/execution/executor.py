@@ -20,19 +20,18 @@ from typing import Any, Final
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 from vaportrail.errors import HandleError, InternalError, TaskFailed, UsageError, VaportrailError
-from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall, check_fits, describe_call, find_edges
 from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
 from vaportrail.execution.hindrance import look_for_hindrance
 from vaportrail.execution.inbox import Inbox, Message
 from vaportrail.execution.loop import Loop
-from vaportrail.execution.narrator import Narrator
+from vaportrail.execution.observers import Unfailing
 from vaportrail.execution.payload import Functions, dump_call
-from vaportrail.execution.progress import Unfailing
 from vaportrail.execution.stopping import Stopping, abandon_all
+from vaportrail.execution.task_recorder import TaskRecorder
 from vaportrail.execution.travelling_exception import unpickled
 from vaportrail.record.label import call_label
 from vaportrail.telemetry.identity import task_span_id
@@ -63,7 +62,7 @@ class Executor:
         on_fault: Callable[[], None] = lambda: None,
     ) -> None:
         self._recorder = recorder
-        self._narrator = Narrator(recorder)
+        self._task_recorder = TaskRecorder(recorder)
         self._backend, self._progress, self._on_fault = backend, progress, on_fault
         self._graph, self._added = Graph(), list[TaskCall]()
         self._calls: dict[str, TaskCall] = {}
@@ -101,7 +100,7 @@ class Executor:
                 inputs=inputs,
                 upstream=sorted({*inputs, *after}),
                 label=call_label(task.name, arguments),
-                span_id=task_span_id(settings.identity.uid, task_id, settings.driver),
+                span_id=task_span_id(settings.identity.uid, task_id, settings.incarnation),
                 submitted_unix_nano=self._recorder.clock(),
             )
             self._calls[task_id] = call
@@ -272,7 +271,7 @@ class Executor:
     def _add(self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]) -> list[Step]:
         options = call.task.task_options
         self._added.append(call)
-        self._record(lambda: self._narrator.submitted(call, arguments, edges))
+        self._record(lambda: self._task_recorder.submitted(call, arguments, edges))
         self._progress.task_submitted(call.task_id, call.label)
         return self._graph.add(call.task_id, call.upstream, RetryPolicy(options.retries, options.backoff))
 
@@ -315,7 +314,7 @@ class Executor:
         try:
             call.running = self._backend.start(spec, options, call.payload, inputs, on_end)
         except BaseException as error:  # Ray refuses what was asked of it
-            on_end(AttemptEnd(Outcome.FAILED, describe_failure(error), error, spoken=False, retryable=False))
+            on_end(AttemptEnd.refused(error))
         else:
             look_for_hindrance(call, self._backend, self._inbox, partial(self._tell_hindrance, call))
 
@@ -323,8 +322,8 @@ class Executor:
         return [step] if self._graph.started(step.task_id, step.attempt) else []
 
     def _tell_hindrance(self, call: TaskCall, text: str) -> None:
-        self._record(lambda: self._narrator.waits(call, text))
-        self._progress.milestone(text)
+        self._record(lambda: self._task_recorder.waits(call, text))
+        self._progress.stage(text)
 
     def _running(self, task_id: str) -> Any:
         running = self._calls[task_id].running
@@ -342,8 +341,8 @@ class Executor:
             return False
         call.attempts_ended = attempt
         call.last_end = end
-        if not end.spoken:
-            self._record(lambda: self._narrator.resolved(call, attempt, end))
+        if not end.self_reported:
+            self._record(lambda: self._task_recorder.resolved(call, attempt, end))
         return True
 
     def _stop(self, step: Stop) -> None:
@@ -361,7 +360,7 @@ class Executor:
         call = self._calls[step.task_id]
         call.outcome = step.outcome
         end = self._recorder.clock()
-        self._record(lambda: self._narrator.ended(call, end, step.cause))
+        self._record(lambda: self._task_recorder.ended(call, end, step.cause))
         seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from vaportrail.contract import Outcome
+from vaportrail.contract.outcome import Outcome
 
 __all__ = ["Finish", "Graph", "RetryPolicy", "Start", "Step", "Stop"]
 

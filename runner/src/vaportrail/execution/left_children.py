@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry.children import CHILD_VARIABLE, end_reusable_processes
 from vaportrail.telemetry.recorder import Recorder
 

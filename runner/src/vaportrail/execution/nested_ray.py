@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 
-from vaportrail.telemetry.context import AttemptScope, attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.recorder import active
 
 __all__ = ["NESTED", "NestedWork", "count_nested_work", "counted_nested_work", "tell_nested_work"]
@@ -33,7 +33,7 @@ class NestedWork:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._told: Counter[AttemptScope | None] = Counter()
+        self._reported: Counter[AttemptScope | None] = Counter()
         self._made: Counter[AttemptScope | None] = Counter()
 
     def note(self) -> None:
@@ -51,8 +51,8 @@ class NestedWork:
         if recorder is None:
             return
         with self._lock:
-            more = self._made - self._told
-            self._told = Counter(self._made)
+            more = self._made - self._reported
+            self._reported = Counter(self._made)
         for scope, count in more.items():
             recorder.not_captured(NESTED, count, attempt=scope)
 

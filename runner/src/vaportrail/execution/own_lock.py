@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import SpoolError
 from vaportrail.storage import layout
 from vaportrail.storage.private import folder_below

@@ -16,7 +16,8 @@ from vaportrail.authoring import session
 from vaportrail.authoring.callables import place_of
 from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
-from vaportrail.contract import Failure, Outcome, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import (
     InternalError,
     RayLost,
@@ -28,23 +29,24 @@ from vaportrail.errors import (
 )
 from vaportrail.execution.alone import alone, refuse_within
 from vaportrail.execution.attempt import describe_failure
-from vaportrail.execution.backend import RayBackend
-from vaportrail.execution.ending_signals import ended_by_signals
-from vaportrail.execution.environment import capture_environment, folder_of
+from vaportrail.execution.captured_environment import capture_environment, folder_of
+from vaportrail.execution.ending_signals import ends_on_signals
 from vaportrail.execution.executor import Executor
-from vaportrail.execution.identity import without_secrets
+from vaportrail.execution.judge import judge
 from vaportrail.execution.left_children import tell_left_children
 from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
+from vaportrail.execution.observers import Aside, NoProgress, Progress, Unfailing
 from vaportrail.execution.own_lock import alive
-from vaportrail.execution.progress import Aside, Progress, Silent, Unfailing
+from vaportrail.execution.ray_backend import RayBackend
 from vaportrail.execution.ray_watch import watched_ray
 from vaportrail.execution.reserve import Reserve
 from vaportrail.execution.returned import Returned, call_body
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
-from vaportrail.execution.run_events import write_body_failure, write_ended, write_started
+from vaportrail.execution.run_recorder import write_body_failure, write_finished, write_started
+from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.execution.variables import variables
-from vaportrail.execution.verdict import CANCELLED, Verdict, judge
+from vaportrail.execution.verdict import CANCELLED, Verdict
 from vaportrail.storage import layout
 from vaportrail.storage.private import folder_below, private_folder
 from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
@@ -52,13 +54,13 @@ from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
 from vaportrail.telemetry.redact import redactor
-from vaportrail.telemetry.started_programs import told_programs
+from vaportrail.telemetry.started_programs import report_started_programs
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
 from vaportrail.telemetry.values import clean
 
 if TYPE_CHECKING:
-    from vaportrail.record.run import Run
+    from vaportrail.record.reading.recorded_run import Run
 
 __all__ = [
     "Prepared",
@@ -196,7 +198,7 @@ def execute(
         # The ledger has counted what the spool does not take, and how the run went is known.
         with suppress(SpoolError, KeyboardInterrupt):
             tell_left_children(recorder, own_ray=complete)
-        write_ended(recorder, verdict)
+        write_finished(recorder, verdict)
     return verdict
 
 
@@ -206,7 +208,7 @@ def _body_captured(recorder: Recorder) -> Iterator[None]:
     with (
         variables(child_variables(recorder.settings, None)),
         counted_nested_work(),
-        told_programs(),
+        report_started_programs(),
         traced(),
         recorded_output(recorder),
     ):
@@ -227,18 +229,18 @@ def _drive(
     verdict: Verdict | None = None
     moment = "while Ray was starting"
     try:
-        progress.milestone("starting Ray")
+        progress.stage("starting Ray")
         with cancellation.armed(), ray:
             backend = RayBackend(prepared.settings, complete=complete)
             moment = "as the run began or ended"
             executor = Executor(recorder, backend, progress, reserve.release)
             lost = partial(_lose, executor, cancellation)
             with closing(executor), _body_captured(recorder), watched_ray(lost):
-                recorder.milestone("ray started")
-                progress.milestone("Ray started")
+                recorder.moment("ray started")
+                progress.stage("Ray started")
                 verdict = _run_body(prepared, recorder, executor, cancellation)
             moment = "while Ray was stopping"
-        recorder.milestone("ray stopped")
+        recorder.moment("ray stopped")
     except (RunCancelled, KeyboardInterrupt) as error:
         stopped = _stopped(error)
         done = f"; {verdict.message}" if verdict is not None else ""
@@ -301,7 +303,7 @@ def keep_to_oneself(settings: RunSettings) -> None:
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:
     """Write the record of a run that could not even begin."""
     with _recorded(settings, capture_environment(Path.cwd(), git)) as recorder:
-        write_ended(recorder, verdict)
+        write_finished(recorder, verdict)
 
 
 @contextmanager
@@ -336,14 +338,14 @@ def run_pipeline(
     tags: Mapping[str, str],
 ) -> Run:
     """Run and seal; behind `Pipeline.run`."""
-    from vaportrail.record.local_seal import seal_spool
-    from vaportrail.record.read import open_run
+    from vaportrail.record.reading.read import open_run
+    from vaportrail.record.seal.local_seal import seal_spool
 
-    with ended_by_signals() as cancellation:
+    with ends_on_signals() as cancellation:
         with alone(pipeline.name):
             prepared = prepare(pipeline, parameters, root=root, name=name, tags=tags)
             keep_to_oneself(prepared.settings)
-            execute(prepared, Silent(), embedded_ray(), cancellation=cancellation)
+            execute(prepared, NoProgress(), embedded_ray(), cancellation=cancellation)
         seal_spool(Path(prepared.settings.spool), root=prepared.settings.root)
     run = open_run(prepared.settings.record_uri)
     run.tell_result(prepared.returned.value, missing=prepared.returned.missing)
@@ -360,7 +362,7 @@ def _run_body(
     stopped: Verdict | None = None
     value: Any = None
     try:
-        executor.guard(lambda: recorder.milestone("pipeline started"))
+        executor.guard(lambda: recorder.moment("pipeline started"))
         try:
             with session.entered(executor):
                 # The tasks first: what the body does about it is its own affair.
@@ -391,7 +393,7 @@ def _run_body(
         except (RunCancelled, KeyboardInterrupt):  # once more: at once
             executor.give_up()
             executor.drain()
-    executor.guard(lambda: recorder.milestone("pipeline ended"))
+    executor.guard(lambda: recorder.moment("pipeline ended"))
     executor.close()
     if executor.fault is not None:
         stopped = Verdict(Outcome.FAILED, str(executor.fault), describe_failure(executor.fault))

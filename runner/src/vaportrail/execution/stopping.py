@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from vaportrail.contract import Failure, Outcome, exception_type
+from vaportrail.contract.outcome import Failure, Outcome, exception_type
+from vaportrail.execution.attempt_cancellation import AttemptCancelled
 from vaportrail.execution.backend import AttemptEnd, Backend
 from vaportrail.execution.call import TaskCall
-from vaportrail.execution.cancellation import AttemptCancelled
 from vaportrail.execution.graph import Finish, Graph, Step
 from vaportrail.execution.inbox import Inbox
 
@@ -65,7 +65,7 @@ class Stopping:
         waited = CANCEL_GRACE_SECONDS + FORCED_GRACE_SECONDS
         message = f"was cancelled, and gave no sign of its end within {waited:g} s{self._hindrance}"
         failure = Failure(exception_type(AttemptCancelled()), message)
-        return self._abandon(AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
+        return self._abandon(AttemptEnd(Outcome.CANCELLED, failure, self_reported=False))
 
 
 def abandon_all(
@@ -86,7 +86,7 @@ def abandon_all(
             continue
         if call.attempts > call.attempts_ended:
             failure = Failure(exception_type(AttemptCancelled()), f"was cancelled, {why}")
-            take_end(call, call.attempts, AttemptEnd(Outcome.CANCELLED, failure, spoken=False))
+            take_end(call, call.attempts, AttemptEnd(Outcome.CANCELLED, failure, self_reported=False))
         graph.abandon(call.task_id)
         steps.append(Finish(call.task_id, graph.outcome(call.task_id), call.attempts))
     return list(steps)

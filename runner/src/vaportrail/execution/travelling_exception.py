@@ -8,6 +8,7 @@ import traceback
 from typing import Any
 
 from vaportrail.execution.deadline import AttemptInterrupted
+from vaportrail.execution.run_cancellation import RunCancelled
 from vaportrail.telemetry.redact import Redactor
 
 __all__ = ["pickled", "unpickled"]
@@ -51,8 +52,6 @@ def unpickled(error: BaseException | bytes | None) -> BaseException | None:
     if not isinstance(error, bytes):
         return error
     cloudpickle = importlib.import_module("ray.cloudpickle" if "ray" in sys.modules else "cloudpickle")
-    from vaportrail.execution.run_cancellation import RunCancelled  # which needs what needs this module
-
     try:
         found = cloudpickle.loads(error)
     except RunCancelled:

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import re
 
-from vaportrail.contract import Outcome
 from vaportrail.record.label import call_label, id_label
 from vaportrail.record.manifest import Facts
 from vaportrail.record.times import from_rfc3339
 
 __all__ = ["flowchart", "gantt_chart"]
 
-_CLASSES = {
-    Outcome.SUCCEEDED: "succeeded",
-    Outcome.SKIPPED: "skipped",
-    Outcome.CANCELLED: "skipped",
-    Outcome.UNFINISHED: "running",
-}
 _STYLES = """\
   classDef succeeded fill:#dff6e3,stroke:#2c8a43,color:#0d3317
   classDef failed fill:#fde0de,stroke:#c0342b,color:#4a0d0a
@@ -44,7 +37,7 @@ def flowchart(facts: Facts) -> str:
     number = {task.id: f"t{index}" for index, task in enumerate(facts.tasks)}
     for task in facts.tasks:
         open_, close = ("[[", "]]") if task.kind == "notebook" else ("[", "]")
-        style = _CLASSES.get(task.outcome, "failed")
+        style = task.outcome.traits.shown_as
         lines.append(
             f'  {number[task.id]}{open_}"{_text(call_label(task.name, task.arguments))}"{close}:::{style}\n'
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from vaportrail.errors import RecordError
 from vaportrail.export.plain_text import UNSAFE, plain, text_lines
-from vaportrail.record.run import IDLE_WORKER, Run
+from vaportrail.record.reading.recorded_run import IDLE_WORKER, Run
 from vaportrail.storage.artifacts import Artifact
 
 __all__ = ["safe_path", "write_tree"]
@@ -49,7 +49,7 @@ def safe_path(folder: Path, name: str) -> Path:
     return folder.joinpath(*(parts or ["_"]))
 
 
-class _Places:
+class _Paths:
     """Gives each name a path of its own, with a number where one is taken: two names may be written alike."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     count += _write_log(run, "", target / _PIPELINE_FOLDER)
     count += _write_log(run, IDLE_WORKER, target / "workers")
     count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
-    places = _Places()
+    places = _Paths()
     for task in run.tasks:
         # One folder a task, whatever it is called: its files never stand where another's folder does.
         folder = places.free(safe_path(target / "tasks", task.id.replace("/", "_").replace("\\", "_")))
@@ -120,7 +120,7 @@ def _with_ending(name: str, artifact: Artifact) -> str:
 
 def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
-    count, places = 0, _Places()
+    count, places = 0, _Paths()
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
         try:

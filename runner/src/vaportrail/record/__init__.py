@@ -1,1 +1,1 @@
-"""The record: sealing a run's spool into it, and reading, verifying and trusting it afterwards."""
+"""The record: what it holds, what must hold of it, and verifying it; `seal` makes it, `reading` finds it."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from vaportrail.contract import Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.errors import RecordError
 from vaportrail.record.loss import loss_reasons
 from vaportrail.record.manifest import (
@@ -22,15 +22,15 @@ from vaportrail.record.manifest import (
     Edge,
     Facts,
     MetricInfo,
-    Milestone,
-    ReceiptInfo,
+    ReceiptEntry,
     RunInfo,
     SignalCount,
     TaskInfo,
+    TimelineEntry,
     ValueInfo,
     VerdictInfo,
 )
-from vaportrail.record.otlp import Record
+from vaportrail.record.otlp_lines import Record
 from vaportrail.record.times import rfc3339
 from vaportrail.storage.layout import artifact_path
 from vaportrail.telemetry import conventions as c
@@ -54,7 +54,7 @@ _Key = TypeVar("_Key", bound=tuple[Any, ...])
 
 
 @dataclass(slots=True)
-class _Ended:
+class _TaskEnd:
     """What a span of the engine says: when, how, why."""
 
     start: int
@@ -84,11 +84,11 @@ class FactsBuilder:
     def __init__(self) -> None:
         self._run: tuple[Record, Named] | None = None
         self._run_failure: Failure | None = None
-        self._run_ended: tuple[int, Named] | None = None
+        self._run_finished: tuple[int, Named] | None = None
         self._tasks: dict[str, tuple[int, str, Named]] = {}
-        self._task_spans: dict[str, _Ended] = {}
+        self._task_spans: dict[str, _TaskEnd] = {}
         self._starts: dict[tuple[str, int], tuple[int, Record, Named]] = {}
-        self._attempt_spans: dict[tuple[str, int], _Ended] = {}
+        self._attempt_spans: dict[tuple[str, int], _TaskEnd] = {}
         self._resolved: dict[tuple[str, int], tuple[int, Named]] = {}
         self._params: dict[tuple[str, str], tuple[_When, Any]] = {}
         self._tags: dict[tuple[str, str], tuple[_When, Any]] = {}
@@ -127,7 +127,7 @@ class FactsBuilder:
             self._synthesised += 1
         if c.OUTCOME not in attributes:
             return
-        ended = _Ended(start, end, attributes, span_failure(body))
+        ended = _TaskEnd(start, end, attributes, span_failure(body))
         task = attributes.get(c.TASK_RUN_ID)
         if task is not None and c.ATTEMPT in attributes:
             self._attempt_spans[task, attributes[c.ATTEMPT]] = ended
@@ -152,7 +152,7 @@ class FactsBuilder:
             case c.EVENT_RUN_STARTED:
                 self._run = (record, attributes)
             case c.EVENT_RUN_ENDED:
-                self._run_ended = (time, attributes)
+                self._run_finished = (time, attributes)
             case c.EVENT_TASK_SUBMITTED:
                 self._tasks[task] = (time, record.body["spanId"], attributes)
             case c.EVENT_ATTEMPT_STARTED:
@@ -202,7 +202,7 @@ class FactsBuilder:
             artifacts=[_artifact(key, self._artifacts[key][1]) for key in order.of(self._artifacts)],
             counts=self._counts(),
             timeline=[
-                Milestone(name=name, time=rfc3339(time), end=_time(end))
+                TimelineEntry(name=name, time=rfc3339(time), end=_time(end))
                 for time, name, end in sorted(self._timeline)
             ],
             receipt=[_receipt(self._receipt[key]) for key in sorted(self._receipt)],
@@ -226,8 +226,8 @@ class FactsBuilder:
 
     def _verdict(self, started: Named, tasks: list[TaskInfo]) -> VerdictInfo:
         counts = Counter(task.outcome.value for task in tasks)
-        if self._run_ended is not None:
-            end, attributes = self._run_ended
+        if self._run_finished is not None:
+            end, attributes = self._run_finished
             outcome, message = Outcome(attributes[c.OUTCOME]), attributes[c.RUN_MESSAGE]
         elif self._sealed:
             end, outcome = self._last, Outcome.RUNNER_LOST
@@ -354,8 +354,8 @@ def _environment(said: Named) -> dict[str, Any]:
     return decode_attribute(said, c.RUN_ENVIRONMENT, dict) if c.RUN_ENVIRONMENT in said else {}
 
 
-def _receipt(said: Named) -> ReceiptInfo:
-    return ReceiptInfo(
+def _receipt(said: Named) -> ReceiptEntry:
+    return ReceiptEntry(
         object=said[c.RECEIPT_OBJECT],
         uid=said[c.RECEIPT_UID],
         count=said[c.RECEIPT_COUNT],

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
 from pydantic_core import from_json
 
-from vaportrail.contract import FORMAT_VERSION, Failure, Outcome
+from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.contract.run_identity import FORMAT_VERSION
 from vaportrail.errors import RecordError, UnsupportedVersion
 from vaportrail.record.times import from_rfc3339
 from vaportrail.storage.layout import MANIFEST
@@ -26,11 +27,11 @@ __all__ = [
     "FileInfo",
     "Manifest",
     "MetricInfo",
-    "Milestone",
-    "ReceiptInfo",
+    "ReceiptEntry",
     "RunInfo",
     "SignalCount",
     "TaskInfo",
+    "TimelineEntry",
     "ValueInfo",
     "VerdictInfo",
     "read_manifest",
@@ -214,7 +215,7 @@ class Counts(_Model):
     """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
 
 
-class Milestone(_Model):
+class TimelineEntry(_Model):
     """A moment of the run itself, or a stretch of its infrastructure."""
 
     name: str
@@ -224,7 +225,7 @@ class Milestone(_Model):
     """Of a stretch, when it ended."""
 
 
-class ReceiptInfo(_Model):
+class ReceiptEntry(_Model):
     """Something that was made for the run; or a group of one kind."""
 
     object: str
@@ -261,8 +262,8 @@ class Facts(_Model):
     tags: list[ValueInfo]
     artifacts: list[ArtifactInfo]
     counts: Counts
-    timeline: list[Milestone]
-    receipt: list[ReceiptInfo]
+    timeline: list[TimelineEntry]
+    receipt: list[ReceiptEntry]
     """What was made for the run and removed; empty for an embedded local Ray."""
     environment: dict[str, Any]
     sealed: Time

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from vaportrail.contract import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, UsageError
 from vaportrail.record.sound import Unsound, parse, shallow
 from vaportrail.storage import layout
@@ -23,7 +23,7 @@ __all__ = ["open_record", "parse_settings", "spool_settings", "stored_settings"]
 
 _TYPES: dict[str, type] = {
     "uid": str, "pipeline": str, "name": str, "created_unix_nano": int, "parameters": dict, "tags": dict,
-    "entrypoint": str, "spool": str, "root": str, "path": str, "driver": int, "identity": dict,
+    "entrypoint": str, "spool": str, "root": str, "path": str, "incarnation": int, "identity": dict,
 }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def _object(found: Any, kind: type) -> dict[str, Any]:
     return found
 
 
-_OPTIONAL = {"parameters", "tags", "entrypoint", "driver"}
+_OPTIONAL = {"parameters", "tags", "entrypoint", "incarnation"}
 
 
 def open_record(settings: RunSettings) -> ObjectStore:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.errors import RecordError
-from vaportrail.record.otlp import RECORD_LIMIT, Record, Resource, sound_record
+from vaportrail.record.otlp_lines import RECORD_LIMIT, Record, Resource, sound_record
 from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.unpacked import bounded_lines
 from vaportrail.storage.store import Store, open_store

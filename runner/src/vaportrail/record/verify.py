@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import Facts, Manifest, hash_line, read_manifest
-from vaportrail.record.otlp import SIGNALS, Record, read_line
+from vaportrail.record.otlp_lines import SIGNALS, Record, read_line
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
 from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, RECORD_FILE
 from vaportrail.storage.store import Store, is_outage

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from unicodedata import category
 
-from vaportrail.contract import RunIdentity
+from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.errors import UsageError
 
 __all__ = ["artifact_path", "check_pipeline_name", "check_value_name", "directory_name", "run_path"]

@@ -25,9 +25,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
-from vaportrail.storage import local
+from vaportrail.storage import local_entries
+from vaportrail.storage.interruptible import interruptibly
 from vaportrail.storage.regular import read_pieces, read_regular
-from vaportrail.storage.waiting import interruptibly
 
 __all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
 
@@ -146,13 +146,13 @@ class ObjectStore:
     def get(self, path: str, limit: int | None = None) -> bytes:
         with self._errors("read", path):
             if self._folder is not None:
-                return read_regular(self._folder / local.below(path), limit)
+                return read_regular(self._folder / local_entries.below(path), limit)
             return self._do(lambda: _whole(obstore.get(self._inner, path), limit))
 
     def chunks(self, path: str) -> Iterator[bytes]:
         with self._errors("read", path):
             if self._folder is not None:
-                yield from read_pieces(self._folder, local.below(path), _CHUNK)
+                yield from read_pieces(self._folder, local_entries.below(path), _CHUNK)
                 return
             found = self._do(lambda: obstore.get(self._inner, path).stream(min_chunk_size=_CHUNK))
             pieces = iter(found)
@@ -161,7 +161,7 @@ class ObjectStore:
 
     def entries(self, prefix: str) -> list[tuple[str, int]]:
         if self._folder is not None:
-            return sorted(local.files(self._folder, self._folder / prefix))
+            return sorted(local_entries.files(self._folder, self._folder / prefix))
 
         def listed() -> list[tuple[str, int]]:
             pages = obstore.list(self._inner, prefix=prefix)
@@ -173,7 +173,7 @@ class ObjectStore:
     def folders(self, prefix: str) -> list[str]:
         with self._errors("list", prefix):
             if self._folder is not None:
-                names = local.folders(self._folder / prefix)
+                names = local_entries.folders(self._folder / prefix)
             else:
                 found = self._do(partial(obstore.list_with_delimiter, self._inner, prefix=prefix))
                 names = [str(item).rstrip("/").rpartition("/")[2] for item in found["common_prefixes"]]
@@ -183,7 +183,7 @@ class ObjectStore:
         try:
             with self._errors("read", path):
                 if self._folder is not None:
-                    return local.regular_size(self._folder / local.below(path))
+                    return local_entries.regular_size(self._folder / local_entries.below(path))
                 return int(self._do(partial(obstore.head, self._inner, path))["size"])
         except RecordNotFound:
             return None
@@ -218,7 +218,7 @@ class ObjectStore:
         if self._folder is None:
             return
         with self._errors("clean", prefix):
-            for path, _ in local.files(self._folder, self._folder / prefix):
+            for path, _ in local_entries.files(self._folder, self._folder / prefix):
                 unfinished = _UNFINISHED.fullmatch(path)
                 if unfinished is not None and names.fullmatch(unfinished[1]):
                     (self._folder / path).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.errors import SpoolError
-from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.attempt_scope import attempt_scope
 from vaportrail.telemetry.left_output import LeftOutput
 from vaportrail.telemetry.output import (
     SEVERITY,

@@ -19,9 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from vaportrail.contract import RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import SpoolError
-from vaportrail.telemetry.context import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 
 __all__ = [
     "CHILD_VARIABLE",
@@ -30,7 +30,6 @@ __all__ = [
     "end_reusable_processes",
     "is_child",
     "no_child",
-    "record_child",
 ]
 
 CHILD_VARIABLE: Final = "VAPORTRAIL_CHILD_OF"
@@ -109,15 +108,6 @@ def _read_private(path: Path) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd) as file:
         return file.read(_LIMIT)
-
-
-def record_child() -> None:
-    """Record what a child process says through `logging` and OpenTelemetry, as soon as it says something."""
-    from vaportrail.telemetry.stdlib_logging import install_handler
-    from vaportrail.telemetry.tracing import install_provider
-
-    install_handler()
-    install_provider()
 
 
 def end_reusable_processes(among: Set[int] | None = None) -> None:

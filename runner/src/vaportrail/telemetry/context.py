@@ -1,13 +1,8 @@
-"""Which run, task and attempt this process is working for.
-
-Ray runs one attempt at a time in a worker, so the attempt is the process's, not a thread's: threads
-that user code starts log into the attempt without any set-up. Those that outlive it stay its own.
-"""
+"""What a task may ask about itself: `context()`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -16,26 +11,14 @@ from typing import Any, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
 
-from vaportrail.contract import RunSettings
 from vaportrail.storage.private import private_folder
-from vaportrail.telemetry.left_threads import left_by
+from vaportrail.telemetry.attempt_scope import acting_for, attempt_scope, run_settings
+from vaportrail.telemetry.children import adopt
 
-__all__ = ["AttemptScope", "Context", "attempt_scope", "context", "set_attempt_scope"]
+__all__ = ["Context", "context"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptScope:
-    """The attempt, or the notebook cell within it, that what is logged now belongs to."""
-
-    task_id: str
-    task_name: str
-    attempt: int
-    span_id: str
-    deadline_unix_nano: int | None = None
-    scratch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +61,14 @@ class Context:
 
         @wraps(fn)
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            token, acting = otel_context.attach(captured), _acting_for.set(scope)
+            token = otel_context.attach(captured)
             try:
-                return fn(*args, **kwargs)
+                with acting_for(scope):
+                    return fn(*args, **kwargs)
             finally:
-                _acting_for.reset(acting)
                 otel_context.detach(token)
 
         return bound
-
-
-_acting_for: ContextVar[AttemptScope | None] = ContextVar("vaportrail_acting_for", default=None)
-_scope: AttemptScope | None = None
-_settings: RunSettings | None = None
-
-
-def attempt_scope() -> AttemptScope | None:
-    """Return the attempt that the calling thread works for, or None outside one."""
-    return _acting_for.get() or left_by() or _scope
-
-
-def set_attempt_scope(scope: AttemptScope | None, settings: RunSettings | None = None) -> None:
-    """Say which attempt this process works for from now on."""
-    global _scope, _settings
-    _scope = scope
-    if settings is not None:
-        _settings = settings
 
 
 def context() -> Context:
@@ -119,21 +84,19 @@ def context() -> Context:
         ...     print(context().task, context().attempt)
     """
     if attempt_scope() is None:
-        from vaportrail.telemetry.children import adopt
-
         adopt()
-    scope = attempt_scope()
-    if scope is None or _settings is None:
+    scope, settings = attempt_scope(), run_settings()
+    if scope is None or settings is None:
         raise LookupError(
             "context() is for code that runs inside a task of a run; outside one there is no task to describe"
         )
     nanos = scope.deadline_unix_nano
     return Context(
-        run_id=_settings.identity.uid,
-        pipeline=_settings.identity.pipeline,
+        run_id=settings.identity.uid,
+        pipeline=settings.identity.pipeline,
         task=scope.task_id,
         attempt=scope.attempt,
         deadline=None if nanos is None else datetime.fromtimestamp(nanos / 1e9, UTC),
-        parameters=_settings.identity.parameters,
+        parameters=settings.identity.parameters,
         _scratch=scope.scratch,
     )

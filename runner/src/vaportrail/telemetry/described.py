@@ -15,8 +15,8 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from vaportrail.telemetry.fields import Unreadable, fields_of
 from vaportrail.telemetry.hidden import HIDDEN_TEXT, is_secret_value
+from vaportrail.telemetry.object_fields import Unreadable, fields_of
 from vaportrail.telemetry.values import clean, float_json, large_integer, scalar
 
 __all__ = ["describe"]

@@ -35,14 +35,14 @@ def run_span_id(run_uid: str) -> str:
     return _digest(8, "run", run_uid)
 
 
-def task_span_id(run_uid: str, task_id: str, driver: int = 1) -> str:
-    """Return the id of a task's span; `driver` is the driver's incarnation, from 1."""
-    return _digest(8, "task", run_uid, driver, task_id)
+def task_span_id(run_uid: str, task_id: str, incarnation: int = 1) -> str:
+    """Return the id of a task's span; `incarnation` is the runner's incarnation, from 1."""
+    return _digest(8, "task", run_uid, incarnation, task_id)
 
 
-def attempt_span_id(run_uid: str, task_id: str, attempt: int, driver: int = 1) -> str:
+def attempt_span_id(run_uid: str, task_id: str, attempt: int, incarnation: int = 1) -> str:
     """Return the id of the span of a task's attempt, counted from 1."""
-    return _digest(8, "attempt", run_uid, driver, task_id, attempt)
+    return _digest(8, "attempt", run_uid, incarnation, task_id, attempt)
 
 
 def cell_span_id(attempt_span: str, number: int) -> str:

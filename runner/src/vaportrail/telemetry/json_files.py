@@ -13,7 +13,7 @@ from os import PathLike, fspath
 from typing import Any, Final
 from uuid import UUID
 
-from vaportrail.telemetry.fields import fields_of, hides_a_field
+from vaportrail.telemetry.object_fields import fields_of, hides_a_field
 from vaportrail.telemetry.values import float_json, scalar
 
 __all__ = ["json_text"]

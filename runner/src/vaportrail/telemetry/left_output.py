@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import AttemptScope
+from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.left_threads import left_by
 from vaportrail.telemetry.output import SEVERITY, Stream
 from vaportrail.telemetry.recorder import Recorder

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, ref
 
 if TYPE_CHECKING:
-    from vaportrail.telemetry.context import AttemptScope
+    from vaportrail.telemetry.attempt_scope import AttemptScope
 
 __all__ = ["leave_threads", "left_by"]
 

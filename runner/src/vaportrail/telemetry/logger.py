@@ -18,12 +18,12 @@ from vaportrail.errors import UsageError
 from vaportrail.storage.artifacts import Artifact, store_artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.attempt_scope import attempt_scope
 from vaportrail.telemetry.children import is_child
-from vaportrail.telemetry.context import attempt_scope
 from vaportrail.telemetry.described import describe
-from vaportrail.telemetry.fields import fields_of
 from vaportrail.telemetry.json_files import json_text
 from vaportrail.telemetry.metric_names import named_metrics, number
+from vaportrail.telemetry.object_fields import fields_of
 from vaportrail.telemetry.pictures import figure_file, image_png
 from vaportrail.telemetry.recorder import Recorder, active
 from vaportrail.telemetry.tables import csv_text

@@ -14,14 +14,15 @@ from typing import Any, Literal
 
 from opentelemetry import trace
 
-from vaportrail.contract import FORMAT_VERSION, Failure, RunIdentity, RunSettings
+from vaportrail.contract.outcome import Failure
+from vaportrail.contract.run_identity import FORMAT_VERSION, RunIdentity, RunSettings
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.children import adopt, is_child
-from vaportrail.telemetry.context import AttemptScope, attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.otlp import INFO, WARN, log_record
+from vaportrail.telemetry.otlp_json import INFO, WARN, log_record
 from vaportrail.telemetry.redact import Redactor
 from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
 from vaportrail.telemetry.secret_names import NAMING_VARIABLES
@@ -213,7 +214,7 @@ class Recorder:
             with suppress(SpoolError):
                 self.not_captured(reason, count)
 
-    def milestone(self, name: str, unix_nano: int | None = None) -> None:
+    def moment(self, name: str, unix_nano: int | None = None) -> None:
         """Write a moment of the run's own timeline."""
         self.log(name, event=c.EVENT_MILESTONE, span_id=self.run_span_id, unix_nano=unix_nano)
 
@@ -224,7 +225,7 @@ class Recorder:
         return owner.span_id if owner is not None else self.run_span_id
 
 
-def run_values(identity: RunIdentity, driver: int) -> dict[str, Any]:
+def run_values(identity: RunIdentity, incarnation: int) -> dict[str, Any]:
     """Return the attributes that say who a run is."""
     return {
         c.SCHEMA: FORMAT_VERSION,
@@ -234,7 +235,7 @@ def run_values(identity: RunIdentity, driver: int) -> dict[str, Any]:
         c.RUN_PARAMETERS: encode_attribute(identity.parameters),
         c.RUN_TAGS: encode_attribute(identity.tags),
         c.RUN_ENTRYPOINT: identity.entrypoint,
-        c.DRIVER: driver,
+        c.DRIVER: incarnation,
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry.recorder import active
 
-__all__ = ["PROGRAMS", "told_programs"]
+__all__ = ["PROGRAMS", "report_started_programs"]
 
 PROGRAMS: Final = (
     "programs and spawned processes that the pipeline's body started on its own standard output or error: "
@@ -35,15 +35,15 @@ _is_hooked = False
 
 
 @contextmanager
-def told_programs() -> Iterator[None]:
+def report_started_programs() -> Iterator[None]:
     """Write `not_captured` for each program that starts in the block and may print beside the record."""
     global _shown, _is_hooked
     if not _is_hooked:
-        sys.addaudithook(_heard)
+        sys.addaudithook(_audit)
         _is_hooked = True
     _shown = tuple(found for fd in (1, 2) if (found := _stat(fd)) is not None)
     before: Any = _posixsubprocess.fork_exec
-    spawning: Any = _telling(before)
+    spawning: Any = _reporting(before)
     _posixsubprocess.fork_exec = spawning
     try:
         yield
@@ -53,7 +53,7 @@ def told_programs() -> Iterator[None]:
             _posixsubprocess.fork_exec = before
 
 
-def _heard(event: str, _arguments: tuple[Any, ...]) -> None:
+def _audit(event: str, _arguments: tuple[Any, ...]) -> None:
     if event in _STARTS and _shown is not None and _prints_beside(event, sys._getframe(1)):
         _tell()
 
@@ -70,7 +70,7 @@ def _prints_beside(event: str, starts: FrameType) -> bool:
     return True
 
 
-def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
+def _reporting(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return what `multiprocessing` and joblib start processes by, which no audit event tells of."""
 
     def fork_exec(*arguments: Any) -> Any:

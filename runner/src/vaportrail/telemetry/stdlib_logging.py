@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from vaportrail.contract import exception_type
+from vaportrail.contract.outcome import exception_type
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.recorder import active

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final
 
-from vaportrail.telemetry.fields import fields_of
+from vaportrail.telemetry.object_fields import fields_of
 
 __all__ = ["csv_text"]
 

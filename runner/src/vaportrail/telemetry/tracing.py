@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.util._once import Once
 
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.context import attempt_scope
+from vaportrail.telemetry.attempt_scope import attempt_scope
 from vaportrail.telemetry.recorder import Recorder, active
 from vaportrail.telemetry.values import attributes, clean
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.pod import PodSettings
+from vaportrail.contract.pod_environment import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.pod import PodSettings
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
-from vaportrail_operator.planning.children.pods import (
+from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
     container,
     grace_seconds,

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from vaportrail.handover import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE, REPLY_SECONDS
-from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.contract.pod_environment import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE, REPLY_SECONDS
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.planning.names import record_root, spool_folder
 
 __all__ = ["collector_configuration"]

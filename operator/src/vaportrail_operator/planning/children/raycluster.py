@@ -6,10 +6,11 @@ import json
 import shlex
 from typing import Any, Final
 
-from vaportrail.resources.pipelinerun import PipelineRun, WorkerGroupSpec
-from vaportrail.resources.pod import PodSettings
-from vaportrail.resources.rules import OLDEST_RAY
-from vaportrail_operator.planning.children.pods import (
+from vaportrail.crd.pipelinerun import PipelineRun, WorkerGroupSpec
+from vaportrail.crd.pod import PodSettings
+from vaportrail.crd.validation.spec_rules import OLDEST_RAY
+from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
+from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
     SHARED_MEMORY,
     SPOOL,
@@ -20,7 +21,6 @@ from vaportrail_operator.planning.children.pods import (
     tcp_probe,
     variable,
 )
-from vaportrail_operator.planning.children.settings import merged, with_defaults
 from vaportrail_operator.planning.children.shipper import shipper
 from vaportrail_operator.planning.children.storage import (
     claim_mounts,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vaportrail import handover
-from vaportrail.handover import READY_PORT, REQUEST_VARIABLE, SOURCE_FOLDER, RunRequest
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.pod_rules import OWN_VOLUMES
-from vaportrail_operator.planning.children.pods import (
+from vaportrail.contract.pod_environment import READY_PORT, REQUEST_VARIABLE, SOURCE_FOLDER
+from vaportrail.contract.pod_messages import ArchiveSource, GitSource, RunRequest, Source
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
+from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
+from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
     SHARED_MEMORY,
     SPOOL,
@@ -21,7 +22,6 @@ from vaportrail_operator.planning.children.pods import (
     variable,
 )
 from vaportrail_operator.planning.children.raycluster import GCS_PORT
-from vaportrail_operator.planning.children.settings import merged, with_defaults
 from vaportrail_operator.planning.children.shipper import shipper
 from vaportrail_operator.planning.children.storage import (
     claim_mounts,
@@ -104,13 +104,13 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
     }
 
 
-def _source(run: PipelineRun) -> handover.Source:
+def _source(run: PipelineRun) -> Source:
     source = run.spec.source
     if source.git:
-        return handover.Source(git=handover.GitSource(**source.git.model_dump(by_alias=False)))
+        return Source(git=GitSource(**source.git.model_dump(by_alias=False)))
     if source.archive:
-        return handover.Source(archive=handover.ArchiveSource(**source.archive.model_dump(by_alias=False)))
-    return handover.Source(folder=SOURCE_FOLDER) if source.config_map else handover.Source()
+        return Source(archive=ArchiveSource(**source.archive.model_dump(by_alias=False)))
+    return Source(folder=SOURCE_FOLDER) if source.config_map else Source()
 
 
 def _source_volumes(run: PipelineRun) -> list[dict[str, Any]]:

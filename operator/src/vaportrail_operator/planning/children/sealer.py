@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from vaportrail.contract import Outcome
-from vaportrail.handover import SEAL_VARIABLE, ReceiptEntry, SealRequest, TimelineEntry
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail_operator.planning.children.pods import ANNOTATIONS, container, pod_spec, variable
-from vaportrail_operator.planning.children.settings import with_defaults
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import SEAL_VARIABLE
+from vaportrail.contract.pod_messages import ReceiptEntry, SealRequest, TimelineEntry
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.pod_settings import with_defaults
+from vaportrail_operator.planning.children.pod_template import ANNOTATIONS, container, pod_spec, variable
 from vaportrail_operator.planning.children.storage import (
     claim_mounts,
     claim_volumes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vaportrail.handover import (
+from vaportrail.contract.pod_environment import (
     COLLECTOR_PORT,
     COLLECTOR_TOKEN_VARIABLE,
     COLLECTOR_VARIABLE,
@@ -12,8 +12,8 @@ from vaportrail.handover import (
     SPOOL_FOLDER,
     SPOOL_VARIABLE,
 )
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail_operator.planning.children.pods import SPOOL, container, secret_variable, variable
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.pod_template import SPOOL, container, secret_variable, variable
 from vaportrail_operator.planning.names import OTLP_TOKEN, collector_name, tokens_name
 
 __all__ = ["shipper"]
@@ -35,6 +35,6 @@ def shipper(run: PipelineRun, pull_policy: str = "") -> dict[str, Any]:
             variable(SPOOL_VARIABLE, SPOOL_FOLDER),
             variable(DRAIN_VARIABLE, str(run.spec.deadlines.drain_seconds)),
         ],
-        command=["python3", "-m", "vaportrail.telemetry.shipper"],
+        command=["python3", "-m", "vaportrail.shipper"],
         restartPolicy="Always",
     )

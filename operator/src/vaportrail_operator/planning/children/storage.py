@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vaportrail.resources.pipelinerun import PipelineRun
-from vaportrail.resources.pod_rules import OWN_VOLUMES
-from vaportrail_operator.planning.children.pods import variable
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
+from vaportrail_operator.planning.children.pod_template import variable
 
 __all__ = ["claim_mounts", "claim_volumes", "store_env", "store_env_from"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vaportrail.resources.pipelinerun import PipelineRun
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.planning.names import AUTH_TOKEN, OTLP_TOKEN, metadata_of, tokens_name
 from vaportrail_operator.planning.types import CreateTokens
 

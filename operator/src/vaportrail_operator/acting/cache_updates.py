@@ -1,0 +1,38 @@
+"""Who is told of the outcome of every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.planning.types import SecretState, SweepResult
+
+__all__ = ["CacheUpdates"]
+
+
+class CacheUpdates(Protocol):
+    """What is told at once of the outcome of a call: the next plan need not wait for the watch."""
+
+    def put(self, entry: Entry) -> bool:
+        """Take in an object; returns whether it is new."""
+
+    def drop(self, object_key: ObjectKey, uid: str, version: str = "") -> bool:
+        """Take in that an object is gone for good, by a version if that is known; whether it is new."""
+
+    def mark_deleting(self, object_key: ObjectKey, uid: str) -> bool:
+        """Take in that a deletion was accepted; returns whether that is new."""
+
+    def replace_all(
+        self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str, run_uid: str = ""
+    ) -> None:
+        """Take in a complete list, of a run's objects where its uid is given."""
+
+    def set_secret(self, run_uid: str, state: SecretState) -> None:
+        """Remember what became of a run's Secret."""
+
+    def set_refusal(self, run_uid: str, text: str) -> bool:
+        """Remember why something of a run could not be made, or that nothing is refused; whether new."""
+
+    def set_sweep_result(self, run_uid: str, sweep_result: SweepResult) -> None:
+        """Remember a live look for what is left of a run."""

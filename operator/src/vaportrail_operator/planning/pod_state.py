@@ -1,0 +1,164 @@
+"""What the pods and objects of a run look like: ended, drained, silent, waiting, ready."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from vaportrail.crd.status import PipelineRunStatus, shortened
+from vaportrail_operator.planning import times
+from vaportrail_operator.planning.names import head_service_name
+from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
+from vaportrail_operator.planning.types import Component, Observed, ObservedObject, ObservedPod, SecretState
+
+__all__ = [
+    "MESSAGE_LENGTH",
+    "cluster_ready",
+    "compute",
+    "drained",
+    "expected_workers",
+    "is_gone",
+    "no_ray_pods_since",
+    "node_unreachable",
+    "ray_cluster",
+    "services",
+    "terminated",
+    "unreachable_since",
+    "waiting",
+    "will_not_restart",
+    "worker_was_ready",
+]
+
+MESSAGE_LENGTH = 256
+"""Characters of a message in the status, whatever a pod or a pipeline said."""
+_SILENCE: Final = 30
+"""Seconds that a node may be late with saying that a pod has ended."""
+_BARREN: Final = 60
+"""Seconds that KubeRay may take to make the first pod of a RayCluster."""
+_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
+"""One that counts something, and is no part of a name."""
+_ORDER = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
+
+
+def will_not_restart(pod: ObservedPod) -> bool:
+    """Return whether none of a pod's containers will ever run again, whatever its restart policy."""
+    return pod.phase in ("Succeeded", "Failed")
+
+
+def terminated(pod: ObservedPod | None) -> bool:
+    """Return whether a pod's main container has ended, or there is no pod."""
+    return pod is None or pod.terminated is not None or will_not_restart(pod)
+
+
+def drained(pod: ObservedPod | None) -> bool:
+    """Return whether all of a pod's containers have ended, its shipper too, or there is no pod."""
+    return pod is None or pod.drained_at is not None or will_not_restart(pod)
+
+
+def unreachable_since(pod: ObservedPod) -> datetime | None:
+    """Return when it is certain that a pod's node does not answer, should the pod not have ended by then.
+
+    None where nobody waits for its end. The API server keeps such a pod for ever.
+    """
+    if not pod.deleting or pod.due is None or drained(pod):
+        return None
+    return times.later(pod.due, _SILENCE)
+
+
+def node_unreachable(observed: Observed, pod: ObservedPod | None) -> bool:
+    """Return whether there is a pod whose node does not answer: it says nothing more."""
+    since = unreachable_since(pod) if pod else None
+    return since is not None and observed.now >= since
+
+
+def ray_cluster(observed: Observed) -> ObservedObject | None:
+    """Return the run's own RayCluster: what a stranger made is not touched, and not counted."""
+    cluster = observed.ray_cluster
+    return cluster if cluster is not None and cluster.owned else None
+
+
+def services(observed: Observed) -> tuple[ObservedObject, ...]:
+    """Return the run's own Services and KubeRay's; a stranger's with its label is not counted."""
+    head = head_service_name(observed.run)
+    return tuple(service for service in observed.services if service.owned or service.name == head)
+
+
+def compute(observed: Observed) -> tuple[ObservedPod, ...]:
+    """Return all pods of the run but the sealer's."""
+    return tuple(pod for pod in observed.pods if pod.component is not Component.SEALER)
+
+
+def is_gone(observed: Observed) -> bool:
+    """Return whether nothing of the run's compute is known to be left; of the Secret it is certain."""
+    return (
+        not compute(observed)
+        and ray_cluster(observed) is None
+        and not services(observed)
+        and observed.secret is SecretState.GONE
+    )
+
+
+def expected_workers(observed: Observed) -> int:
+    """Return how many workers the run asks for."""
+    return sum(group.replicas for group in observed.run.spec.ray.workers)
+
+
+def cluster_ready(observed: Observed) -> bool:
+    """Return whether the Ray head and all workers are ready."""
+    head = observed.pod(Component.HEAD)
+    ready = sum(pod.ready for pod in observed.pods_of(Component.WORKER))
+    return head is not None and head.ready and ready >= expected_workers(observed)
+
+
+def worker_was_ready(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether any worker was ever ready, as far as anybody has seen: also one that is lost now."""
+    cluster = ray_cluster(observed)
+    return (
+        FIRST_WORKER_READY in status.timeline
+        or any(pod.ready_at for pod in observed.pods_of(Component.WORKER))
+        or (cluster is not None and cluster.provisioned)
+    )
+
+
+def no_ray_pods_since(observed: Observed) -> datetime | None:
+    """Return when it is certain that KubeRay refuses the run's RayCluster, should it make no pod by then.
+
+    It says why in an Event only. None where there is nothing to wait for.
+    """
+    cluster = ray_cluster(observed)
+    if cluster is None or cluster.deleting or observed.pods_of(Component.HEAD, Component.WORKER):
+        return None
+    return times.later(cluster.created_at, _BARREN)
+
+
+def waiting(observed: Observed) -> str:
+    """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
+
+    One reason is enough for a status: that of the pod that all others need first. Words that are told
+    already stay where only numbers have changed, such as of nodes: that is worth no write.
+    """
+    why = shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
+    told = observed.run.status.message
+    return told if _NUMBER.sub("0", told) == _NUMBER.sub("0", why) else why
+
+
+def _pods_wait(observed: Observed) -> str:
+    for component in _ORDER:
+        for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
+            if pod.waiting and not terminated(pod):
+                return f"{component.value} pod: {': '.join(filter(None, pod.waiting))}"
+    return ""
+
+
+def _cluster_waits(observed: Observed) -> str:
+    cluster, barren = ray_cluster(observed), no_ray_pods_since(observed)
+    if cluster and cluster.problem:
+        return f"RayCluster: {cluster.problem}"
+    if cluster and barren and observed.now >= barren:
+        return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
+    return ""
+
+
+def _refusal(observed: Observed) -> str:
+    return f"refused: {observed.refused}" if observed.refused else ""

@@ -1,0 +1,123 @@
+"""Removes what was made for a run that is gone or over, should anything ever be left so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from vaportrail_operator.acting.client import Client, Conflict, Forbidden, NotFound
+from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
+from vaportrail_operator.observation.entries import Entry, Watched
+from vaportrail_operator.observation.runs import ObservedRun, observed_run
+from vaportrail_operator.planning.types import Component, Kind, ObservedPod
+from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.metrics import Metrics
+
+__all__ = ["OrphanSweeper"]
+
+_log = logging.getLogger(__name__)
+_OURS = (Component.RUNNER, Component.COLLECTOR, Component.SEALER)
+_ENDED = ("Succeeded", "Failed")
+
+
+class OrphanSweeper:
+    """Looks for leaks among what is known, and makes sure of each with a live read of its run.
+
+    Args:
+        cache: what is known.
+        client: of the API server.
+        clock: monotonic seconds.
+        metrics: where what is removed is counted.
+        patience: seconds that something must have been left, as far as this process saw.
+        sealer_patience: the same, for a sealer that still works: nothing owns it, so that it can end
+            its record though its run was deleted.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        client: Client,
+        clock: Callable[[], float],
+        metrics: Metrics,
+        *,
+        min_age_seconds: float = 600.0,
+        sealer_patience: float = 7200.0,
+    ) -> None:
+        self._cache, self._client, self._clock, self._metrics = cache, client, clock, metrics
+        self._min_age_seconds, self._sealer_min_age_seconds = min_age_seconds, sealer_patience
+        self._since: dict[str, float] = {}
+
+    async def sweep(self) -> int:
+        """Remove what has been left for too long; returns how much that was.
+
+        Raises:
+            ApiError: a call failed.
+        """
+        now = self._clock()
+        left = [entry for entry in self._cache.made_for_runs() if self._is_left(entry)]
+        self._since = {entry.uid: self._since.get(entry.uid, now) for entry in left}
+        removed = 0
+        for entry in left:
+            if now - self._since[entry.uid] >= self._min_age_of(entry):
+                removed += await self._remove_if_left(entry)
+        return removed
+
+    def _is_left(self, entry: Entry) -> bool:
+        seen = entry.seen
+        if isinstance(seen, ObservedRun) or seen.deleting or not entry.run_name:
+            return False
+        # What is made by another object's controller goes with that object.
+        ours = seen.component in _OURS if isinstance(seen, ObservedPod) else seen.owned
+        found = self._cache.run((entry.object_key.namespace, entry.run_name))
+        return ours and not (found and found[0].uid == entry.run_uid and not found[1].over)
+
+    async def _remove_if_left(self, entry: Entry) -> int:
+        try:
+            return await self._remove(entry) if await self._is_left_live(entry) else 0
+        except Forbidden as error:
+            # Other namespaces do not wait for the rights in this one.
+            _log.warning("what was left of a run cannot be removed: %s", error)
+            return 0
+
+    async def _is_left_live(self, entry: Entry) -> bool:
+        try:
+            raw = await self._client.get(RUNS, entry.object_key.namespace, entry.run_name)
+        except NotFound:
+            return True
+        seen = observed_run(raw)
+        return seen.run.metadata.uid != entry.run_uid or seen.over
+
+    async def _remove(self, entry: Entry) -> int:
+        object_key = entry.object_key
+        try:
+            await self._client.delete(
+                RESOURCE_OF[Kind(object_key.kind)], object_key.namespace, object_key.name, uid=entry.uid
+            )
+        except NotFound:
+            self._cache.drop(object_key, entry.uid)
+            return 0
+        except Conflict:
+            # Another object has its name, or it just changed: the next list tells.
+            return 0
+        self._cache.mark_deleting(object_key, entry.uid)
+        self._metrics.leaked.labels(str(object_key.kind)).inc()
+        _log.warning(
+            "removed what was left of a run",
+            extra={
+                "namespace": object_key.namespace,
+                "run": entry.run_name,
+                "run_uid": entry.run_uid,
+                "object": f"{object_key.kind}/{object_key.name}",
+            },
+        )
+        return 1
+
+    def _min_age_of(self, entry: Entry) -> float:
+        seen = entry.seen
+        working = (
+            entry.object_key.kind is Watched.POD
+            and isinstance(seen, ObservedPod)
+            and seen.component is Component.SEALER
+            and seen.phase not in _ENDED
+        )
+        return self._sealer_min_age_seconds if working else self._min_age_seconds

@@ -1,0 +1,39 @@
+"""What the operator and the pods of a run find each other by: variables, ports, folders and limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CONTRACT_VERSION: Final = 1
+REQUEST_VARIABLE: Final = "VAPORTRAIL_RUN_REQUEST"
+"""The runner container's `RunRequest`, as JSON."""
+SEAL_VARIABLE: Final = "VAPORTRAIL_SEAL_REQUEST"
+"""The sealer container's `SealRequest`, as JSON."""
+COLLECTOR_VARIABLE: Final = "VAPORTRAIL_COLLECTOR"
+"""Where the shippers post: `http://<service>:4318`."""
+COLLECTOR_TOKEN_VARIABLE: Final = "VAPORTRAIL_COLLECTOR_TOKEN"
+SPOOL_VARIABLE: Final = "VAPORTRAIL_SPOOL"
+"""The folder of spools, shared by a pod's main container and its shipper."""
+REPLY_SECONDS: Final = 90
+"""How long a shipper waits for the collector's reply; the collector gives up storing before."""
+DRAIN_VARIABLE: Final = "VAPORTRAIL_DRAIN_SECONDS"
+"""How long a shipper may go on after it is told to end; the pod's grace is longer."""
+VARIABLES: Final = (
+    REQUEST_VARIABLE,
+    SEAL_VARIABLE,
+    COLLECTOR_VARIABLE,
+    COLLECTOR_TOKEN_VARIABLE,
+    SPOOL_VARIABLE,
+    DRAIN_VARIABLE,
+)
+"""All of them: only the operator sets them."""
+REQUEST_LIMIT: Final = 64 * 1024
+"""Bytes of a request."""
+TERMINATION_MESSAGE_LIMIT: Final = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+COLLECTOR_PORT: Final = 4318
+READY_PORT: Final = 8399
+"""Open on the runner while the user's code runs: the kubelet's readiness probe asks it."""
+SPOOL_FOLDER: Final = "/vaportrail/spool"
+SOURCE_FOLDER: Final = "/vaportrail/source"
+"""Where a ConfigMap with the source is mounted in the runner."""

@@ -1,0 +1,1 @@
+"""What must hold of a PipelineRun before anything is created for it."""

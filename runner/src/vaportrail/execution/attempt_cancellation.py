@@ -1,0 +1,93 @@
+"""Cancelling a running attempt so that it can still clean up.
+
+`ray.cancel()` sets a flag that only running Python code hears: a task that sleeps or waits for a
+child process would have to be killed. So the runner also leaves a marker in the spool, a thread of
+the worker sees it and sends a signal to the main thread, which wakes it from system calls. On
+another node there is no marker, and Ray's own way is left.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from vaportrail.execution.deadline import AttemptInterrupted
+
+__all__ = ["AttemptCancelled", "cancel_marker", "cancellable", "watch"]
+
+_PERIOD: Final = 0.2
+_SIGNAL: Final = signal.SIGUSR1
+
+
+class AttemptCancelled(AttemptInterrupted):
+    """The task was cancelled."""
+
+
+def cancel_marker(spool: str, task_id: str, attempt: int) -> Path:
+    """Return the file whose existence tells an attempt on this host that it is cancelled."""
+    return Path(spool) / f"{task_id}.{attempt}.cancel"
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """The attempt that is running, and whether it was told."""
+
+    marker: Path
+    noticed: bool = False
+
+
+_current: _Attempt | None = None
+
+
+@contextmanager
+def cancellable(marker: Path) -> Iterator[None]:
+    """Raise `AttemptCancelled` in a block of the main thread, once, when it is cancelled.
+
+    Args:
+        marker: the file that says so.
+    """
+    global _current
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    watch()
+    # Ray's way arrives as a SIGINT that was never sent.
+    before = signal.signal(signal.SIGINT, _hear)
+    _current = _Attempt(marker)
+    try:
+        yield
+    finally:
+        _current = None
+        signal.signal(signal.SIGINT, before)
+
+
+def _hear(signum: int, _frame: FrameType | None) -> None:
+    attempt = _current
+    # One of ours may come late, when its attempt is over: only the marker says whom it is meant for.
+    if attempt is None or attempt.noticed or (signum == _SIGNAL and not attempt.marker.exists()):
+        return
+    attempt.noticed = True  # the marker and Ray may both say it; the clean-up is not to be disturbed
+    raise AttemptCancelled("the task was cancelled")
+
+
+@lru_cache(maxsize=1)
+def watch() -> None:
+    """Look for markers from now on, in one thread for the process's life."""
+    # Never taken back: by default this signal would end the process.
+    signal.signal(_SIGNAL, _hear)
+    threading.Thread(target=_look, name="vaportrail-cancel", daemon=True).start()
+
+
+def _look() -> None:
+    main, tick = threading.main_thread().ident, threading.Event()
+    while not tick.wait(_PERIOD):
+        attempt = _current
+        if attempt is not None and not attempt.noticed and attempt.marker.exists():
+            signal.pthread_kill(main or 0, _SIGNAL)

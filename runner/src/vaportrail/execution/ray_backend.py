@@ -1,0 +1,187 @@
+"""Ray Core behind the executor: one attempt is one Ray task."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from vaportrail.authoring.options import TaskOptions
+from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.run_identity import RunSettings
+from vaportrail.errors import InternalError, OptionError, TaskFailed
+from vaportrail.execution.attempt import AttemptReport, AttemptSpec, run_attempt, stack_file
+from vaportrail.execution.attempt_cancellation import cancel_marker
+from vaportrail.execution.backend import AttemptEnd, Running
+from vaportrail.execution.deadline import AttemptTimedOut
+from vaportrail.execution.ray_errors import end_from_ray_error, failure_of, original, plain
+from vaportrail.execution.stacks import find_stacks, read_stacks
+
+__all__ = ["RayBackend"]
+
+_LOOK_SECONDS: Final = 5.0
+
+
+class RayBackend:
+    """Attempts as Ray tasks, with Ray's own retries off: one attempt is one Ray task.
+
+    Args:
+        settings: the run.
+        complete: whether all of Ray's nodes are there already; only then can a task be refused for
+            what it asks.
+    """
+
+    def __init__(self, settings: RunSettings, *, complete: bool = True) -> None:
+        import ray
+
+        self._ray = ray
+        self._settings = settings
+        self._settings_json = settings.to_json()
+        once = {"num_returns": 2, "max_retries": 0, "retry_exceptions": False}
+        self._remote = ray.remote(**once)(run_attempt)
+        # Ray takes this only where the function is made remote, not among a call's options.
+        self._isolated = ray.remote(**once, max_calls=1)(run_attempt)
+        self._configured: dict[Any, Any] = {}
+        self._forced: set[tuple[str, int]] = set()
+        self._seen: tuple[float, list[dict[str, float]]] = (-math.inf, [])
+        self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
+
+    def start(
+        self,
+        spec: AttemptSpec,
+        options: TaskOptions,
+        payload: bytes,
+        inputs: list[Any],
+        on_end: Callable[[AttemptEnd], None],
+    ) -> Running:
+        self._check_fits(options)
+        remote = self._with_options(options)
+        report, value = remote.remote(self._settings_json, spec, payload, *inputs)
+        try:
+            report.future().add_done_callback(lambda future: self._landed(spec, future, on_end))
+        except BaseException:
+            self._ray.cancel(report, force=True)  # nobody would hear of it
+            raise
+        return Running(spec, report, value)
+
+    def hindrance(self, options: TaskOptions) -> str:
+        if self._offered is not None:
+            return ""  # `start` refuses it
+        wanted = _wanted(options)
+        nodes = self._nodes()
+        if any(all(node.get(name, 0.0) >= amount for name, amount in wanted.items()) for node in nodes):
+            return ""
+        asked = ", ".join(f"{amount:g} of {name}" for name, amount in wanted.items() if amount)
+        return f"it asks for {asked}, and none of the {len(nodes)} nodes of this cluster has so much"
+
+    def stop(self, running: Running, *, force: bool) -> None:
+        spec = running.spec
+        if force:
+            self._forced.add((spec.task_id, spec.attempt))
+        try:
+            cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
+        finally:  # on a full disk Ray's own way is left
+            self._ray.cancel(running.report, force=force, recursive=True)
+
+    def fetch(self, running: Running) -> Any:
+        exceptions = self._ray.exceptions
+        try:
+            return self._ray.get(running.value)
+        except (exceptions.ObjectLostError, exceptions.NodeDiedError) as error:
+            failure = failure_of(error, plain(error))
+            raise TaskFailed(running.spec.task_id, Outcome.VALUE_LOST, failure) from None
+        except exceptions.RayError as error:
+            raise original(error) from None
+
+    def _nodes(self) -> list[dict[str, float]]:
+        """Return what each node offers, as it was a few seconds ago at most."""
+        looked, nodes = self._seen
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+            self._seen = (time.monotonic(), nodes)
+        return nodes
+
+    def _check_fits(self, options: TaskOptions) -> None:
+        """Refuse what this Ray can never offer: it would let the task wait for ever, in silence."""
+        if self._offered is None:
+            return
+        for name, amount in _wanted(options).items():
+            offered = self._offered.get(name, 0.0)
+            if amount > offered:
+                raise OptionError(
+                    f"it asks for {amount:g} of {name}, of which this Ray has {offered:g} in all; "
+                    "ask for less, or run it where there is more"
+                )
+
+    def _with_options(self, options: TaskOptions) -> Any:
+        chosen: dict[str, Any] = {"num_cpus": options.cpus}
+        if options.gpus:
+            chosen["num_gpus"] = options.gpus
+        if options.memory:
+            chosen["memory"] = options.memory
+        if options.resources:
+            chosen["resources"] = dict(options.resources)
+        if options.runtime_env:
+            chosen["runtime_env"] = dict(options.runtime_env)
+        key = repr((options.isolate, sorted(chosen.items())))
+        if key not in self._configured:
+            remote = self._isolated if options.isolate else self._remote
+            self._configured[key] = remote.options(**chosen)
+        return self._configured[key]
+
+    def _landed(self, spec: AttemptSpec, future: Any, on_end: Callable[[AttemptEnd], None]) -> None:
+        """Take an attempt's end from Ray, in a thread of Ray's, which forgets what is raised in it."""
+        try:
+            error = future.exception()
+            if error is None:
+                end = self._self_reported_end(future.result())
+            elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
+                end = end_from_ray_error(error, forced=self._is_forced(spec))
+            else:
+                # Nodes are asked, which this thread of Ray's must not wait for.
+                look = threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True)
+                look.start()
+                return
+        except BaseException as fault:
+            end = AttemptEnd.refused(InternalError.of(fault))
+        on_end(end)
+
+    def _self_reported_end(self, report: AttemptReport) -> AttemptEnd:
+        return AttemptEnd(
+            report.outcome,
+            report.failure,
+            report.error or None,
+            self_reported=report.recorded,
+            retryable=report.retryable,
+        )
+
+    def _look_for_limit(
+        self, spec: AttemptSpec, error: BaseException, on_end: Callable[[AttemptEnd], None]
+    ) -> None:
+        """Tell of an attempt with a time limit whose process ended without a word: was it that?"""
+        try:
+            end = self._limit_end(spec) or end_from_ray_error(error, forced=self._is_forced(spec))
+        except BaseException as fault:
+            end = AttemptEnd.refused(InternalError.of(fault))
+        on_end(end)
+
+    def _is_forced(self, spec: AttemptSpec) -> bool:
+        return (spec.task_id, spec.attempt) in self._forced
+
+    def _limit_end(self, spec: AttemptSpec) -> AttemptEnd | None:
+        path = stack_file(self._settings.spool, spec.task_id, spec.attempt)
+        try:
+            stacks = read_stacks(path) if self._offered is not None else find_stacks(path)
+        except Exception:  # Ray itself is going
+            return None
+        if not stacks:
+            return None
+        message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
+        failure = failure_of(AttemptTimedOut(), message, stacks)
+        return AttemptEnd(Outcome.TIMED_OUT, failure, self_reported=False)
+
+
+def _wanted(options: TaskOptions) -> dict[str, float]:
+    return {"CPU": options.cpus, "GPU": options.gpus, "memory": options.memory, **options.resources}

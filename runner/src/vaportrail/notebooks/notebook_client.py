@@ -1,0 +1,144 @@
+"""The client that drives a notebook's kernel, and records what its cells print as they print it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from vaportrail.execution.deadline import AttemptInterrupted
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.attempt_scope import AttemptScope
+from vaportrail.telemetry.identity import cell_span_id
+from vaportrail.telemetry.output import split_lines
+from vaportrail.telemetry.recorder import Recorder
+
+__all__ = ["SILENT", "QuietLoop", "make_client"]
+
+SILENT: Final = logging.Logger("vaportrail.notebook")
+"""For libraries that would remark in the task's log on what they are made to do."""
+SILENT.addHandler(logging.NullHandler())
+# A loaded machine may need long; how long an attempt may take in all is the task's own time limit.
+_STARTUP_SECONDS: Final = 600
+
+_SHUTDOWN: Final = "unhandled exception during asyncio.run() shutdown"
+
+
+class QuietLoop(asyncio.SelectorEventLoop):
+    """An event loop that leaves signals alone: nbclient would take the attempt's for its own."""
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        raise NotImplementedError("signals belong to the attempt")
+
+    def call_exception_handler(self, context: Any) -> None:
+        """Log what breaks in a callback; an interruption that lands in one ends the loop, as it should.
+
+        Nothing is said of what breaks while an interrupted notebook is put away.
+        """
+        error = context.get("exception")
+        if isinstance(error, AttemptInterrupted) and "handle" in context:
+            raise error
+        if context.get("message") != _SHUTDOWN:
+            super().call_exception_handler(context)
+
+
+def make_client(
+    notebook: Any,
+    numbers: Mapping[int, int],
+    folder: Path,
+    recorder: Recorder | None,
+    scope: AttemptScope | None,
+) -> Any:
+    """Return a client for the notebook, whose kernel is loaded with our extension.
+
+    Args:
+        notebook: what to run.
+        numbers: the numbers of its cells, by their index; see `cell_numbers`.
+        folder: a private folder for the kernel's sockets, with a short path.
+        recorder: where to write what cells print; None outside a run.
+        scope: the attempt it belongs to; None outside a run.
+    """
+    from jupyter_client.kernelspec import KernelSpec
+    from nbclient import NotebookClient
+
+    class Client(NotebookClient):  # type: ignore[misc]
+        """Records what cells print, as it arrives."""
+
+        process: subprocess.Popen[bytes] | None = None
+        running: tuple[int, str] | None = None
+        """The number and the source of the cell that runs, or ran last."""
+        pending: dict[tuple[str, int], str]
+
+        async def async_start_new_kernel(self, **kwargs: Any) -> None:
+            await super().async_start_new_kernel(**kwargs)
+            self.process = self.km.provisioner.process
+
+        async def async_execute_cell(self, cell: Any, cell_index: int, **kwargs: Any) -> Any:
+            number = numbers.get(cell_index)
+            if number is None:
+                return cell
+            self.running = (number, cell.source)
+            try:
+                # The cell that was put in has no part in the kernel's own counting.
+                return await super().async_execute_cell(
+                    cell, cell_index, execution_count=number, store_history=number > 0
+                )
+            finally:
+                cell["execution_count"] = number
+
+        def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+            if msg["msg_type"] == "stream":
+                content = msg["content"]
+                self._take(content["name"], content["text"], numbers[cell_index], final=False)
+            return super().process_message(msg, cell, cell_index)
+
+        def flush_streams(self) -> None:
+            for name, number in list(self.pending):
+                self._take(name, "", number, final=True)
+
+        def _take(self, name: str, text: str, number: int, *, final: bool) -> None:
+            if recorder is None or scope is None:
+                return
+            text = self.pending.pop((name, number), "") + text
+            span = cell_span_id(scope.span_id, number)
+            raw, done = text.encode("utf-8", "backslashreplace"), 0
+            for line in split_lines(raw, 0, final=final, secrets=recorder.writer.redact):
+                _log_line(recorder, name, line.text, line.partial, span)
+                done = line.end
+            if done < len(raw):
+                self.pending[name, number] = raw[done:].decode("utf-8", "backslashreplace")
+
+    client = Client(
+        notebook,
+        timeout=None,
+        startup_timeout=_STARTUP_SECONDS,
+        kernel_name="python3",
+        allow_errors=False,
+        # Nothing of an unattended kernel is worth a history, or a graceful end once its cells are done.
+        extra_arguments=[
+            "--IPKernelApp.extensions=['vaportrail.notebooks.kernel']",
+            "--HistoryManager.enabled=False",
+        ],
+        shutdown_kernel="immediate",
+        log=SILENT,
+    )
+    client.pending = {}
+    manager = client.create_kernel_manager()
+    manager.log = SILENT
+    # This very Python: a user's own kernel of the name may be another one.
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager._kernel_spec = KernelSpec(argv=argv, display_name="Python 3", language="python")
+    # Unix sockets in our own folder: no ports to collide on, nobody else can connect.
+    manager.transport = "ipc"
+    manager.connection_file = str(folder / "k.json")
+    return client
+
+
+def _log_line(recorder: Recorder, stream: str, text: str, partial: bool, span: str) -> None:
+    severity = (9, "INFO") if stream == "stdout" else (13, "WARN")
+    values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: partial or None}
+    recorder.log(text, scope=stream, severity=severity, values=values, span_id=span)

@@ -1,0 +1,1 @@
+"""The sidecar that brings a pod's spool to the run's collector."""

@@ -1,0 +1,170 @@
+"""Adding one more of a kind touches at most three files by hand, and a place that is forgotten fails a test.
+
+In a copy of the tree one is added and thrown away: with all of its places the kind's tests pass, and with
+any of them left out one fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCE = "runner/src/vaportrail"
+COPIED = ("runner/src", "operator/src", "charts", "manifests", "docs", "scripts", "tests", "pyproject.toml")
+MOST = 3
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One place: text that is put in after a line, or a file of its own."""
+
+    path: str
+    text: str
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is added, where, and which tests know its kind."""
+
+    edits: dict[str, Edit]
+    tests: tuple[str, ...]
+    generated: bool = False
+
+
+KINDS = {
+    "option": Kind(
+        edits={
+            "its type": Edit(
+                f"{SOURCE}/authoring/options.py",
+                "    throwaway: bool\n",
+                after="    allow_failure: bool\n",
+            ),
+            "its row": Edit(
+                f"{SOURCE}/authoring/options.py",
+                "    throwaway: bool = _option(False, _flag)\n",
+                after="    allow_failure: bool = _option(False, _flag)\n",
+            ),
+            "what carries it out": Edit(
+                f"{SOURCE}/execution/ray_backend.py",
+                '        if options.throwaway:\n            chosen["throwaway"] = True\n',
+                after='            chosen["num_gpus"] = options.gpus\n',
+            ),
+            "its line in the reference": Edit(
+                "docs/sdk.md",
+                "| `throwaway` | bool | False | nothing |\n",
+                after="| `allow_failure` | bool | False | its failure does not fail the run |\n",
+            ),
+        },
+        tests=(
+            "tests/authoring/test_options.py::test_every_option_that_may_be_written_is_declared",
+            "tests/authoring/test_options.py::test_the_reference_has_a_row_for_every_option",
+            "tests/execution/test_options_carried_out.py",
+        ),
+    ),
+    "outcome": Kind(
+        edits={
+            "its word": Edit(
+                f"{SOURCE}/contract/outcome.py",
+                '    THROWN_AWAY = "THROWN_AWAY"\n    """Thrown away."""\n',
+                after='    """The node of the attempt went away."""\n',
+            ),
+            "its traits": Edit(
+                f"{SOURCE}/contract/outcome.py",
+                '    Outcome.THROWN_AWAY: Traits("thrown away", "skip", "skipped"),\n',
+                after="TRAITS: Final[Mapping[Outcome, Traits]] = {\n",
+            ),
+        },
+        tests=(
+            "tests/telemetry/test_conventions.py::test_every_outcome_has_its_traits",
+            "tests/telemetry/test_conventions.py::test_every_outcome_has_a_result_in_the_fields_words",
+        ),
+        generated=True,
+    ),
+    "command": Kind(
+        edits={
+            "its module": Edit(
+                f"{SOURCE}/cli/throwaway_command.py",
+                '"""`vaportrail throwaway`"""\n\nimport click\n\n\n'
+                '@click.command()\ndef command() -> None:\n    """Do nothing."""\n',
+            ),
+            "its line of help": Edit(
+                f"{SOURCE}/cli/main.py", '    "throwaway": "Do nothing.",\n', after="COMMANDS = {\n"
+            ),
+            "its section": Edit(
+                "docs/cli.md", "## `vaportrail throwaway`\n\nNothing.\n\n", after="## Exit codes\n\n"
+            ),
+        },
+        tests=("tests/cli/test_commands_declared.py",),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("tree")
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(source, copy / name)
+    return copy
+
+
+def add(tree: Path, edit: Edit) -> None:
+    path = tree / edit.path
+    if not edit.after:
+        path.write_text(edit.text)
+        return
+    text = path.read_text()
+    assert text.count(edit.after) == 1, f"{edit.path} has not one {edit.after!r}"
+    path.write_text(text.replace(edit.after, edit.after + edit.text))
+
+
+def restore(tree: Path, edit: Edit) -> None:
+    (tree / edit.path).unlink()
+    if (REPOSITORY / edit.path).exists():
+        shutil.copy(REPOSITORY / edit.path, tree / edit.path)
+
+
+def passes(tree: Path, kind: Kind) -> bool:
+    """Return whether the tests of a kind pass in the tree, its generated files written anew."""
+    paths = [tree / "runner/src", tree / "operator/src", tree / "tests", tree / "scripts", tree]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    for key in [name for name in environment if name.startswith("PYTEST_")]:
+        del environment[key]
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # None of them needs what all tests share, which takes long to load.
+    bare = ["-c", os.devnull, "--rootdir", str(tree), "--noconftest", "-p", "no:cacheprovider"]
+    commands = [[sys.executable, "-m", "pytest", "-q", *bare, *kind.tests]]
+    if kind.generated:
+        commands.insert(0, [sys.executable, "scripts/generate.py"])
+    return all(
+        subprocess.run(command, cwd=tree, env=environment, capture_output=True).returncode == 0
+        for command in commands
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_one_more_touches_at_most_three_files_and_each_forgotten_place_fails(tree: Path, name: str) -> None:
+    kind = KINDS[name]
+    assert len({edit.path for edit in kind.edits.values()}) <= MOST
+    verdicts = {}
+    for forgotten in ("nothing", *kind.edits):
+        made = [edit for place, edit in kind.edits.items() if place != forgotten]
+        for edit in made:
+            add(tree, edit)
+        try:
+            verdicts[forgotten] = passes(tree, kind)
+        finally:
+            for edit in {edit.path: edit for edit in made}.values():
+                restore(tree, edit)
+    assert verdicts == {"nothing": True, **dict.fromkeys(kind.edits, False)}

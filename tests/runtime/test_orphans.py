@@ -1,0 +1,120 @@
+"""What was made for a run that is gone or over is removed, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from runtime.small_planner import child, pod, run_of
+from runtime.world import World
+from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
+from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.listing import Lister
+from vaportrail_operator.runtime.metrics import Metrics
+from vaportrail_operator.runtime.orphans import OrphanSweeper
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.world = World()
+        self.time = 0.0
+        self.cache = Cache(lambda: self.time, lambda key: None)
+        self.metrics = Metrics()
+        self.sweeper = OrphanSweeper(
+            self.cache,
+            self.world,
+            lambda: self.time,
+            self.metrics,
+            min_age_seconds=600.0,
+            sealer_patience=7200.0,
+        )
+
+    def make(self, phase: str = "Succeeded") -> str:
+        """Make a run with a RayCluster, a runner and a sealer; returns its uid."""
+        uid: str = self.world.put(RUNS, run_of() | {"status": {"phase": phase}})["metadata"]["uid"]
+        self.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", "cluster", "mnist", uid))
+        self.world.put(PODS, pod("runner", "mnist", uid, "runner"))
+        self.world.put(PODS, pod("sealer", "mnist", uid, "sealer", owned=False))
+        return uid
+
+    def sweep(self, *, after: float = 0.0) -> int:
+        self.time += after
+        return asyncio.run(self._sweep())
+
+    async def _sweep(self) -> int:
+        await Lister(self.world, self.cache).list_all()
+        return await self.sweeper.sweep()
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_what_a_finished_run_left_is_removed_after_a_while(scene: Scene) -> None:
+    scene.make()
+    assert scene.sweep() == 0
+    assert scene.sweep(after=599.0) == 0
+    assert scene.sweep(after=1.0) == 2
+    assert scene.world.left() == ["Pod/sealer"]
+    assert b'vaportrail_orphans_removed_total{kind="RayCluster"} 1.0' in scene.metrics.text()
+
+
+def test_what_a_run_that_is_gone_left_is_removed(scene: Scene) -> None:
+    scene.make()
+    # Without a garbage collector nothing goes with it.
+    del scene.world.objects["pipelineruns", "team", "mnist"]
+    scene.sweep()
+    assert scene.sweep(after=600.0) == 2
+
+
+def test_a_sealer_that_ended_goes_like_the_rest_and_one_that_works_much_later(scene: Scene) -> None:
+    scene.make()
+    scene.sweep()
+    scene.sweep(after=7199.0)
+    assert scene.world.left() == ["Pod/sealer"]
+    scene.sweep(after=1.0)
+    assert scene.world.left() == []
+
+
+def test_what_a_living_run_uses_stays(scene: Scene) -> None:
+    scene.make("Sealing")
+    scene.sweep()
+    assert scene.sweep(after=10_000.0) == 0
+
+
+@pytest.mark.parametrize("change", [{"status": {"phase": "Running"}}])
+def test_a_live_read_has_the_last_word(scene: Scene, change: dict[str, Any]) -> None:
+    scene.make()
+    scene.sweep()
+    scene.world.of(RUNS)[0].update(change)
+    scene.time += 600.0
+    assert asyncio.run(scene.sweeper.sweep()) == 0
+
+
+def test_what_another_controller_makes_is_left_to_it(scene: Scene) -> None:
+    uid = scene.make()
+    head = pod("head", "mnist", uid, "head")
+    head["metadata"]["ownerReferences"][0].update(kind="RayCluster", uid="cluster-uid")
+    scene.world.put(PODS, head)
+    scene.sweep()
+    scene.sweep(after=600.0)
+    assert "Pod/head" in scene.world.left()
+
+
+@pytest.mark.parametrize("error", [Conflict("try again", status=409), Forbidden("no", status=403)])
+def test_what_could_not_be_removed_is_removed_the_next_time(scene: Scene, error: ApiError) -> None:
+    scene.make()
+    scene.sweep()
+
+    def refuse(call: str) -> None:
+        raise error
+
+    scene.world.before = refuse
+    scene.time += 600.0
+    assert asyncio.run(scene.sweeper.sweep()) == 0
+    scene.world.before = lambda call: None
+    assert asyncio.run(scene.sweeper.sweep()) == 2
