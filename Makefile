@@ -60,9 +60,12 @@ format: setup-dev ## Format the code and mend what the linter can mend
 generate: setup-dev ## Write the generated files: schemas, tables, CRD, manifests
 	$(PY) scripts/generate.py
 
-bench: setup-dev ## Measure imports, help and fan-out side by side with bare Ray
+bench: setup-dev ## Measure imports, help, output, fan-out beside bare Ray, and how costs grow up to 100,000 tasks
 	$(PY) bench/start_up.py
 	$(PY) bench/fan_out.py
+	$(PY) bench/output.py
+	$(PY) bench/scale.py
+	$(PY) bench/scale_runner.py
 
 wheels: setup-dev ## Build the wheels into dist/
 	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist runner

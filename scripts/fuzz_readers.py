@@ -14,8 +14,7 @@ from typing import Any
 import coverage
 
 ROOT = Path(__file__).parent.parent
-READERS = ("sound", "otlp", "spooled", "settings", "unpacked", "facts", "completion", "manifest", "read",
-           "verify", "seal")  # fmt: skip
+READERS = ROOT / "runner/src/vaportrail/record"
 
 
 def main() -> None:
@@ -27,7 +26,7 @@ def main() -> None:
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     measured = coverage.Coverage(
         branch=True, data_file=None, config_file=False,
-        include=[str(ROOT / f"runner/src/vaportrail/record/{name}.py") for name in READERS],
+        include=[str(path) for path in READERS.rglob("*.py")],
     )  # fmt: skip
     print(f"seed {asked.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="vtfuzz-") as folder:

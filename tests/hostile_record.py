@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from vaportrail.record.manifest import Manifest, hash_line
+from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import OWNED, ROWS, RowKind
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.values import attributes
 
@@ -49,26 +53,45 @@ def hostile_manifest(manifest: Manifest) -> tuple[Manifest, list[Path_]]:
         content["run"][values] = {HOSTILE: HOSTILE}
     content["environment"]["git"] = {"revision": HOSTILE, "branch": HOSTILE, "dirty": True}
     content["counts"] |= {"loss": "Unknown", "loss_reasons": [HOSTILE]}
-    content["damaged_artifacts"] = [HOSTILE]
     failure = {"type": HOSTILE, "message": HOSTILE, "traceback": HOSTILE}
     content["verdict"] |= {"failure": failure, "outcome": "FAILED"}
-    for attempt in content["attempts"]:
-        attempt |= {"failure": dict(failure), "outcome": "FAILED"}
-    for task in content["tasks"]:
-        task["arguments"] = {HOSTILE: "x\x1b[35m"}
-        task["upstream"] = []
+    changed = spoiled(content, Manifest, skipped=("files",))
+    return Manifest.model_validate(content), changed
+
+
+def spoiled(content: Any, model: type[BaseModel], skipped: tuple[str, ...] = ()) -> list[Path_]:
+    """Put `HOSTILE` into every text that a model takes it in; return where that is."""
     changed = []
     for path in list(texts(content)):
-        if path[0] == "files":
+        if path[0] in skipped:
             continue
         before = put(content, path, HOSTILE)
         try:
-            Manifest.model_validate(content)
+            model.model_validate(content)
         except ValueError:
             put(content, path, before)
         else:
             changed.append(path)
-    return Manifest.model_validate(content), changed
+    return changed
+
+
+def hostile_rows(run: Run) -> tuple[bytes, list[Path_]]:
+    """Return the rows of a run with `HOSTILE` in every text that may be any, and where that is."""
+    failure = {"type": HOSTILE, "message": HOSTILE, "traceback": HOSTILE}
+    lines = [json.dumps({"line": HOSTILE}).encode() + b"\n"]
+    changed: list[Path_] = []
+    for number, line in enumerate(run.facts.table.lines()):
+        row = json.loads(line)
+        kind: RowKind = row.pop("line")
+        if kind == "attempt":
+            row |= {"failure": dict(failure), "outcome": "FAILED"}
+        if kind == "task":
+            row |= {"arguments": {HOSTILE: "x\x1b[35m"}, "upstream": []}
+        changed += [(OWNED[kind], *path) for path in spoiled(row, ROWS[kind])]
+        # Whose a row is stands in it, and no two tasks are one.
+        row["id" if kind == "task" else "task"] = f"{number}{HOSTILE}"
+        lines.append(json.dumps({"line": kind, **row}).encode() + b"\n")
+    return b"".join(lines), changed
 
 
 def hostile_logs() -> bytes:
@@ -88,16 +111,24 @@ def hostile_logs() -> bytes:
     return gzip.compress(json.dumps({"resourceLogs": [group]}).encode() + b"\n", mtime=0)
 
 
-def write_hostile(folder: Path, manifest: Manifest) -> tuple[Manifest, list[Path_]]:
-    """Write a hostile record, whole but for one file that it names, into an empty folder."""
+def write_hostile(folder: Path, run: Run) -> tuple[Manifest, list[Path_]]:
+    """Write a hostile record, whole but for what it names, into an empty folder."""
     folder.mkdir(parents=True)
-    made, changed = hostile_manifest(manifest)
-    logs = hostile_logs()
-    (folder / "logs-0001.jsonl.gz").write_bytes(logs)
-    digest = hashlib.sha256(logs).hexdigest()
-    files = [{"path": "logs-0001.jsonl.gz", "size": len(logs), "sha256": digest}]
+    assert run.manifest is not None
+    made, changed = hostile_manifest(run.manifest)
+    rows, of_rows = hostile_rows(run)
+    lines = json.dumps({"line": "damaged", "path": HOSTILE}).encode()
+    contents = {
+        "files-0001.jsonl.gz": gzip.compress(lines, mtime=0),
+        "logs-0001.jsonl.gz": hostile_logs(),
+        "tasks-0001.jsonl.gz": gzip.compress(rows, mtime=0),
+    }
+    files = []
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+        files.append({"path": name, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     made = Manifest.model_validate({**made.model_dump(), "files": files})
     raw = made.to_bytes()
     (folder / "manifest.json").write_bytes(raw)
     (folder / "manifest.sha256").write_bytes(hash_line(raw))
-    return made, changed
+    return made, [*changed, *of_rows]

@@ -9,8 +9,9 @@ from typing import Any
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Outcome
-from vaportrail.execution.attempt import AttemptSpec, describe_failure
+from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd, Running
+from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.payload import load_call, load_function
 
 PATIENCE = 30
@@ -60,6 +61,9 @@ class InThreads:
         threading.Thread(target=body, daemon=True).start()
         return Running(spec, None, value)
 
+    def cpus(self) -> float:
+        return 1.0
+
     def hindrance(self, options: TaskOptions) -> str:
         return self.hinders
 
@@ -70,3 +74,6 @@ class InThreads:
 
     def fetch(self, running: Running) -> Any:
         return running.value.result(PATIENCE)
+
+    def close(self) -> None:
+        """There is nothing to close."""

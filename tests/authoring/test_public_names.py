@@ -16,7 +16,7 @@ import pytest
 import vaportrail
 from vaportrail.authoring.options import Options, TaskOptions, resolve_options
 
-INTERNAL = {"TaskOptions", "RunSettings"}
+INTERNAL = {"TaskOptions", "RunSettings", "Record", "OlderRecord", "RowTable"}
 """What a signature names that is no one's to use: it is written so in its docstring or has no underscore."""
 
 

@@ -56,12 +56,14 @@ def test_the_tree_has_every_file_under_its_own_name(command: Command, small: Sea
         "tasks/make-1/task.json",
         "tasks/make-1/log.txt",
         "tasks/double-1/task.json",
+        "tasks/double-1/metrics.csv",
         "tasks/double-1/files/folder/data.bin",
         "tasks/double-1/files/shape.json",
         "tasks/double-1/files/table.csv",
         "tasks/double-1/files/thread.txt",
         "tasks/report-1/task.json",
         "tasks/report-1/log.txt",
+        "tasks/report-1/metrics.csv",
         "tasks/report-1/files/notebook.html",
         "tasks/report-1/files/notebook.ipynb",
     }
@@ -74,7 +76,7 @@ def test_the_files_of_the_tree_are_the_stored_ones(command: Command, small: Seal
 
 
 def test_the_tree_says_how_many_files_it_wrote(command: Command, small: Sealed) -> None:
-    assert command("export", "tree", small.folder, "-o", "tree").out == "12 files in tree\n"
+    assert command("export", "tree", small.folder, "-o", "tree").out == "14 files in tree\n"
 
 
 def test_the_tree_is_named_after_the_run_unless_told(command: Command, small: Sealed, tmp_path: Path) -> None:
@@ -119,5 +121,5 @@ def test_the_tree_has_all_but_the_file_that_came_to_harm(command: Command, small
     (small_copy / "artifacts" / data).write_bytes(b"harmed")
     said = command("export", "tree", small_copy, "-o", "tree")
 
-    assert (said.code, said.out) == (1, "11 files in tree\n")
+    assert (said.code, said.out) == (1, "13 files in tree\n")
     assert said.err.startswith("left out: artifact 'folder/data.bin' at ")

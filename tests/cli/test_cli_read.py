@@ -290,10 +290,13 @@ def test_show_tells_what_went_wrong(command: Command, failures: Sealed, text: st
     assert text in command("show", failures.folder).out
 
 
-def test_show_as_json_is_the_manifest(command: Command, small: Sealed) -> None:
+def test_show_as_json_is_the_manifest_and_all_rows(command: Command, small: Sealed) -> None:
     shown = json.loads(command("show", small.folder, "--json").out)
+    manifest = json.loads((small.folder / "manifest.json").read_bytes())
 
-    assert shown == json.loads((small.folder / "manifest.json").read_bytes())
+    assert {key: shown[key] for key in manifest} == manifest
+    assert {key: len(shown[key]) for key in manifest["totals"]} == manifest["totals"]
+    assert [task["id"] for task in shown["tasks"]] == ["make-1", "double-1", "report-1"]
 
 
 def test_output_that_is_no_terminal_has_no_colours(command: Command, failures: Sealed) -> None:

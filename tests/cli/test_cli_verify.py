@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vaportrail.record.manifest import Manifest, hash_line
+from vaportrail.record.rows import FileInfo
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -19,7 +22,7 @@ def test_verify_of_a_whole_record_exits_with_zero(command: Command, small: Seale
     said = command("verify", small.folder)
 
     assert said.code == 0
-    assert said.out.startswith("verified  10 files, ")
+    assert said.out.startswith("verified  12 files, ")
     assert said.out.rstrip().endswith(f"sha256:{small.sha256}")
 
 
@@ -100,13 +103,19 @@ def test_verify_says_what_was_damaged_at_the_seal_and_is_no_part_of_the_record(
     command: Command, small_copy: Path
 ) -> None:
     manifest = Manifest.model_validate_json((small_copy / "manifest.json").read_bytes())
-    lost = next(file for file in manifest.files if file.path.startswith("artifacts/"))
-    manifest.files.remove(lost)
-    raw = manifest.model_copy(update={"damaged_artifacts": [lost.path]}).to_bytes()
+    path = small_copy / "files-0001.jsonl.gz"
+    lost, *others = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines = [*others, {"line": "damaged", "path": lost["path"]}]
+    content = gzip.compress("\n".join(map(json.dumps, lines)).encode(), mtime=0)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    files = [file for file in manifest.files if file.path != path.name]
+    files.append(FileInfo(path=path.name, size=len(content), sha256=digest))
+    raw = manifest.model_copy(update={"files": files}).to_bytes()
     (small_copy / "manifest.json").write_bytes(raw)
     (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
-    (small_copy / lost.path).write_bytes(b"half of")
+    (small_copy / lost["path"]).write_bytes(b"half of")
     said = command("verify", small_copy)
 
     assert said.code == 0
-    assert said.lines[1:] == [f"not part of it: {lost.path} was gone or damaged at the seal"]
+    assert said.lines[1:] == [f"not part of it: {lost['path']} was gone or damaged at the seal"]

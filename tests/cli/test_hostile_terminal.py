@@ -41,9 +41,7 @@ for args in {commands!r}:
 def root(small: Sealed, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A record root with a hostile record, a spool that is hostile, and one of each that is damaged."""
     root = tmp_path_factory.mktemp("hostile")
-    manifest = small.run.manifest
-    assert manifest is not None
-    _, changed = write_hostile(root / "runs" / "small" / "20300101T000000Z-hostile0", manifest)
+    _, changed = write_hostile(root / "runs" / "small" / "20300101T000000Z-hostile0", small.run)
     assert len(changed) > 50
     odd = root / "runs" / "small" / f"20300102T000000Z-{HOSTILE[:5]}"
     odd.mkdir()
@@ -139,14 +137,12 @@ def test_no_command_sends_it_through_a_pipe_either(root: Path, tmp_path: Path) -
 
 
 def test_a_text_of_every_field_of_a_manifest_is_tried(small: Sealed, tmp_path: Path) -> None:
-    manifest = small.run.manifest
-    assert manifest is not None
-    made, changed = write_hostile(tmp_path / "record", manifest)
+    made, changed = write_hostile(tmp_path / "record", small.run)
     tried = {tuple(step for step in path if isinstance(step, str)) for path in changed}
 
     assert {
         ("run", "name"),
-        ("tasks", "id"),
+        ("tasks", "name"),
         ("attempts", "failure", "traceback"),
         ("counts", "loss_reasons"),
     } <= tried

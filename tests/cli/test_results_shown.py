@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from tests.made_facts import make_facts
 
 from vaportrail.cli.run_summary import report, result_lines
 from vaportrail.contract.outcome import Outcome
-from vaportrail.record.manifest import Facts, RunInfo, VerdictInfo
 from vaportrail.record.reading.recorded_run import Run as RecordedRun
 
 
@@ -66,18 +66,8 @@ def test_a_number_that_is_a_secret_is_replaced_in_a_result() -> None:
 
 
 def recorded_run() -> RecordedRun:
-    run = RunInfo.model_construct(
-        uid="u",
-        pipeline="p",
-        name="n",
-        created="2026-11-23T01:37:43Z",
-        parameters={},
-        tags={"team": "vision"},
-    )
-    verdict = VerdictInfo.model_construct(
-        outcome=Outcome.SUCCEEDED, message="", duration_seconds=4.5, tasks={}, failure=None
-    )
-    return RecordedRun("root/runs/p/n", Facts.model_construct(run=run, verdict=verdict), manifest=object())  # type: ignore[arg-type]
+    facts = make_facts()
+    return RecordedRun("root/runs/p/n", facts, manifest=facts.head)
 
 
 @pytest.mark.parametrize(

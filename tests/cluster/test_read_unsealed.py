@@ -89,7 +89,7 @@ def test_a_run_whose_parts_are_all_there_reads_as_its_record_does(run: Stored) -
     sealed = run.sealed.run
     assert (found.sealed, found.alive, found.outcome) == (False, False, Outcome.SUCCEEDED)
     assert list(found.logs()) == list(sealed.logs())
-    assert found.metrics() == sealed.metrics()
+    assert list(map(repr, found.metrics())) == list(map(repr, sealed.metrics()))
     assert [task.info for task in found.tasks] == [task.info for task in sealed.tasks]
     assert found.facts.artifacts == sealed.facts.artifacts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ SPEC = AttemptSpec("t-1", "t", 1, b"")
 
 
 class OneTask:
-    """Ray as far as the backend knows it, with one task whose end is `report`'s."""
+    """Ray as far as the backend knows it, with one task whose end is told by `ends`."""
 
     exceptions = ray.exceptions
 
     def __init__(self) -> None:
-        self.report: Future[Any] = Future()
+        self.landed: Callable[[Callable[[], Any]], None] | None = None
 
     def remote(self, *args: Any, **_: Any) -> Any:
         return (self, None) if args else lambda fn: self
@@ -34,8 +34,15 @@ class OneTask:
     def options(self, **_: Any) -> OneTask:
         return self
 
-    def future(self) -> Future[Any]:
-        return self.report
+    def expect(self, _report: object, landed: Callable[[Callable[[], Any]], None]) -> None:
+        self.landed = landed
+
+    def ends(self, error: BaseException) -> None:
+        def get() -> Any:
+            raise error
+
+        assert self.landed is not None
+        self.landed(get)
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 8.0}
@@ -62,6 +69,7 @@ def test_an_attempt_that_cannot_say_so_itself_is_cancelled_by_one_name(
         RunSettings(RunIdentity("uid", "p", "p", 1), str(tmp_path), "root", "runs/p/x"), complete=False
     )
     backend._ray = fake
+    backend._reports = fake  # type: ignore[assignment]
     ends: list[AttemptEnd] = []
     running = backend.start(SPEC, TaskOptions(), b"", [], ends.append)
     for force in forces:
@@ -70,7 +78,7 @@ def test_an_attempt_that_cannot_say_so_itself_is_cancelled_by_one_name(
     if in_worker:
         error = RayTaskError("t", "", TaskCancelledError()).as_instanceof_cause()
 
-    fake.report.set_exception(error)
+    fake.ends(error)
 
     (end,) = ends
     assert end.failure is not None

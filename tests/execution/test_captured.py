@@ -11,7 +11,7 @@ import pytest
 from conftest import PIPELINES, Sealed, make_run, run_vaportrail
 from vaportrail.contract.outcome import Outcome
 from vaportrail.execution.nested_ray import NESTED
-from vaportrail.record.reading.recorded_run import IDLE_WORKER
+from vaportrail.record.reading.log_lines import IDLE_WORKER
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c

@@ -40,16 +40,21 @@ from vaportrail.execution import executor as executor_module
 from vaportrail.execution import hindrance as hindrance_module
 from vaportrail.execution import observers as progress_module
 from vaportrail.execution import run as run_module
+from vaportrail.execution import scheduler as scheduler_module
 from vaportrail.execution import stopping as stopping_module
 from vaportrail.execution.attempt import AttemptReport
 from vaportrail.execution.backend import Backend
+from vaportrail.execution.call import TaskCall
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.observers import Aside, NoProgress, Progress
+from vaportrail.execution.prepare import Prepared, keep_to_oneself, prepare
 from vaportrail.execution.ray_backend import RayBackend
-from vaportrail.execution.run import Prepared, execute, keep_to_oneself, prepare
+from vaportrail.execution.run import execute
 from vaportrail.execution.run_cancellation import Cancellation
+from vaportrail.execution.scheduler import Scheduler
 from vaportrail.execution.task_recorder import TaskRecorder
 from vaportrail.execution.verdict import Verdict
+from vaportrail.execution.window import LEAST_WIDTH
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.seal.local_seal import seal_spool
@@ -63,7 +68,7 @@ BLAMES = ("Ray could not", "result could not leave", "RUNNER_LOST", "the runner 
 """What none of these faults is."""
 
 FAULT = "the fault of this test"
-gate = threading.Event()
+gate, HELD_BACK = threading.Event(), threading.Event()
 
 
 @task
@@ -79,6 +84,11 @@ def fails() -> None:
 @task
 def waits() -> None:
     assert gate.wait(LONGEST)
+
+
+@task
+def at_gate() -> None:
+    assert HELD_BACK.wait(LONGEST)
 
 
 @task(timeout=60)
@@ -113,6 +123,20 @@ def bounded() -> None:
     outcome(limited())
 
 
+@pipeline
+def crowded() -> None:
+    """More than run at once: some wait for their turn."""
+    first = [at_gate() for _ in range(LEAST_WIDTH)]
+    rest = [add(i) for i in range(3)]
+    HELD_BACK.set()
+    assert [outcome(each) for each in [*first, *rest]]
+
+
+@pipeline
+def dropped() -> None:
+    outcome(add(1))
+
+
 # A run without Ray.
 
 
@@ -145,6 +169,7 @@ def sealed_run(
 ) -> Run:
     """Run in this process, seal, and read the record."""
     gate.clear()
+    HELD_BACK.clear()
     prepared = prepare(what, {}, root=str(folder / "root"))
     with no_hang():
         execute(prepared, progress or NoProgress(), context or nullcontext(), cancellation=cancellation)
@@ -205,6 +230,20 @@ class FakeRay:
     def options(self, **chosen: Any) -> FakeRay:
         return self
 
+    def is_initialized(self) -> bool:
+        return True
+
+    def wait(
+        self, references: list[Reference], *, num_returns: int, timeout: float, fetch_local: bool
+    ) -> tuple[list[Reference], list[Reference]]:
+        ready = [each for each in references if each.ended.done()][:num_returns]
+        if not ready:
+            threading.Event().wait(timeout)
+        return ready, [each for each in references if each not in ready]
+
+    def get(self, asked: list[Reference] | Reference) -> Any:
+        return [each.ended.result() for each in asked] if isinstance(asked, list) else asked.ended.result()
+
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": 8.0}
 
@@ -220,11 +259,8 @@ class FakeRay:
 
 
 class Reference:
-    def __init__(self, future: Future[Any]) -> None:
-        self._future = future
-
-    def future(self) -> Future[Any]:
-        return self._future
+    def __init__(self, ended: Future[Any]) -> None:
+        self.ended = ended
 
 
 class Exits:
@@ -265,6 +301,11 @@ def raising(*_: Any, **__: Any) -> Any:
 
 def breaks_backend(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
     return lambda patch, backend: patch.setattr(backend, method, raising)
+
+
+def breaks_widening(patch: pytest.MonkeyPatch, _: InThreads) -> None:
+    patch.setattr(scheduler_module, "_WIDEN_SECONDS", 0.0)
+    patch.setattr(Scheduler, "_widen_again", raising)
 
 
 def breaks_narrator(method: str) -> Callable[[pytest.MonkeyPatch, InThreads], None]:
@@ -322,6 +363,8 @@ BROKEN: dict[str, Broken] = {
     "Backend.start": Broken(breaks_backend("start")),
     "Backend.stop": Broken(breaks_backend("stop"), cancelled),
     "Backend.fetch": Broken(breaks_backend("fetch")),
+    "Backend.close": Broken(breaks_backend("close"), ends=Outcome.SUCCEEDED),
+    "Backend.cpus": Broken(breaks_backend("cpus"), crowded, Outcome.SUCCEEDED, says=""),
     "Backend.hindrance": Broken(breaks_backend("hindrance"), ends=Outcome.SUCCEEDED, says=""),
     "Narrator.waits": Broken(breaks_waits, blocked),
     "execution/hindrance.py look_for_hindrance later": Broken(
@@ -338,8 +381,12 @@ BROKEN: dict[str, Broken] = {
     "execution/loop.py Loop._begin Thread": Broken(
         lambda patch, _: patch.setattr(Graph, "attempt_ended", raising)
     ),
-    "execution/executor.py Executor._start later": Broken(
-        lambda patch, _: patch.setattr(Graph, "started", raising), retried
+    "execution/scheduler.py Scheduler._start later": Broken(
+        lambda patch, _: patch.setattr(Graph, "due", raising), retried
+    ),
+    "execution/scheduler.py Scheduler._widened later": Broken(breaks_widening, crowded),
+    "execution/executor.py Executor.submit ref": Broken(
+        lambda patch, _: patch.setattr(TaskCall, "let_go", raising), dropped
     ),
     "execution/stopping.py Stopping.begin later": Broken(breaks_force, cancelled),
     "execution/stopping.py Stopping._force later": Broken(
@@ -487,7 +534,7 @@ FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]
 """What Ray's thread hands to `RayBackend`: how its callback and the thread that looks for a limit end."""
 
 RAY_BACKEND = {
-    "execution/ray_backend.py RayBackend.start add_done_callback",
+    "execution/ray_reports.py Reports.expect Thread",
     "execution/ray_backend.py RayBackend._landed Thread",
 }
 
@@ -541,7 +588,7 @@ ELSEWHERE: dict[str, str] = {
         "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
     ),
     "execution/deadline.py time_limit signal": ("test_afterwards_handler_timer_and_files_are_as_they_were"),
-    "telemetry/capture.py OutputFiles.__init__ Thread": (
+    "telemetry/output_files.py OutputFiles.__init__ Thread": (
         "test_a_disk_that_is_full_is_told_and_breaks_nothing"
     ),
     "telemetry/logger.py _unrecorded_folder register": (
@@ -577,7 +624,8 @@ class Edges(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        if name in CALLS and self._within:
+        called_back = name in CALLS or (name == "ref" and len(node.args) > 1)
+        if called_back and self._within:
             self.found.add(f"{self._file} {'.'.join(self._within)} {name}")
         self.generic_visit(node)
 

@@ -24,7 +24,8 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.execution import run as run_module
 from vaportrail.execution import run_cancellation
 from vaportrail.execution.observers import NoProgress
-from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.prepare import prepare
+from vaportrail.execution.run import execute
 from vaportrail.record.reading.read import Run, open_run
 from vaportrail.record.seal.local_seal import seal_spool
 

@@ -6,8 +6,8 @@ import pytest
 
 from conftest import Cli, Sealed
 from vaportrail.contract.outcome import Outcome
-from vaportrail.record.manifest import AttemptInfo
 from vaportrail.record.reading.recorded_run import Run, TaskRun
+from vaportrail.record.rows import AttemptInfo
 from vaportrail.record.times import from_rfc3339
 
 

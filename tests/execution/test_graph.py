@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from vaportrail.contract.outcome import Outcome
-from vaportrail.execution.graph import Finish, Graph, RetryPolicy, Start, Step, Stop
+from vaportrail.execution.graph import Finish, Graph, Start, Step, Stop
+from vaportrail.execution.node import RetryPolicy
 
 ONCE = RetryPolicy()
 SUCCEEDED, FAILED, SKIPPED, CANCELLED = (
@@ -116,7 +117,7 @@ def test_every_bad_end_is_retried_while_the_policy_allows(outcome: Outcome) -> N
     graph = Graph()
     graph.add("a", [], RetryPolicy(limit=1))
     assert graph.attempt_ended("a", outcome, retryable=True) == [Start("a", 2, 1.0)]
-    assert graph.started("a", 2)
+    assert graph.due("a", 2) == [Start("a", 2)]
     assert graph.attempt_ended("a", outcome, retryable=True) == [Finish("a", outcome, 2)]
 
 
@@ -137,7 +138,7 @@ def test_a_success_after_a_retry_lets_the_next_one_start() -> None:
     graph.add("a", [], RetryPolicy(limit=1))
     graph.add("b", ["a"], ONCE)
     graph.attempt_ended("a", FAILED, retryable=True)
-    graph.started("a", 2)
+    graph.due("a", 2)
     assert graph.attempt_ended("a", SUCCEEDED, retryable=True) == [Finish("a", SUCCEEDED, 2), Start("b", 1)]
 
 
@@ -154,7 +155,7 @@ def test_the_graph_gives_the_growing_waits_of_its_policy() -> None:
         [step] = graph.attempt_ended("a", FAILED, retryable=True)
         assert isinstance(step, Start)
         delays.append(step.delay)
-        assert graph.started("a", attempt)
+        assert graph.due("a", attempt) == [Start("a", attempt)]
     assert delays == [0.5, 1.0, 2.0]
 
 
@@ -199,7 +200,7 @@ def test_a_task_that_waits_for_its_retry_is_cancelled_at_once() -> None:
     graph.add("a", [], RetryPolicy(limit=1))
     graph.attempt_ended("a", FAILED, retryable=True)
     assert graph.cancel("a") == [Finish("a", CANCELLED, 2)]
-    assert not graph.started("a", 2)
+    assert not graph.due("a", 2)
 
 
 def test_cancelling_all_stops_what_runs_and_ends_what_waits() -> None:
@@ -246,7 +247,7 @@ def test_a_delayed_start_of_another_attempt_is_not_due(attempt: int) -> None:
     graph = Graph()
     graph.add("a", [], RetryPolicy(limit=1))
     graph.attempt_ended("a", FAILED, retryable=True)
-    assert not graph.started("a", attempt)
+    assert not graph.due("a", attempt)
 
 
 @dataclass
@@ -267,9 +268,16 @@ class AnyOrder(RuleBasedStateMachine):
         self.graph = Graph()
         self.seen: dict[str, Seen] = {}
         self.running: dict[str, int] = {}
+        self.width = 64
+        self.due: dict[str, int] = {}
         self.delayed: list[Start] = []
         self.stopped: set[str] = set()
         self.all_cancelled = False
+
+    def delay_ends(self, step: Start) -> None:
+        if not self.seen[step.task_id].ends:
+            self.due[step.task_id] = step.attempt
+        self.take(self.graph.due(step.task_id, step.attempt))
 
     def take(self, steps: list[Step]) -> None:
         for step in steps:
@@ -279,15 +287,18 @@ class AnyOrder(RuleBasedStateMachine):
                     assert not seen.ends
                     assert step.task_id not in self.running
                     assert all(self.graph.outcome(task_id).ok for task_id in seen.upstream)
+                    if not step.delay:
+                        self.running[step.task_id] = step.attempt
+                    if self.due.pop(step.task_id, 0) == step.attempt:
+                        continue
                     seen.starts.append(step.attempt)
                     if step.delay:
                         self.delayed.append(step)
-                    else:
-                        self.running[step.task_id] = step.attempt
                 case Stop():
                     assert self.running[step.task_id] == step.attempt
                     self.stopped.add(step.task_id)
                 case Finish():
+                    self.due.pop(step.task_id, None)
                     seen.ends.append(step)
                     self.running.pop(step.task_id, None)
 
@@ -314,9 +325,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def delay_is_over(self, data: st.DataObject) -> None:
         step = self.delayed.pop(data.draw(st.integers(0, len(self.delayed) - 1)))
-        if self.graph.started(step.task_id, step.attempt):
-            assert not self.seen[step.task_id].ends
-            self.running[step.task_id] = step.attempt
+        self.delay_ends(step)
 
     @precondition(lambda self: self.seen)
     @rule(data=st.data())
@@ -358,12 +367,21 @@ class AnyOrder(RuleBasedStateMachine):
                 else:
                     assert end.cause == ""
 
+    @rule(width=st.integers(1, 4))
+    def width_changes(self, width: int) -> None:
+        self.width = width
+        self.take(self.graph.widen(width))
+
     @invariant()
     def what_has_not_ended_runs_or_waits_for_something(self) -> None:
+        held_back = False
         for task_id, seen in self.seen.items():
             if not seen.ends and task_id not in self.running:
                 waits = any(not self.graph.outcome(other).ended for other in seen.upstream)
-                assert waits or any(step.task_id == task_id for step in self.delayed)
+                if not waits and not any(step.task_id == task_id for step in self.delayed):
+                    assert len(self.running) >= self.width
+                    held_back = True
+        assert self.graph.held_back == held_back
 
     @invariant()
     def after_cancelling_all_nothing_is_only_waiting(self) -> None:
@@ -375,8 +393,7 @@ class AnyOrder(RuleBasedStateMachine):
         """Let everything come to its end: nothing is left over."""
         while self.delayed or self.running:
             for step in [self.delayed.pop() for _ in list(self.delayed)]:
-                if self.graph.started(step.task_id, step.attempt):
-                    self.running[step.task_id] = step.attempt
+                self.delay_ends(step)
             for task_id in list(self.running):
                 if self.running.pop(task_id, None) is not None:
                     self.take(self.graph.attempt_ended(task_id, SUCCEEDED, retryable=True))

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaportrail.authoring.options import TaskOptions
-from vaportrail.authoring.task import Task
 from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.execution.call import TaskCall
 from vaportrail.execution.judge import judge
@@ -22,7 +21,9 @@ BODY = Failure(type="KeyError", message="'x'")
 def call(name: str, outcome: Outcome, *upstream: str, allow: bool = False) -> TaskCall:
     made = TaskCall(
         task_id=name,
-        task=Task(len, TaskOptions(allow_failure=allow)),
+        name=name,
+        kind="python",
+        options=TaskOptions(allow_failure=allow),
         function=b"",
         payload=b"",
         inputs=[],
@@ -141,7 +142,7 @@ def ended_graphs(draw: st.DrawFn) -> list[TaskCall]:
 
 def excused(bad: TaskCall, calls: list[TaskCall]) -> bool:
     """Say as docs/sdk.md does whether a bad end leaves the verdict alone: it, or all that skipped it, may."""
-    if bad.task.task_options.allow_failure:
+    if bad.options.allow_failure:
         return True
     causes = [made for made in calls if made.task_id in bad.upstream and not made.outcome.ok]
     return bad.outcome is Outcome.SKIPPED and all(excused(cause, calls) for cause in causes)

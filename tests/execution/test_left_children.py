@@ -22,7 +22,8 @@ from vaportrail.execution import left_children as left_children_module
 from vaportrail.execution import run as run_module
 from vaportrail.execution.left_children import LEFT_CHILDREN
 from vaportrail.execution.observers import NoProgress
-from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.prepare import prepare
+from vaportrail.execution.run import execute
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.telemetry.children import no_child

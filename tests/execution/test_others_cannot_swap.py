@@ -12,6 +12,7 @@ import pytest
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError, SpoolError
 from vaportrail.execution import run as run_module
+from vaportrail.execution.prepare import keep_to_oneself
 from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.storage import layout
 from vaportrail.telemetry.recorder import Recorder
@@ -35,7 +36,7 @@ def mode(path: Path) -> int:
 def test_folders_that_others_may_write_to_are_sticky_and_files_are_the_users_own(
     settings: RunSettings,
 ) -> None:
-    run_module.keep_to_oneself(settings)
+    keep_to_oneself(settings)
     spool, record = Path(settings.spool), Path(settings.record_uri)
     with run_module._recorded(settings, {}):
         assert [mode(spool / name) for name in (layout.RUN_FILE, layout.LOCK)] == [0o600, 0o600]

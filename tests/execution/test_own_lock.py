@@ -19,7 +19,8 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.execution import run as run_module
 from vaportrail.execution.observers import NoProgress
 from vaportrail.execution.own_lock import locked
-from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.prepare import prepare
+from vaportrail.execution.run import execute
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.seal.local_seal import is_alive, seal_spool
 from vaportrail.storage import layout

@@ -22,8 +22,9 @@ from vaportrail.errors import RayLost
 from vaportrail.execution import run as run_module
 from vaportrail.execution.executor import HELD_UP_SECONDS
 from vaportrail.execution.observers import NoProgress
+from vaportrail.execution.prepare import prepare
 from vaportrail.execution.ray_watch import watched_ray
-from vaportrail.execution.run import execute, prepare
+from vaportrail.execution.run import execute
 from vaportrail.execution.run_cancellation import Cancellation
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.reading.recorded_run import Run

@@ -6,7 +6,7 @@ from typing import Any
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.errors import HandleError, UsageError
-from vaportrail.execution.attempt import describe_failure
+from vaportrail.execution.described_failure import describe_failure
 
 NO_SESSION: Any = None
 

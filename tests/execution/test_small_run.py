@@ -63,7 +63,7 @@ def test_params_metrics_and_tags_belong_to_the_task_that_logged_them(run: Run) -
 
 
 def test_every_value_of_a_metric_is_kept_also_those_that_are_not_numbers(run: Run) -> None:
-    points = run.metrics("loss")
+    points = list(run.metrics("loss"))
 
     assert [point.step for point in points] == [0, 1, 2, 3]
     assert [point.value for point in points if not math.isnan(point.value)] == [3.0, 2.0, 1.5]

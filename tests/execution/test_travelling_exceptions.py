@@ -14,7 +14,8 @@ import ray  # noqa: F401 - whose cloudpickle is taken then
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import TaskFailed
-from vaportrail.execution.attempt import _report, describe_failure
+from vaportrail.execution.attempt import _report
+from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.run_cancellation import RunCancelled
 from vaportrail.execution.travelling_exception import unpickled
 from vaportrail.execution.verdict import CANCELLED

@@ -7,25 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vaportrail.export.tree import write_tree
-from vaportrail.record.manifest import Facts
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.run_facts import Facts
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
 
 
 def test_task_ids_that_collide_as_paths_are_all_written(small: Sealed, tmp_path: Path) -> None:
-    manifest = small.run.manifest
-    assert manifest is not None
-    content = json.loads(manifest.to_bytes())
     names = ["a", "a/task.json", "a/task.json/x"]
-    for task, name in zip(content["tasks"], names, strict=True):
-        task["id"] = name
-    content["artifacts"] = []
-    changed = type(manifest).model_validate(content)
-    assert isinstance(changed, Facts)
+    tasks = [
+        task.model_copy(update={"id": name}) for task, name in zip(small.run.facts.tasks, names, strict=True)
+    ]
+    changed = Facts.of(small.run.facts.head, {"task": tasks})
 
-    write_tree(Run(small.uri, changed, manifest=changed), tmp_path, lambda line: None)
+    write_tree(Run(small.uri, changed, manifest=changed.head), tmp_path, lambda line: None)
 
     found = [json.loads(path.read_text())["id"] for path in (tmp_path / "tasks").glob("*/task.json")]
     assert sorted(found) == names

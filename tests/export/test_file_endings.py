@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.made_facts import make_facts
 
 from vaportrail.export.tree import write_tree
-from vaportrail.record.manifest import ArtifactInfo, Facts
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import ArtifactInfo
 from vaportrail.storage.artifacts import store_artifact
 
 
@@ -36,7 +37,7 @@ def test_a_file_has_the_ending_of_its_kind(
         task="", attempt=0, name=name, kind=kind, path=f"artifacts/{stored.sha256}", sha256=stored.sha256,
         size=5, media_type=media_type,
     )  # fmt: skip
-    facts = Facts.model_construct(artifacts=[logged], tasks=[], attempts=[])
+    facts = make_facts(artifacts=[logged])
 
     write_tree(Run(str(place), facts, spool=spool), tmp_path / "tree", lambda line: None)
 
@@ -61,7 +62,7 @@ def test_a_name_that_is_taken_then_gets_a_number(tmp_path: Path) -> None:
                 media_type="image/png",
             )
         )
-    facts = Facts.model_construct(artifacts=logged, tasks=[], attempts=[])
+    facts = make_facts(artifacts=logged)
 
     write_tree(Run(str(place), facts, spool=spool), tmp_path / "tree", lambda line: None)
 

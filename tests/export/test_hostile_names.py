@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from tests.made_facts import make_facts
 
 from vaportrail.export.tree import write_tree
-from vaportrail.record.manifest import ArtifactInfo, Facts
+from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import ArtifactInfo
 from vaportrail.storage.artifacts import store_artifact
+from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.values import attributes
 
 
 def unpack(tmp_path: Path, *names: str) -> list[Path]:
@@ -25,7 +28,7 @@ def unpack(tmp_path: Path, *names: str) -> list[Path]:
         )
         for name in names
     ]  # fmt: skip
-    facts = Facts.model_construct(artifacts=logged, tasks=[], attempts=[])
+    facts = make_facts(artifacts=logged)
     said: list[str] = []
     write_tree(Run(str(place), facts, spool=spool), tmp_path / "tree", said.append)
     assert said == []
@@ -66,10 +69,14 @@ def test_no_name_of_a_file_acts_on_a_terminal_or_turns_the_direction_of_text(tmp
 def test_no_line_of_a_log_acts_on_a_terminal_or_makes_another_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = SimpleNamespace(time="12:00", source="stdout", text="a\x1b]0;t\x07\u202eb\r\n12:01 stdout forged")
-    monkeypatch.setattr(Run, "logs", lambda run, task: [line] if task == "" else [])
+    text = "a\x1b]0;t\x07\u202eb\r\n12:01 stdout forged"
+    named = attributes({c.SEQ: 1})
+    body = {"timeUnixNano": "0", "body": {"stringValue": text}, "attributes": named}
+    monkeypatch.setattr(Run, "log_records", lambda run: [Record("L", {}, "stdout", body)])
 
     unpack(tmp_path)
 
     log = (tmp_path / "tree" / "pipeline" / "log.txt").read_text(encoding="utf-8")
-    assert log == "12:00 stdout a\\x1b]0;t\\x07\\u202eb\\r\n    12:01 stdout forged\n"
+    assert (
+        log == "1970-01-01T00:00:00.000000000Z stdout a\\x1b]0;t\\x07\\u202eb\\r\n    12:01 stdout forged\n"
+    )

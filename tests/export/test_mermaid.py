@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import made_facts
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.export.mermaid import flowchart, gantt_chart
-from vaportrail.record.manifest import AttemptInfo, Edge, Facts, TaskInfo
+from vaportrail.record.rows import AttemptInfo, Edge, TaskInfo
+from vaportrail.record.run_facts import Facts
 from vaportrail.record.times import rfc3339
 
 NASTY = st.text(
@@ -39,7 +41,7 @@ def make_attempt(task: str, start: int, end: int, **changes: Any) -> AttemptInfo
 
 
 def make_facts(*tasks: TaskInfo, attempts: tuple[AttemptInfo, ...] = ()) -> Facts:
-    return Facts.model_construct(tasks=list(tasks), attempts=list(attempts))  # type: ignore[call-arg]
+    return made_facts.make_facts(tasks, attempts)
 
 
 def test_tasks_are_nodes_and_needs_are_arrows() -> None:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from otlp_server import collector_server
 from vaportrail.contract.pod_messages import SealReport, SealRequest
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.record.manifest import Manifest, read_manifest
+from vaportrail.record.manifest import Manifest
+from vaportrail.record.reading.read import open_run
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.seal.cluster_seal import seal_run
+from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.shipper.__main__ import SpoolFolder
 from vaportrail.shipper.otlp_http import HttpCollector
 from vaportrail.shipper.shipper import Shipper
@@ -46,6 +49,10 @@ class Cluster:
 
     def seal(self, **more: Any) -> SealReport:
         return seal_run(self.request(**more), clock=lambda: SEALED_AT)
+
+    @property
+    def run(self) -> Run:
+        return open_run(self.settings.record_uri)
 
     @property
     def manifest(self) -> Manifest:
@@ -90,8 +97,9 @@ def cluster_of(unsealed: Unsealed, root: str) -> Cluster:
     return cluster
 
 
-def plain(manifest: Manifest, *but: str) -> Any:
-    return json.loads(manifest.facts.model_dump_json(exclude={*but}))
+def plain(run: Run, *but: str) -> Any:
+    """Return all that a run's record says as JSON, but for some of its parts."""
+    return {key: part for key, part in json.loads(run.facts.to_json()).items() if key not in but}
 
 
 def files(store: ObjectStore, prefix: str) -> dict[str, bytes]:

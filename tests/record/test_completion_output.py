@@ -49,7 +49,7 @@ def completion() -> Completion:
 
 
 def owner(completion: Completion, rest: bytes) -> list[tuple[str, str]]:
-    found = completion.output_lines("w", "stdout", rest)
+    found = completion.output_blocks("w", "stdout", rest)
     return [(r.body["body"]["stringValue"], r.attributes.get(c.TASK_RUN_ID, "")) for r in found]
 
 

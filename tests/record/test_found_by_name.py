@@ -58,3 +58,18 @@ def test_a_record_that_cannot_be_read_is_a_warning_at_the_call(
 
     assert found.facts.run.uid == small.run.facts.run.uid
     assert [warning.filename for warning in told] == [__file__]
+
+
+@pytest.mark.parametrize("text", ["folder", "id", "whole id"])
+def test_a_run_that_its_folder_names_is_found_without_a_look_into_others(
+    small: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("VAPORTRAIL_RECORD", str(tmp_path))
+    shutil.copytree(small.folder, tmp_path / "runs" / "small" / small.folder.name)
+    broken = tmp_path / "runs" / "small" / "20300101T000000Z-00000000"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("no manifest")  # which would be a warning, and so an error
+    uid = small.run.facts.run.uid
+    named = {"folder": small.folder.name, "id": uid[:8], "whole id": uid}
+
+    assert vaportrail.open(named[text]).facts.run.uid == uid

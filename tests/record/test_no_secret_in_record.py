@@ -24,8 +24,8 @@ from vaportrail import task
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import UsageError
-from vaportrail.execution.attempt import describe_failure
 from vaportrail.execution.call import describe_call
+from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.record.label import call_label
 from vaportrail.record.reading.read import open_run
@@ -37,7 +37,8 @@ from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.logger import record_artifact
-from vaportrail.telemetry.output import SEVERITY, line_values, split_lines
+from vaportrail.telemetry.output import SEVERITY, block_values
+from vaportrail.telemetry.output_blocks import split_blocks
 from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, run_values
 
 UID = "7d2ab5c0-0000-4000-8000-000000000001"
@@ -133,9 +134,9 @@ class Run:
         """Print; the worker has time to record so many bytes of it, and dies."""
         (self.spool / "worker-a.out").write_bytes(output)
         secrets = self.worker.writer.redact
-        for line in split_lines(output[:recorded], 0, final=False, secrets=secrets):
-            self.worker.log(line.text, scope="stdout", severity=SEVERITY["stdout"],
-                            values=line_values("stdout", line), attempt=self.attempt)  # fmt: skip
+        for block in split_blocks(output[:recorded], 0, final=False, secrets=secrets):
+            self.worker.log(block.text, scope="stdout", severity=SEVERITY["stdout"],
+                            values=block_values("stdout", block), attempt=self.attempt)  # fmt: skip
 
     def end(self, message: str) -> None:
         values = {c.OUTCOME: "FAILED", c.RUN_MESSAGE: message}
@@ -254,13 +255,14 @@ def test_any_run_seals_without_a_secret_and_without_a_path_gone(data: st.DataObj
         record = run_and_seal(Path(root), environ, text, number, output, recorded)
         found = list(everything(record))
         facts = open_run(str(record)).facts
+        attempts, tags = list(facts.attempts), list(facts.tags)
         logs = [line for line in open_run(str(record)).logs() if line.source == "my.logger"]
 
     counted.update(runs=1, canaries=len(hidden), texts=len(found))
     leaks = [(canary, said) for canary in hidden for said in found if canary in said]
     assert leaks == []
-    assert (facts.verdict.outcome, len(facts.attempts), len(logs)) == (Outcome.FAILED, 1, 1)
-    assert [tag.value for tag in facts.tags] == [f"cwd {PLACE}"]
+    assert (facts.verdict.outcome, len(attempts), len(logs)) == (Outcome.FAILED, 1, 1)
+    assert [tag.value for tag in tags] == [f"cwd {PLACE}"]
     assert any(said == CODE for said in found)
 
 

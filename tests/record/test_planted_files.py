@@ -13,7 +13,7 @@ import pytest
 from vaportrail.cli.main import main
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import RecordError
-from vaportrail.execution.run import keep_to_oneself
+from vaportrail.execution.prepare import keep_to_oneself
 from vaportrail.record.manifest import Manifest
 from vaportrail.record.seal.local_seal import is_alive, seal_spool, spools
 from vaportrail.record.seal.spool_plan import plan_spool

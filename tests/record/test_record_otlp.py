@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from vaportrail.record.otlp_lines import Record, read_line, write_lines
+from vaportrail.record.otlp_lines import SIGNALS, Record, read_line, write_lines
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
@@ -40,7 +40,7 @@ TYPES = {"string": "stringValue", "int": "intValue", "bool": "boolValue", "strin
 
 
 def otlp_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.jsonl.gz"))
+    return sorted(path for signal in SIGNALS for path in folder.glob(f"{signal.file}-*.jsonl.gz"))
 
 
 def lines(path: Path) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import shutil
 import subprocess
@@ -89,7 +91,7 @@ def test_the_small_record_has_files_of_every_kind(small: Sealed) -> None:
     # What the table tests below go through.
     kinds = {name.split("/")[0].split("-")[0] for name in files(small.folder)}
 
-    assert kinds == {"artifacts", "logs", "traces", *SELF}
+    assert kinds == {"artifacts", "files", "logs", "tasks", "traces", *SELF}
 
 
 @pytest.mark.parametrize("position", POSITIONS.values(), ids=POSITIONS.keys())
@@ -263,12 +265,42 @@ def test_a_newer_minor_version_is_read(small_copy: Path) -> None:
 
 def test_what_a_newer_minor_version_adds_is_passed_over(small_copy: Path) -> None:
     manifest = json.loads((small_copy / "manifest.json").read_bytes())
-    manifest["tasks"][0]["colour"] = "blue"
+    tasks = small_copy / "tasks-0001.jsonl.gz"
+    rows = [json.loads(line) for line in gzip.decompress(tasks.read_bytes()).splitlines()]
+    rows = [{"line": "weather", "task": "make-1"}, *({"colour": "blue", **row} for row in rows)]
+    tasks.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode(), mtime=0))
+    [named] = (file for file in manifest["files"] if file["path"] == tasks.name)
+    named |= {"size": tasks.stat().st_size, "sha256": hashlib.sha256(tasks.read_bytes()).hexdigest()}
     raw = json.dumps({**manifest, "weather": "fine"}).encode()
     (small_copy / "manifest.json").write_bytes(raw)
     (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
 
     assert check(small_copy).problems == []
+    assert [task.id for task in open_run(str(small_copy)).tasks] == ["make-1", "double-1", "report-1"]
+
+
+def test_a_signature_of_the_manifest_is_no_file_that_was_added(small_copy: Path) -> None:
+    (small_copy / "manifest.sig").write_bytes(b"signed")
+
+    assert check(small_copy).problems == []
+
+
+def test_a_layout_that_is_not_known_is_not_read(small_copy: Path) -> None:
+    manifest = json.loads((small_copy / "manifest.json").read_bytes())
+    (small_copy / "manifest.json").write_text(json.dumps({**manifest, "layout": "columns"}))
+
+    with pytest.raises(UnsupportedVersion, match=r"has format 1\.0, layout columns, .* upgrade"):
+        open_run(str(small_copy))
+
+
+def test_rows_that_are_not_the_sealed_ones_are_not_read(small_copy: Path) -> None:
+    rows = small_copy / "tasks-0001.jsonl.gz"
+    text = gzip.decompress(rows.read_bytes()).replace(b'"SUCCEEDED"', b'"FAILED"')
+    rows.write_bytes(gzip.compress(text))
+    run = open_run(str(small_copy))
+
+    with pytest.raises(RecordError, match=r"tasks-0001\.jsonl\.gz was changed since the seal"):
+        list(run.tasks)
 
 
 GARBAGE = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tests.made_facts import make_facts
+
 from vaportrail.contract.outcome import Outcome
-from vaportrail.record.manifest import Facts, RunInfo, TaskInfo, VerdictInfo
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import TaskInfo
 
 
 def read_run() -> Run:
@@ -12,9 +14,7 @@ def read_run() -> Run:
         id="train-1", name="train", kind="python", outcome=Outcome.FAILED, arguments={"n": 600}, options={},
         upstream=[], attempts=1, submitted="", ended="", cause="", allow_failure=False, span_id="0" * 16,
     )  # fmt: skip
-    run = RunInfo.model_construct(created="2026-11-23T01:37:43.5Z", tags={"team": "vision"})
-    verdict = VerdictInfo.model_construct(duration_seconds=4.5)
-    return Run("root/runs/p/n", Facts.model_construct(run=run, verdict=verdict, tasks=[task]))
+    return Run("root/runs/p/n", make_facts([task]))
 
 
 def test_a_run_says_its_tags_when_it_was_asked_for_and_how_long_it_took() -> None:

@@ -165,13 +165,18 @@ class Pod:
         return {n[c.LEDGER_WRITER]: n[c.LEDGER_MADE_LOGS] for n in named if n[c.LEDGER_STATE] == state}
 
     def recovered(self) -> list[tuple[int, str, dict[str, Any]]]:
-        """Return number, text and attributes of the lines that a shipper recovered, each once."""
+        """Return number, text and attributes of what a shipper recovered of output, each block once."""
         found = {}
         for resource, record in self.records():
             if resource.get(c.WRITER_ROLE) == "shipper" and "eventName" not in record:
                 named = read_attributes(record["attributes"])
                 found[resource[c.WRITER_ID], named[c.SEQ]] = (record["body"]["stringValue"], named)
         return [(seq, *what) for (_, seq), what in sorted(found.items())]
+
+    def recovered_lines(self) -> list[tuple[str, str]]:
+        """Return its lines, and the tasks that they are of."""
+        owned = [(text, named.get(c.TASK_RUN_ID, "")) for _, text, named in self.recovered()]
+        return [(line, task) for text, task in owned for line in text.split("\n")]
 
     # The shipper.
     def shipper(self, *, waits: list[Callable[[], bool]], drain_seconds: float = 50) -> Shipper:

@@ -119,7 +119,7 @@ def test_output_of_many_short_lines_fits_into_the_shippers_memory(pod: Pod) -> N
     pod.on_post = lambda: largest.append(max(len(body) for _, body in pod.stored))
     pod.drain()
 
-    assert len(pod.recovered()) == 100_000
+    assert len(pod.recovered_lines()) == 100_000
     assert max(largest) < 4 * MEBIBYTE
 
 

@@ -162,7 +162,7 @@ def test_long_output_that_has_no_record_is_shipped_whole(pod: Pod) -> None:
     pod.append("w", "\n".join(lines).encode(), "out")
     pod.drain()
 
-    assert [text for _, text, _ in pod.recovered()] == lines
+    assert [line for line, _ in pod.recovered_lines()] == lines
 
 
 def test_a_failure_is_tried_again(pod: Pod) -> None:

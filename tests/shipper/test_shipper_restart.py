@@ -133,7 +133,7 @@ def test_a_drain_that_was_interrupted_goes_on_with_the_same_numbers(pod: Pod) ->
     pod.kills = [False] * 9 + [True]
     run_to_the_end(pod, [])
 
-    assert [text for _, text, _ in pod.recovered()] == lines
+    assert [line for line, _ in pod.recovered_lines()] == lines
 
 
 @pytest.mark.parametrize(
@@ -287,5 +287,4 @@ def test_in_the_end_all_output_is_on_record_once_and_its_attempts(
             waits.append(lambda w=what, n=count: do(w, n))  # type: ignore[misc]
     assert run_to_the_end(pod, waits) == 0
 
-    recovered = [(text, named.get(c.TASK_RUN_ID, "")) for _, text, named in pod.recovered()]
-    assert recovered == printer.printed[printer.told :]
+    assert pod.recovered_lines() == printer.printed[printer.told :]

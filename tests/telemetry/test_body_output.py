@@ -23,7 +23,7 @@ from vaportrail.storage.store import open_store
 from vaportrail.telemetry import body_output
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.body_output import Tee, recorded_output
-from vaportrail.telemetry.capture import OutputFiles
+from vaportrail.telemetry.output_files import OutputFiles
 from vaportrail.telemetry.recorder import Recorder
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.record.output_lines import lines_of
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
@@ -49,9 +50,8 @@ def run(program: str, folder: Path) -> list[str]:
     """Return the lines on record that a program printed."""
     settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(folder), str(folder), "runs/p/x")
     subprocess.run([sys.executable, "-c", program, settings.to_json()], check=True)
-    return [
-        record.body["body"]["stringValue"] for record in spooled_records(open_store(str(folder)), "w.spool")
-    ]
+    records = spooled_records(open_store(str(folder)), "w.spool")
+    return [line for record in records for line in lines_of(record)]
 
 
 def test_markers_are_passed_over_and_never_read_again(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_what_nobody_recorded_is_the_users_only_while_an_attempt_ran() -> None:
     raw = b":task_name:x\n"
 
     assert list(idle.rest("w", "stdout", raw)) == []
-    assert [line.text for line, _ in busy.rest("w", "stdout", raw)] == [":task_name:x"]
+    assert [found.text for found in busy.rest("w", "stdout", raw)] == [":task_name:x"]
     assert idle.read == busy.read == {"stdout": len(raw)}
 
 
@@ -75,11 +75,12 @@ A_BAR = """
 import os, sys, time
 from pathlib import Path
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.telemetry import capture
+from vaportrail.telemetry import output_files
+from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.recorder import Recorder
 
-capture._FRAME_PERIODS = 1
-watching = capture.Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
+output_files._FRAME_PERIODS = 1
+watching = Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
 os.write(1, b"\\r10%\\r20%\\r")
 os.write(1, b'{"__magic_token__": "__ray_tqdm_magic_token__", "x": 1}\\n')
 os.write(1, b"\\r30%\\r40%")

@@ -160,7 +160,7 @@ def test_what_it_prints_is_recorded_as_its_attempts_and_what_others_print_passes
         (line.record["body"]["stringValue"], read_attributes(line.record["attributes"]))
         for line in read_spool(iter(path.read_bytes().splitlines(keepends=True)[1:]))
     ]
-    assert [text for text, _ in records] == ["one", "two", "bar 20%"]
+    assert [text for text, _ in records] == ["one\ntwo", "bar 20%"]
     assert {named[c.TASK_RUN_ID] for _, named in records} == {"first-1"}
-    assert [named.get(c.STREAM_PARTIAL) for _, named in records] == [None, None, True]
+    assert [named.get(c.STREAM_PARTIAL) for _, named in records] == [None, True]
     assert file.buffer.getvalue() == b"beside it\n"  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vaportrail.telemetry.redact import cut_outside, redactor
@@ -53,6 +53,7 @@ def test_without_secrets_there_is_nothing_to_do() -> None:
     assert redactor({}) is None
 
 
+@settings(deadline=None)
 @given(secret=TEXT, before=TEXT, after=TEXT)
 def test_a_secret_inside_a_line_of_json_is_gone_and_the_line_is_json_still(
     secret: str, before: str, after: str

@@ -22,13 +22,22 @@ from vaportrail.telemetry.logger import log
 from vaportrail.version import __version__
 
 if _typing.TYPE_CHECKING:
-    from vaportrail.record.manifest import AttemptInfo as AttemptInfo
-    from vaportrail.record.manifest import Facts as Facts
+    from vaportrail.record.manifest import Counts as Counts
     from vaportrail.record.manifest import Manifest as Manifest
-    from vaportrail.record.reading.recorded_run import LogLine as LogLine
-    from vaportrail.record.reading.recorded_run import MetricPoint as MetricPoint
+    from vaportrail.record.manifest import ReceiptEntry as ReceiptEntry
+    from vaportrail.record.manifest import RunInfo as RunInfo
+    from vaportrail.record.manifest import TimelineEntry as TimelineEntry
+    from vaportrail.record.manifest import VerdictInfo as VerdictInfo
+    from vaportrail.record.reading.log_lines import LogLine as LogLine
+    from vaportrail.record.reading.metric_points import MetricPoint as MetricPoint
     from vaportrail.record.reading.recorded_run import Run as Run
     from vaportrail.record.reading.recorded_run import TaskRun as TaskRun
+    from vaportrail.record.rows import ArtifactInfo as ArtifactInfo
+    from vaportrail.record.rows import AttemptInfo as AttemptInfo
+    from vaportrail.record.rows import MetricInfo as MetricInfo
+    from vaportrail.record.rows import TaskInfo as TaskInfo
+    from vaportrail.record.rows import ValueInfo as ValueInfo
+    from vaportrail.record.run_facts import Facts as Facts
 
 # Without `open`: `from vaportrail import *` must leave Python's own as it is. Without the types of
 # records: what workers import need not read them.
@@ -58,13 +67,22 @@ __all__ = [
 ]
 
 _OF_RECORDS: _typing.Final = {
-    "AttemptInfo": "vaportrail.record.manifest",
-    "Facts": "vaportrail.record.manifest",
-    "LogLine": "vaportrail.record.reading.recorded_run",
+    "ArtifactInfo": "vaportrail.record.rows",
+    "AttemptInfo": "vaportrail.record.rows",
+    "Counts": "vaportrail.record.manifest",
+    "Facts": "vaportrail.record.run_facts",
+    "LogLine": "vaportrail.record.reading.log_lines",
     "Manifest": "vaportrail.record.manifest",
-    "MetricPoint": "vaportrail.record.reading.recorded_run",
+    "MetricInfo": "vaportrail.record.rows",
+    "MetricPoint": "vaportrail.record.reading.metric_points",
+    "ReceiptEntry": "vaportrail.record.manifest",
     "Run": "vaportrail.record.reading.recorded_run",
+    "RunInfo": "vaportrail.record.manifest",
+    "TaskInfo": "vaportrail.record.rows",
     "TaskRun": "vaportrail.record.reading.recorded_run",
+    "TimelineEntry": "vaportrail.record.manifest",
+    "ValueInfo": "vaportrail.record.rows",
+    "VerdictInfo": "vaportrail.record.manifest",
 }
 """Types of records by name; their modules are imported when one is asked for."""
 

@@ -28,7 +28,7 @@ from vaportrail_operator.acting.events import post
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
 from vaportrail_operator.acting.status_writer import StatusMemory, status_body
 from vaportrail_operator.acting.sweep import Found, sweep
-from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
 from vaportrail_operator.observation.fields import controller_of, metadata_of
 from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.types import (
@@ -66,7 +66,7 @@ class Applier:
 
     Args:
         client: of the API server.
-        knowledge: is told every outcome.
+        cache_updates: is told every outcome.
         now: the time.
         token: makes a random token, different each time.
         instance: names this operator in Events.
@@ -145,7 +145,7 @@ class Applier:
                 RUNS, metadata.namespace, metadata.name, metadata.resource_version, body
             )
         except NotFound:
-            self._cache_updates.drop(_run_key(run), metadata.uid)
+            self._cache_updates.drop(run_key(run), metadata.uid)
             return None
         except Conflict:
             await self._read_run(run)
@@ -246,7 +246,7 @@ class Applier:
         try:
             raw = await self._client.get(RUNS, run.metadata.namespace, run.metadata.name)
         except NotFound:
-            self._cache_updates.drop(_run_key(run), run.metadata.uid)
+            self._cache_updates.drop(run_key(run), run.metadata.uid)
             return None
         entry = entry_of(Watched.RUN, raw)
         assert entry is not None
@@ -320,7 +320,7 @@ class Applier:
                 RUNS, metadata.namespace, metadata.name, uid=metadata.uid, version=version
             )
         except NotFound:
-            return self._cache_updates.drop(_run_key(run), metadata.uid)
+            return self._cache_updates.drop(run_key(run), metadata.uid)
         except Conflict:
             # Its time to live may be longer now.
             await self._check_wanted(run, version)
@@ -348,7 +348,3 @@ def _subject_of(action: Action) -> str:
             return f"{action.kind}/{action.name}"
         case Sweep() | DeleteRun():
             return type(action).__name__
-
-
-def _run_key(run: PipelineRun) -> ObjectKey:
-    return ObjectKey(Watched.RUN, run.metadata.namespace, run.metadata.name)

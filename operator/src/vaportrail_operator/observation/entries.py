@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.observation.fields import Raw, controller_of, metadata_of
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.observation.pods import component_of, observed_pod
@@ -17,7 +18,7 @@ from vaportrail_operator.planning.types import (
     ObservedPod,
 )
 
-__all__ = ["Entry", "ObjectKey", "Watched", "entry_of"]
+__all__ = ["Entry", "ObjectKey", "Watched", "entry_of", "run_key"]
 
 
 class Watched(StrEnum):
@@ -77,3 +78,8 @@ def entry_of(kind: Watched, raw: Raw) -> Entry | None:
     if component is None or not ours:
         return None
     return Entry(object_key, uid, version, run_uid, run_name, observed_pod(raw, component))
+
+
+def run_key(run: PipelineRun) -> ObjectKey:
+    """Return what a run is found by."""
+    return ObjectKey(Watched.RUN, run.metadata.namespace, run.metadata.name)

@@ -40,7 +40,7 @@ def observed(
         kuberay: whether RayClusters can be made here.
         secret: what is known of the run's Secret.
         refused: why something of the run could not be made, in words; empty if nothing was refused.
-        swept: the result of the last live look, if it still counts.
+        sweep_result: the result of the last live look, if it still counts.
     """
     pods: list[ObservedPod] = []
     services: list[ObservedObject] = []

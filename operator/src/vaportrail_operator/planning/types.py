@@ -102,7 +102,7 @@ class ObservedPod:
         drained_at: when the last of all its containers, sidecars included, ended; None until then.
         due: when it must have ended, if it is being deleted: what is there later has a node that does
             not answer, or a finalizer.
-        last_words: the termination message of its main container's last end, also of one that was
+        termination_message: the termination message of its main container's last end, also of one that was
             begun again.
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
@@ -180,7 +180,7 @@ class Observed:
         kuberay: whether the API server serves `rayclusters.ray.io`.
         refused: why the API server refused to make something of the run, in words, until it makes it:
             a quota, an admission policy, a name that is taken; empty if nothing was refused.
-        swept: the last live sweep since this operator started, or None; older than the last change
+        sweep_result: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
     """
 
@@ -264,7 +264,7 @@ class Plan:
         status: all of the status as it should be; written only where it differs, with the run's
             resourceVersion: a conflict ends the step before any action.
         requeue_after: seconds until the run should be looked at again though nothing happens.
-        notes: Events, sent once the status is written.
+        events: Kubernetes Events, sent once the status is written.
     """
 
     status: PipelineRunStatus

@@ -58,7 +58,7 @@ class Cache:
 
         Args:
             entry: the object.
-            heard: whether the watch says so. What else tells, the watch must say too before long.
+            from_watch: whether the watch says so. What else tells, the watch must say too before long.
             as_of: the version of the list that the object is in; empty where it is in none.
         """
         grave = self._graves.get(entry.uid)
@@ -88,7 +88,7 @@ class Cache:
         """Take in that an object is gone for good; returns whether that is new.
 
         Args:
-            place: where it was.
+            object_key: where it was.
             uid: its uid.
             version: by which it was gone, such as that of a list without it; empty where nothing says
                 more than that it was after the last word of it.

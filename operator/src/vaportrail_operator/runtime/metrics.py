@@ -22,7 +22,7 @@ class Readings(Collector):
     Args:
         queue: the waiting keys, the seconds that the first has waited, the retries so far.
         phases: the phase of each run.
-        unheard: by kind, for how long its watch has owed what is already known otherwise.
+        watch_lag: by kind, for how long its watch has owed what is already known otherwise.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class OrphanSweeper:
         client: of the API server.
         clock: monotonic seconds.
         metrics: where what is removed is counted.
-        patience: seconds that something must have been left, as far as this process saw.
+        min_age_seconds: seconds that something must have been left, as far as this process saw.
         sealer_patience: the same, for a sealer that still works: nothing owns it, so that it can end
             its record though its run was deleted.
     """

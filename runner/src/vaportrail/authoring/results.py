@@ -110,7 +110,9 @@ def as_completed(values: Iterable[R]) -> Iterator[R]:
 def _in_order(plain: list[R], handles: list[Handle]) -> Iterator[R]:
     yield from plain
     if handles:
-        yield from cast("Iterator[R]", handles[0].session.as_completed(handles))
+        ended = handles[0].session.as_completed(handles)
+        del handles  # of what has been yielded nothing is to be held here
+        yield from cast("Iterator[R]", ended)
 
 
 def cancel(value: object) -> None:

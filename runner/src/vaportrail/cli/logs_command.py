@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import islice
+from typing import Final
 
 import click
 
@@ -12,6 +14,9 @@ from vaportrail.cli.screen import say, say_json, say_text, style
 from vaportrail.errors import UsageError
 
 __all__ = ["command"]
+
+_NAMED: Final = 50
+"""Tasks that are named where all are meant."""
 
 
 @click.command("logs")
@@ -25,9 +30,11 @@ def command(run: str, root: str, task_id: str | None, as_json: bool) -> None:
     RUN is a record's folder or URI, a run's name, the start of its id, or `latest` (the default).
     """
     found = locate(run, root)
-    ids = [task.id for task in found.tasks]
-    if task_id is not None and task_id not in ids:
-        raise UsageError(f"--task {task_id!r} is no task of this run; it has {', '.join(ids)}")
+    if task_id is not None and found.facts.table.number_of(task_id) is None:
+        ids = [task.id for task in islice(found.facts.tasks, _NAMED)]
+        more = len(found.facts.tasks) - len(ids)
+        rest = f" and {more} more" if more > 0 else ""
+        raise UsageError(f"--task {task_id!r} is no task of this run; it has {', '.join(ids)}{rest}")
     count = 0
     for line in found.logs(task=task_id):
         count += 1

@@ -52,7 +52,7 @@ def line(run: Run) -> str:
     seconds = formatting.duration(verdict.duration_seconds)
     return (
         f"{formatting.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
-        f"{len(run.facts.tasks):>5}  {name}{called}{state}"
+        f"{run.facts.head.totals.get('tasks', 0):>5}  {name}{called}{state}"
     )
 
 

@@ -7,8 +7,10 @@ import os
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain, islice
 from typing import Any, TextIO, cast
 
 from vaportrail.cli import formatting
@@ -72,6 +74,7 @@ class PlainProgress:
     ) -> None:
         why = f": {failure.type}: {formatting.brief(failure.message)}" if failure is not None else ""
         because = f": {cause} did not succeed" if cause else ""
+        self._labels.pop(task_id, None)
         self._say(f"{task_id} {outcome.value} {formatting.duration(seconds)}{why}{because}")
 
 
@@ -116,6 +119,8 @@ class LiveProgress:
         self._clock = clock
         self._lock = threading.Lock()
         self._rows: dict[str, dict[str, Any]] = {}
+        self._waiting: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._all = self._ended = 0
         self._stage = ""
         self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=8)
 
@@ -133,22 +138,32 @@ class LiveProgress:
 
     def task_submitted(self, task_id: str, label: str) -> None:
         with self._lock:
-            self._rows[task_id] = {"label": label, "state": "waiting", "since": self._clock()}
+            self._all += 1
+            self._waiting[task_id] = {"label": label, "state": "waiting", "since": self._clock()}
+            if self._all == self._ROWS + 1:  # from now on only what is going on has room
+                self._rows = {name: row for name, row in self._rows.items() if "ended" not in row}
 
     def attempt_started(self, task_id: str, attempt: int) -> None:
-        with self._lock:
-            state = "running" if attempt == 1 else f"running, attempt {attempt}"
-            self._rows[task_id] |= {"state": state, "since": self._clock()}
+        self._goes_on(task_id, "running" if attempt == 1 else f"running, attempt {attempt}")
 
     def attempt_retried(self, task_id: str, attempt: int, delay: float, failure: Failure | None) -> None:
+        self._goes_on(task_id, f"retry in {formatting.duration(delay)}")
+
+    def _goes_on(self, task_id: str, state: str) -> None:
         with self._lock:
-            self._rows[task_id] |= {"state": f"retry in {formatting.duration(delay)}", "since": self._clock()}
+            row = self._waiting.pop(task_id, None) or self._rows[task_id]
+            self._rows[task_id] = row | {"state": state, "since": self._clock()}
 
     def task_ended(
         self, task_id: str, outcome: Outcome, seconds: float, failure: Failure | None, cause: str
     ) -> None:
         with self._lock:
-            self._rows[task_id] |= {"state": outcome.value, "seconds": seconds, "ended": outcome}
+            self._ended += 1
+            row = self._waiting.pop(task_id, None) or self._rows[task_id]
+            if self._all <= self._ROWS:
+                self._rows[task_id] = row | {"state": outcome.value, "seconds": seconds, "ended": outcome}
+            else:
+                self._rows.pop(task_id, None)
         if failure is not None:
             text = f"{task_id} {outcome.value}: {failure.type}: {formatting.brief(failure.message)}"
             self._console.print(plain(text), style="red", markup=False, highlight=False)
@@ -159,20 +174,19 @@ class LiveProgress:
 
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         with self._lock:
-            rows = list(self._rows.items())
-        ended = sum(1 for _, row in rows if "ended" in row)
-        live = [item for item in rows if "ended" not in item[1]]
-        # What is going on comes first where not everything fits.
-        shown = rows if len(rows) <= self._ROWS else live[: self._ROWS]
+            # What is going on comes first where not everything fits; no more is looked at than that.
+            shown = list(islice(chain(self._rows.items(), self._waiting.items()), self._ROWS))
+            total, ended = self._all, self._ended
+        left_out = total - len(shown)
         for task_id, row in shown:
             seconds = row.get("seconds", self._clock() - row["since"])
             style = _style(row.get("ended"))
             shown_time = formatting.duration(seconds)
             state, label = Text(row["state"], style=style), Text(plain(row["label"]))
             table.add_row(state, Text(plain(task_id)), shown_time, label)
-        if len(shown) < len(rows):
-            table.add_row("", f"… {len(rows) - len(shown)} more", "", "")
-        head = f"{ended} of {len(rows)} tasks ended" if rows else self._stage
+        if left_out:
+            table.add_row("", f"… {left_out} more", "", "")
+        head = f"{ended} of {total} tasks ended" if total else self._stage
         table.add_row(Text(head, style="bold"), "", "", "")
         return table
 

@@ -19,7 +19,7 @@ from vaportrail.errors import RecordError, SpoolError, UsageError, VaportrailErr
 
 if TYPE_CHECKING:
     from vaportrail.contract.run_identity import RunSettings
-    from vaportrail.execution.run import Prepared
+    from vaportrail.execution.prepare import Prepared
     from vaportrail.execution.verdict import Verdict
 
 __all__ = ["command"]
@@ -72,7 +72,8 @@ def command(
     from vaportrail.execution.alone import alone
     from vaportrail.execution.local import embedded_ray
     from vaportrail.execution.observers import Aside
-    from vaportrail.execution.run import execute, keep_to_oneself, prepare
+    from vaportrail.execution.prepare import keep_to_oneself, prepare
+    from vaportrail.execution.run import execute
 
     with alone(pipeline.name):
         prepared = prepare(

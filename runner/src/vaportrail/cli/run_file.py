@@ -13,7 +13,7 @@ from vaportrail.errors import EntrypointError, UsageError
 from vaportrail.storage import layout
 
 if TYPE_CHECKING:
-    from vaportrail.execution.run import Prepared
+    from vaportrail.execution.prepare import Prepared
 
 __all__ = ["RunFile", "read_run_file"]
 

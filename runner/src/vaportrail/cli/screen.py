@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,17 @@ from vaportrail.export.plain_text import UNSAFE, plain, text_lines
 if TYPE_CHECKING:
     from vaportrail.telemetry.redact import Redactor
 
-__all__ = ["json_text", "plain", "say", "say_json", "say_text", "show_usage", "style", "text_lines"]
+__all__ = [
+    "json_text",
+    "plain",
+    "say",
+    "say_json",
+    "say_json_pieces",
+    "say_text",
+    "show_usage",
+    "style",
+    "text_lines",
+]
 
 _NONCE: Final = secrets.token_hex(8)
 """Nobody who wrote a record knows it, so that no record can colour anything."""
@@ -62,6 +73,13 @@ def _redactor(variables: tuple[tuple[str, str], ...]) -> Redactor | None:
 def say_json(value: Any) -> None:
     """Print a value as JSON on one line; a text is JSON already, and may have more lines."""
     click.echo(json_text(value if isinstance(value, str) else json.dumps(value)))
+
+
+def say_json_pieces(pieces: Iterable[str]) -> None:
+    """Print JSON that may be too long for one text, piece by piece."""
+    for piece in pieces:
+        click.echo(json_text(piece), nl=False)
+    click.echo()
 
 
 def json_text(text: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import click
 
 from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
-from vaportrail.cli.screen import say, say_json
+from vaportrail.cli.screen import say, say_json_pieces
 from vaportrail.contract.outcome import Outcome
 from vaportrail.record.label import call_label
-from vaportrail.record.manifest import AttemptInfo, TaskInfo
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import AttemptInfo
 from vaportrail.record.times import from_rfc3339
 
 __all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]
@@ -27,7 +28,7 @@ _LINE_LENGTH = 1000
 @click.command("show")
 @run_argument
 @root_option
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest (of a live run, its facts).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the manifest and all rows.")
 def command(run: str, root: str, as_json: bool) -> None:
     """Show one run: the verdict first, then tasks, values, files.
 
@@ -35,7 +36,7 @@ def command(run: str, root: str, as_json: bool) -> None:
     """
     found = locate(run, root)
     if as_json:
-        say_json((found.manifest or found.facts).model_dump_json(indent=2, by_alias=True))
+        say_json_pieces(found.facts.json_pieces())
         return
     for text in describe(found):
         say(text)
@@ -58,10 +59,10 @@ def describe(run: Run) -> Iterator[str]:
     yield f"record      {run.uri}"
     if run.seal_command:
         yield f"seal it     {run.seal_command}"
-    if facts.run.parameters:
-        yield "parameters  " + ", ".join(f"{k}={v}" for k, v in facts.run.parameters.items())
-    if facts.run.tags:
-        yield "tags        " + ", ".join(f"{k}={v}" for k, v in facts.run.tags.items())
+    if run.parameters:
+        yield "parameters  " + ", ".join(f"{k}={v}" for k, v in run.parameters.items())
+    if run.tags:
+        yield "tags        " + ", ".join(f"{k}={v}" for k, v in run.tags.items())
     git = facts.environment.get("git")
     if isinstance(git, dict) and git.get("revision"):
         dirty = " (changed)" if git.get("dirty") else ""
@@ -94,9 +95,10 @@ def loss_lines(run: Run) -> Iterator[str]:
 
 
 def _tasks(run: Run) -> Iterator[str]:
-    width = min(max((len(task.id) for task in run.facts.tasks), default=4), _ID_WIDTH)
+    table = run.facts.table
+    width = min(max((len(owner) for owner in table.owners()), default=4), _ID_WIDTH)
     for task in run.facts.tasks:
-        seconds = _running_seconds(run, task)
+        seconds = _running_seconds(table.of(task.id, "attempt")) if task.attempts else None
         time = formatting.duration(seconds) if seconds is not None else ""
         more = f"  after {task.attempts} attempts" if task.attempts > 1 else ""
         because = f"  because {task.cause} did not succeed" if task.cause else ""
@@ -105,9 +107,9 @@ def _tasks(run: Run) -> Iterator[str]:
         yield f"{head}  {call_label(task.name, task.arguments)}{more}{because}"
 
 
-def _running_seconds(run: Run, task: TaskInfo) -> float | None:
+def _running_seconds(attempts: Sequence[AttemptInfo]) -> float | None:
     """Return how long a task's attempts ran, queueing left out; None where none did."""
-    spans = [a for a in run.facts.attempts if a.task == task.id and a.started and a.ended]
+    spans = [attempt for attempt in attempts if attempt.started and attempt.ended]
     if not spans:
         return None
     return sum(from_rfc3339(a.ended) - from_rfc3339(a.started) for a in spans) / 1e9
@@ -136,11 +138,11 @@ def _indented(traceback: str) -> Iterator[str]:
 
 def attempt_failure_lines(run: Run) -> Iterator[str]:
     """Yield every failed attempt's failure; of those that did no harm without their tracebacks."""
-    tasks = {task.id: task for task in run.facts.tasks}
+    table = run.facts.table
     for attempt in run.facts.attempts:
         if attempt.failure is None or attempt.outcome.ok:
             continue
-        task = tasks.get(attempt.task)
+        task = next(iter(table.of(attempt.task, "task")), None)
         harmless = task is not None and (task.outcome.ok or task.allow_failure)
         head, *rest = failure_lines(attempt)
         yield ""
@@ -165,7 +167,7 @@ def _values(run: Run) -> Iterator[str]:
     if facts.params or facts.metrics or facts.tags:
         yield ""
         yield "logged"
-    for value in [*facts.params, *facts.tags]:
+    for value in chain(facts.params, facts.tags):
         yield f"  {value.task or '(pipeline)':<20} {value.name} = {value.value}"
     for metric in facts.metrics:
         steps = f"  (last of {metric.count}, {metric.min:g} … {metric.max:g})" if metric.count > 1 else ""

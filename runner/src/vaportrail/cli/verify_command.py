@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
@@ -11,8 +10,8 @@ from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError, UsageError
-from vaportrail.record.verify import Problem, Verification, rebuild_facts, verify
-from vaportrail.storage.store import Store, normalise_root, open_store
+from vaportrail.record.verify import Problem, unfounded, verify
+from vaportrail.storage.store import normalise_root, open_store
 
 __all__ = ["command"]
 
@@ -32,7 +31,10 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
     store = open_store(place)
     found = verify(store, place)
     if rebuild and found.ok and found.manifest is not None:
-        found.problems.extend(_compare(found, store))
+        found.problems.extend(
+            Problem("manifest.json", f"{part!r} does not follow from the OTLP files")
+            for part in unfounded(store, found.manifest)
+        )
     if as_json:
         problems = [asdict(problem) for problem in found.problems]
         say_json({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems})
@@ -41,7 +43,7 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
         say(f"{sealed}  {found.files} files, {formatting.size(found.size)}  sha256:{found.sha256}")
         for reason in found.manifest.counts.loss_reasons if found.manifest is not None else ():
             say(f"not all is in it: {reason}")
-        for path in found.manifest.damaged_artifacts if found.manifest is not None else ():
+        for path in found.damaged:
             say(f"not part of it: {path} was gone or damaged at the seal")
     else:
         for problem in found.problems:
@@ -66,16 +68,3 @@ def _place(run: str, root: str) -> str:
         except RecordError:
             pass
         raise
-
-
-def _compare(found: Verification, store: Store) -> list[Problem]:
-    assert found.manifest is not None
-    rebuilt = rebuild_facts(store, found.manifest)
-    # As JSON: there NaN equals itself.
-    said = json.loads(found.manifest.facts.model_dump_json())
-    now = json.loads(rebuilt.model_dump_json())
-    return [
-        Problem("manifest.json", f"{key!r} does not follow from the OTLP files")
-        for key in said
-        if said[key] != now[key]
-    ]

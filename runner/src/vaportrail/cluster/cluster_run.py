@@ -27,15 +27,12 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import RunReport, RunRequest
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
-from vaportrail.execution.attempt import describe_failure
+from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.observers import Aside, Progress
+from vaportrail.execution.prepare import prepare_fixed
 from vaportrail.execution.ray_environment import ray_environment
 from vaportrail.execution.ray_session import connect, quiet
-from vaportrail.execution.run import (
-    execute,
-    prepare_fixed,
-    record_refusal,
-)
+from vaportrail.execution.run import execute, record_refusal
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.execution.verdict import Verdict

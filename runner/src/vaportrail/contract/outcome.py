@@ -57,7 +57,7 @@ class Outcome(StrEnum):
     @property
     def traits(self) -> Traits:
         """What follows from it for whoever shows or counts it."""
-        return TRAITS[self]
+        return TRAITS.get(self, _OF_UNKNOWN)
 
     @property
     def cicd_result(self) -> str:
@@ -112,6 +112,8 @@ TRAITS: Final[Mapping[Outcome, Traits]] = {
     Outcome.UNFINISHED: Traits("not ended yet; only while a run is not sealed", shown_as="running"),
 }
 """Of every outcome; `make generate` writes the reference's table from it."""
+_OF_UNKNOWN: Final = Traits("not known to this version")
+"""Of a later version's outcome, which a record may hold."""
 
 
 @dataclass(frozen=True, slots=True)

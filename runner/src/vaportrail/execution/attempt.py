@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,12 +16,12 @@ from typing import Any
 
 from opentelemetry import context as otel_context
 
-from vaportrail.contract.outcome import Failure, Outcome, exception_type
+from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.errors import SpoolError, UsageError
 from vaportrail.execution.attempt_cancellation import AttemptCancelled, cancel_marker, cancellable, watch
 from vaportrail.execution.breakpoints import refuse_breakpoints
-from vaportrail.execution.deadline import AttemptInterrupted, AttemptTimedOut, keeping_limit, time_limit
+from vaportrail.execution.deadline import AttemptTimedOut, keeping_limit, time_limit
+from vaportrail.execution.described_failure import FailureCarrier, describe_failure
 from vaportrail.execution.forked import signals_by_default_in_children
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
@@ -36,11 +34,18 @@ from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.left_threads import leave_threads
+from vaportrail.telemetry.output import end_values
 from vaportrail.telemetry.recorder import Recorder, active, install
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
 
-__all__ = ["AttemptReport", "AttemptSpec", "describe_failure", "run_attempt", "stack_file"]
+__all__ = [
+    "AttemptReport",
+    "AttemptSpec",
+    "attempt_that_cannot_begin",
+    "run_attempt",
+    "stack_file",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class AttemptSpec:
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What an attempt says of itself; travels to the driver beside the value."""
+    """What an attempt says of itself; travels to the runner beside the value."""
 
     outcome: Outcome
     failure: Failure | None = None
@@ -67,31 +72,12 @@ class AttemptReport:
     retryable: bool = True
     """Whether it is one of the exceptions that the task wants retried."""
     recorded: bool = True
-    """Whether the attempt could write its own end; otherwise the driver has to."""
-
-
-class FailureCarrier(Exception):
-    """An exception that already knows how it should be told, such as a notebook cell's."""
-
-    def __init__(
-        self,
-        failure: Failure,
-        original: BaseException | None = None,
-        outcome: Outcome = Outcome.FAILED,
-    ) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-        self.original = original
-        """The exception itself where it could leave the notebook's kernel."""
-        self.outcome = outcome
+    """Whether the attempt could write its own end; otherwise the runner has to."""
 
 
 SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
 """Where attempts make their scratch folders; the system's temporary folder unless set."""
 
-_OWN_FOLDER = os.path.dirname(__file__) + os.sep
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _captures: dict[str, Capture] = {}
 
 # As this is imported: what others register afterwards runs after it.
@@ -114,11 +100,10 @@ def run_attempt(
     try:
         attempt = _begin(settings_json, spec)
     except Exception as error:
-        return _unrecorded(error, "the attempt could not begin"), None
+        return attempt_that_cannot_begin(error), None
     report, value = _call(attempt, payload, values)
-    stacks = stack_file(attempt.recorder.settings.spool, spec.task_id, spec.attempt)
     try:
-        with keeping_limit(spec.timeout, stacks):
+        with keeping_limit(spec.timeout, attempt.stacks):
             _end(attempt, report)
     except Exception as error:
         return _unrecorded(error, "what the attempt printed or how it ended could not be recorded"), None
@@ -133,6 +118,7 @@ class _Attempt:
     scope: AttemptScope
     parent: str
     start: int
+    stacks: Path
     recorder: Recorder
     capture: Capture
     threads: frozenset[threading.Thread]
@@ -169,13 +155,13 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
         },
     )
     threads = frozenset(threading.enumerate())
-    return _Attempt(spec, scope, parent, start, recorder, capture, threads)
+    stacks = Path() if spec.timeout is None else stack_file(settings.spool, spec.task_id, spec.attempt)
+    return _Attempt(spec, scope, parent, start, stacks, recorder, capture, threads)
 
 
 def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[AttemptReport, Any]:
     """Call the user's function; return how that ended, and the task's value."""
-    spec, spool = attempt.spec, attempt.recorder.settings.spool
-    stacks = stack_file(spool, spec.task_id, spec.attempt)
+    spec, spool, stacks = attempt.spec, attempt.recorder.settings.spool, attempt.stacks
     token = otel_context.attach(parent_context(attempt.recorder.trace_id, attempt.scope.span_id))
     try:
         children = child_variables(attempt.recorder.settings, attempt.scope)
@@ -196,6 +182,8 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[A
                     raise
                 value = None
             check_picklable(value)
+            # Within the limits: much output is the task's own doing.
+            attempt.capture.keep_up()
         return AttemptReport(Outcome.SUCCEEDED), value
     except BaseException as error:
         with keeping_limit(spec.timeout, stacks):
@@ -221,12 +209,17 @@ def _end(attempt: _Attempt, report: AttemptReport) -> None:
         attempt.capture.turn()
         if left:
             attempt.capture.divert()
-        attempt.capture.drain()
-        _write_span(attempt, report)
+        ends = attempt.capture.finish(attempt.scope)
+        _write_span(attempt, report, end_values(ends))
     finally:
         if os.path.exists(attempt.scope.scratch):
             shutil.rmtree(attempt.scope.scratch, ignore_errors=True)
         set_attempt_scope(None)
+
+
+def attempt_that_cannot_begin(error: Exception) -> AttemptReport:
+    """Return the report of an attempt of which nothing has run."""
+    return _unrecorded(error, "the attempt could not begin")
 
 
 def _unrecorded(error: Exception, what: str) -> AttemptReport:
@@ -257,6 +250,7 @@ def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
     return recorder, _captures[writer]
 
 
+@lru_cache(maxsize=1)
 def _node_id() -> str:
     import ray
 
@@ -279,38 +273,7 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
     return AttemptReport(Outcome.FAILED, failure, pickled(original, secrets), isinstance(original, retry_on))
 
 
-def describe_failure(error: BaseException) -> Failure:
-    """Return an exception's type, message and whole traceback, from the user's first frame on."""
-    if isinstance(error, FailureCarrier | AttemptInterrupted) and error.failure is not None:
-        return error.failure
-    # What Ray raises for nested work says in one coloured text what its cause says better.
-    cause = getattr(error, "cause", None) if type(error).__module__ == "ray.exceptions" else None
-    told = cause if isinstance(cause, BaseException) else error
-    printed = traceback.TracebackException.from_exception(error)
-    refused = isinstance(error, UsageError | SpoolError)  # by us: the message says why
-    users = _own_frames_off(printed, _PACKAGE if refused else _OWN_FOLDER)
-    try:
-        message = _COLOUR.sub("", str(told))
-    except Exception as broken:
-        message = f"<str() of the exception raised {type(broken).__name__}>"
-    text = "" if refused and not users else "".join(printed.format(chain=not refused))
-    return Failure(type=exception_type(told), message=message, traceback=_COLOUR.sub("", text))
-
-
-def _own_frames_off(printed: traceback.TracebackException, own: str) -> bool:
-    """Take off what called the user's code, and what interrupted it; return whether there is any of it."""
-    users = [i for i, frame in enumerate(printed.stack) if not _is_machinery(frame.filename, own)]
-    if users:
-        printed.stack[:] = printed.stack[users[0] : users[-1] + 1]
-    return bool(users)
-
-
-def _is_machinery(file: str, own: str) -> bool:
-    """Return whether a frame's file is what calls the user's code, here or in a notebook's kernel."""
-    return file.startswith(own) or file.endswith(("IPython/core/interactiveshell.py",))
-
-
-def _write_span(attempt: _Attempt, report: AttemptReport) -> None:
+def _write_span(attempt: _Attempt, report: AttemptReport, ends: Mapping[str, int]) -> None:
     spec = attempt.spec
     values = {
         c.TASK_NAME: spec.task_name,
@@ -318,6 +281,7 @@ def _write_span(attempt: _Attempt, report: AttemptReport) -> None:
         c.ATTEMPT: spec.attempt,
         c.TASK_RUN_RESULT: report.outcome.cicd_result,
         c.OUTCOME: report.outcome.value,
+        **ends,
     }
     if report.failure is not None:
         values[c.ERROR_TYPE] = report.failure.type

@@ -8,13 +8,13 @@ another node there is no marker, and Ray's own way is left.
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -30,16 +30,16 @@ class AttemptCancelled(AttemptInterrupted):
     """The task was cancelled."""
 
 
-def cancel_marker(spool: str, task_id: str, attempt: int) -> Path:
-    """Return the file whose existence tells an attempt on this host that it is cancelled."""
-    return Path(spool) / f"{task_id}.{attempt}.cancel"
+def cancel_marker(spool: str, task_id: str, attempt: int) -> str:
+    """Return the path of the file whose existence tells an attempt on this host that it is cancelled."""
+    return os.path.join(spool, f"{task_id}.{attempt}.cancel")
 
 
 @dataclass(slots=True)
 class _Attempt:
     """The attempt that is running, and whether it was told."""
 
-    marker: Path
+    marker: str | os.PathLike[str]
     noticed: bool = False
 
 
@@ -47,7 +47,7 @@ _current: _Attempt | None = None
 
 
 @contextmanager
-def cancellable(marker: Path) -> Iterator[None]:
+def cancellable(marker: str | os.PathLike[str]) -> Iterator[None]:
     """Raise `AttemptCancelled` in a block of the main thread, once, when it is cancelled.
 
     Args:
@@ -71,7 +71,7 @@ def cancellable(marker: Path) -> Iterator[None]:
 def _hear(signum: int, _frame: FrameType | None) -> None:
     attempt = _current
     # One of ours may come late, when its attempt is over: only the marker says whom it is meant for.
-    if attempt is None or attempt.noticed or (signum == _SIGNAL and not attempt.marker.exists()):
+    if attempt is None or attempt.noticed or (signum == _SIGNAL and not os.path.exists(attempt.marker)):
         return
     attempt.noticed = True  # the marker and Ray may both say it; the clean-up is not to be disturbed
     raise AttemptCancelled("the task was cancelled")
@@ -89,5 +89,5 @@ def _look() -> None:
     main, tick = threading.main_thread().ident, threading.Event()
     while not tick.wait(_PERIOD):
         attempt = _current
-        if attempt is not None and not attempt.noticed and attempt.marker.exists():
+        if attempt is not None and not attempt.noticed and os.path.exists(attempt.marker):
             signal.pthread_kill(main or 0, _SIGNAL)

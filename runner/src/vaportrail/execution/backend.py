@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Failure, Outcome
-from vaportrail.execution.attempt import AttemptSpec, describe_failure
+from vaportrail.execution.attempt import AttemptSpec
+from vaportrail.execution.described_failure import describe_failure
 
 __all__ = ["AttemptEnd", "Backend", "Running"]
 
@@ -45,6 +46,10 @@ class Running:
     report: Any
     value: Any
 
+    def value_alone(self) -> Running:
+        """Return what is left of it once it has ended: the backend may forget the rest."""
+        return self if self.report is None else replace(self, report=None)
+
 
 class Backend(Protocol):
     """Runs attempts somewhere.
@@ -63,6 +68,10 @@ class Backend(Protocol):
         """Hand an attempt over; `on_end` is called once, from any thread, when it has ended."""
         ...
 
+    def cpus(self) -> float:
+        """Return how many CPUs there are now to run attempts on; it is asked often."""
+        ...
+
     def hindrance(self, options: TaskOptions) -> str:
         """Return why a task with these options has to wait for more than its turn, empty where it has not."""
         ...
@@ -78,4 +87,8 @@ class Backend(Protocol):
             TaskFailed: the value is lost.
             Exception: it cannot be loaded here; the message says why.
         """
+        ...
+
+    def close(self) -> None:
+        """Tell of no more ends: what runs attempts is about to go."""
         ...

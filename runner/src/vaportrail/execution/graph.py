@@ -7,32 +7,19 @@ attempt to start, after which delay, which to stop, which tasks have ended and h
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 
 from vaportrail.contract.outcome import Outcome
+from vaportrail.execution.node import Node, RetryPolicy
+from vaportrail.execution.window import Window
 
-__all__ = ["Finish", "Graph", "RetryPolicy", "Start", "Step", "Stop"]
-
-_LONGEST_BACKOFF: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How many further attempts a task may have, and the wait before the first in seconds."""
-
-    limit: int = 0
-    backoff: float = 1.0
-
-    def delay(self, failed_attempts: int) -> float:
-        """Return the wait in seconds after so many failed attempts: doubled each time, at most 5 minutes."""
-        return min(self.backoff * 2.0 ** min(failed_attempts - 1, 64), _LONGEST_BACKOFF)
+__all__ = ["Finish", "Graph", "Start", "Step", "Stop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start this attempt of the task after `delay` seconds."""
+    """Start this attempt of the task after `delay` seconds; what is delayed asks `due` first."""
 
     task_id: str
     attempt: int
@@ -60,19 +47,10 @@ class Finish:
 Step = Start | Stop | Finish
 
 
-@dataclass(slots=True)
-class _Node:
-    policy: RetryPolicy
-    waiting_for: set[str]
-    downstream: list[str] = field(default_factory=list)
-    attempts: int = 0
-    running: bool = False
-    cancelled: bool = False
-    outcome: Outcome = Outcome.UNFINISHED
-
-
 class Graph:
     """The tasks of a run and what they wait for.
+
+    A bounded number of attempts runs at once, the longest way through the graph first; see `Window`.
 
     Attributes:
         unfinished: how many tasks have not ended.
@@ -88,39 +66,74 @@ class Graph:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[str, _Node] = {}
+        self._nodes: dict[str, Node] = {}
+        self._window = Window()
         self._cancelled = False
         self.unfinished = 0
 
-    def add(self, task_id: str, upstream: Iterable[str], policy: RetryPolicy) -> list[Step]:
-        """Take a new task that needs `upstream`, tasks that were added before."""
-        needs = set(upstream)
+    @property
+    def held_back(self) -> bool:
+        """Whether there is a task that could run and has to wait for its turn."""
+        return self._window.held_back
+
+    def widen(self, width: int) -> list[Step]:
+        """Let so many attempts of each kind of request run at once; what runs beyond that goes on."""
+        self._window.widen(width)
+        return self._starts()
+
+    def add(
+        self, task_id: str, upstream: Iterable[str], policy: RetryPolicy, request: Hashable = None
+    ) -> list[Step]:
+        """Take a new task that needs `upstream`, tasks that were added before.
+
+        Args:
+            task_id: the task.
+            upstream: those that it needs.
+            policy: how often it is tried again.
+            request: what it asks of a node; tasks of another request do not take its turn.
+        """
+        needs = sorted(set(upstream))
         self.unfinished += 1
-        node = self._nodes[task_id] = _Node(policy, set())
+        node = self._nodes[task_id] = Node(task_id, len(self._nodes), policy, request)
         if self._cancelled:
             node.cancelled = True
-            return self._finish(task_id, Outcome.CANCELLED)
-        for other_id in sorted(needs):
-            other = self._nodes[other_id]
-            if not other.outcome.ended:
-                node.waiting_for.add(other_id)
-                other.downstream.append(task_id)
-            elif not other.outcome.ok:
-                return self._finish(task_id, Outcome.SKIPPED, other_id)
-        return self._start_if_ready(task_id)
+            return self._finish(node, Outcome.CANCELLED)
+        for other in map(self._nodes.__getitem__, needs):
+            if other.outcome.ended and not other.outcome.ok:
+                return self._finish(node, Outcome.SKIPPED, other.task_id)
+        for raised in node.wait_for(map(self._nodes.__getitem__, needs)):
+            self._window.reorder(raised)
+        if node.waiting == 0:
+            self._window.queue(node)
+        return self._starts()
 
     def attempt_ended(self, task_id: str, outcome: Outcome, *, retryable: bool) -> list[Step]:
         """Take the end of the running attempt; `retryable` is whether its failure may be retried."""
         node = self._nodes[task_id]
-        node.running = False
+        self._window.leave(node)
         if node.outcome.ended:
-            return []
+            return self._starts()
         if node.cancelled and not outcome.ok:
-            return self._finish(task_id, Outcome.CANCELLED)
+            return self._finish(node, Outcome.CANCELLED)
         may_retry = not outcome.ok and retryable and outcome is not Outcome.CANCELLED
         if may_retry and node.attempts <= node.policy.limit:
-            return self._next_attempt(task_id, node.policy.delay(node.attempts))
-        return self._finish(task_id, outcome)
+            delay = node.policy.delay(node.attempts)
+            node.attempts += 1
+            node.put_off = True
+            if delay:
+                return [Start(task_id, node.attempts, delay), *self._starts()]
+            self._window.queue(node)
+            return self._starts()
+        return self._finish(node, outcome)
+
+    def due(self, task_id: str, attempt: int) -> list[Step]:
+        """Take that the delay of a start is over: it is started in its turn, if it still should be."""
+        node = self._nodes[task_id]
+        stale = node.outcome.ended or node.cancelled or attempt != node.attempts or not node.put_off
+        if stale or node.queued:
+            return []
+        self._window.queue(node)
+        return self._starts()
 
     def cancel(self, task_id: str) -> list[Step]:
         """Cancel one task: a running attempt is stopped, a waiting task ends at once."""
@@ -130,7 +143,7 @@ class Graph:
         node.cancelled = True
         if node.running:
             return [Stop(task_id, node.attempts)]
-        return self._finish(task_id, Outcome.CANCELLED)
+        return self._finish(node, Outcome.CANCELLED)
 
     def cancel_all(self) -> list[Step]:
         """Cancel every task, also those that are still to be added."""
@@ -142,48 +155,38 @@ class Graph:
             steps += self.cancel(task_id)
         return steps
 
-    def started(self, task_id: str, attempt: int) -> bool:
-        """Say that a delayed start is due; return whether it should still happen."""
-        node = self._nodes[task_id]
-        due = not node.outcome.ended and not node.cancelled and attempt == node.attempts
-        node.running = node.running or due
-        return due
-
     def abandon(self, task_id: str) -> list[Step]:
         """End a cancelled task of whose attempt nobody hears any more."""
-        return [] if self._nodes[task_id].outcome.ended else self._finish(task_id, Outcome.CANCELLED)
+        node = self._nodes[task_id]
+        return [] if node.outcome.ended else self._finish(node, Outcome.CANCELLED)
 
     def outcome(self, task_id: str) -> Outcome:
         """Return how a task ended, `UNFINISHED` while it has not."""
         return self._nodes[task_id].outcome
 
-    def _start_if_ready(self, task_id: str) -> list[Step]:
-        node = self._nodes[task_id]
-        return [] if node.waiting_for or node.outcome.ended else self._next_attempt(task_id, 0.0)
-
-    def _next_attempt(self, task_id: str, delay: float) -> list[Step]:
-        node = self._nodes[task_id]
-        node.attempts += 1
-        node.running = delay == 0.0
-        return [Start(task_id, node.attempts, delay)]
-
-    def _finish(self, task_id: str, outcome: Outcome, cause: str = "") -> list[Step]:
+    def _starts(self) -> list[Step]:
         steps: list[Step] = []
-        ends = deque([(task_id, outcome, cause)])  # no recursion: chains can be long
-        while ends:
-            ended_id, how, why = ends.popleft()
-            node = self._nodes[ended_id]
-            if node.outcome.ended:
-                continue
-            node.outcome = how
-            self.unfinished -= 1
-            steps.append(Finish(ended_id, how, node.attempts, why))
-            # What most others wait for goes first: the longest way through the graph gets shorter,
-            # and the worker that is warm from the upstream task goes on with it.
-            for other_id in sorted(node.downstream, key=lambda t: -len(self._nodes[t].downstream)):
-                self._nodes[other_id].waiting_for.discard(ended_id)
-                if how.ok:
-                    steps += self._start_if_ready(other_id)
-                else:
-                    ends.append((other_id, Outcome.SKIPPED, ended_id))
+        for node in self._window.starts():
+            if not node.put_off:
+                node.attempts += 1
+            node.put_off = False
+            steps.append(Start(node.task_id, node.attempts))
         return steps
+
+    def _finish(self, node: Node, outcome: Outcome, cause: str = "") -> list[Step]:
+        steps: list[Step] = []
+        ends = deque([(node, outcome, cause)])  # no recursion: chains can be long
+        while ends:
+            ended, how, why = ends.popleft()
+            if ended.outcome.ended:
+                continue
+            self._window.leave(ended)
+            self.unfinished -= 1
+            steps.append(Finish(ended.task_id, how, ended.attempts, why))
+            for other in ended.end(how):
+                other.waiting -= 1
+                if not how.ok:
+                    ends.append((other, Outcome.SKIPPED, ended.task_id))
+                elif other.waiting == 0 and not other.outcome.ended:
+                    self._window.queue(other)
+        return steps + self._starts()

@@ -40,6 +40,6 @@ def _hindrance(call: TaskCall, attempt: int, backend: Backend) -> str:
     if call.attempts_ended >= attempt:
         return ""
     try:
-        return backend.hindrance(call.task.task_options)
+        return backend.hindrance(call.options)
     except Exception:  # it is only about telling
         return ""

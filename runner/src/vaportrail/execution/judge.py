@@ -39,4 +39,4 @@ def _counts(call: TaskCall) -> bool:
     """Return whether a task's own end fails the run."""
     if call.outcome.ok or call.outcome is Outcome.SKIPPED:
         return False
-    return not call.task.task_options.allow_failure
+    return not call.options.allow_failure

@@ -10,8 +10,10 @@ import importlib
 import io
 import pickle
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 from vaportrail.authoring.handle import Handle
@@ -136,17 +138,20 @@ def dump_function(task: Task[..., Any]) -> bytes:
 
 
 class Functions:
-    """The functions of a run's tasks as bytes, each dumped once."""
+    """The functions of a run's tasks as bytes, each dumped once for as long as it is there."""
 
     def __init__(self) -> None:
-        # The function is held: the next object at the place of one that is gone has its id.
-        self._dumped: dict[int, tuple[Callable[..., Any], bytes]] = {}
+        self._dumped: weakref.WeakKeyDictionary[Callable[..., Any], bytes] = weakref.WeakKeyDictionary()
 
     def dump(self, task: Task[..., Any]) -> bytes:
         """Return a task's function as `dump_function` does."""
-        if id(task.fn) not in self._dumped:
-            self._dumped[id(task.fn)] = (task.fn, dump_function(task))
-        return self._dumped[id(task.fn)][1]
+        # A method's holds its object, and is made anew at each call; an object's may change in between.
+        if type(task.fn) is not FunctionType:
+            return dump_function(task)
+        found = self._dumped.get(task.fn)
+        if found is None:
+            found = self._dumped[task.fn] = dump_function(task)
+        return found
 
 
 def load_function(raw: bytes) -> Callable[..., Any]:

@@ -26,6 +26,8 @@ from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
 
+from vaportrail.execution.loggers_state import put_back_loggers, take_loggers
+
 __all__ = ["PARTS", "Part", "put_back"]
 
 
@@ -77,17 +79,17 @@ def _enter_folder(fd: int) -> None:
     os.close(fd)
 
 
-def _environ() -> dict[str, str]:
-    # Another thread may take one away after the names were listed.
-    return {name: value for name in os.environ if (value := os.environ.get(name)) is not None}
+def _environ() -> dict[bytes, bytes]:
+    # One step in C: another thread may take a variable away. Undecoded: there are many, and few change.
+    return dict(os.environ._data)  # type: ignore[attr-defined]
 
 
-def _set_environ(before: dict[str, str]) -> None:
+def _set_environ(before: dict[bytes, bytes]) -> None:
     now = _environ()
     if now != before:
         for name in now.keys() - before.keys():
-            os.environ.pop(name, None)
-        os.environ.update(before)
+            os.environb.pop(name, None)
+        os.environb.update(before)
 
 
 def _time_zone() -> tuple[Any, ...]:
@@ -119,6 +121,18 @@ def _set_streams(before: dict[str, Any]) -> None:
             with suppress(Exception):
                 getattr(sys, name).flush()  # a Tee may still hold some of it
             setattr(sys, name, file)
+
+
+def _changed(
+    take: Callable[[], Any], put: Callable[[Any], object]
+) -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Return how a part is taken and put back, where to look whether it changed costs less."""
+
+    def restore(before: Any) -> None:
+        if take() != before:
+            put(before)
+
+    return take, restore
 
 
 def _filters() -> list[Any]:
@@ -195,50 +209,33 @@ def _set_event_loop(before: tuple[Any, dict[str, Any]]) -> None:
         vars(local).update(own)
 
 
-def _handlers() -> dict[signal.Signals, Any]:
-    return {number: signal.getsignal(number) for number in signal.valid_signals() if number in _HANDLED}
+def _handlers() -> list[Any]:
+    return list(map(_getsignal, _HANDLED))
 
 
-def _set_handlers(before: dict[signal.Signals, Any]) -> None:
-    for number, handler in before.items():
+def _set_handlers(before: list[Any]) -> None:
+    for number, handler, now in zip(_HANDLED, before, _handlers(), strict=True):
         # None: a handler that Python did not set, and cannot set again.
-        if handler is not None and signal.getsignal(number) is not handler:
+        if handler is not None and now is not handler:
             signal.signal(number, handler)
 
 
-def _set_signal_mask(before: set[signal.Signals]) -> None:
+def _signal_mask() -> set[int]:
+    return set(_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _set_signal_mask(before: set[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _timers() -> dict[int, bool]:
-    return {timer: signal.getitimer(timer)[0] > 0 for timer in _TIMERS}
+def _timers() -> list[bool]:
+    return [signal.getitimer(timer)[0] > 0 for timer in _TIMERS]
 
 
-def _stop_timers(running: dict[int, bool]) -> None:
-    for timer, was_running in running.items():
-        if not was_running:
+def _stop_timers(before: list[bool]) -> None:
+    for timer, was_running, runs in zip(_TIMERS, before, _timers(), strict=True):
+        if runs and not was_running:
             signal.setitimer(timer, 0)
-
-
-def _loggers() -> dict[str, tuple[Any, ...]]:
-    manager = logging.root.manager
-    known = list(manager.loggerDict.items())  # other threads may make more
-    found = {name: each for name, each in known if isinstance(each, logging.Logger)}
-    return {
-        name: (each.level, each.propagate, each.disabled, list(each.handlers), list(each.filters))
-        for name, each in {"": logging.root, **found}.items()
-    }
-
-
-def _set_loggers(before: dict[str, tuple[Any, ...]]) -> None:
-    for name, now in _loggers().items():
-        if now == before.get(name):
-            continue
-        level, propagate, disabled, handlers, filters = before.get(name) or (0, True, False, [], [])
-        each = logging.getLogger(name or None)
-        each.setLevel(level)
-        each.propagate, each.disabled = propagate, disabled
-        each.handlers[:], each.filters[:] = handlers, filters
 
 
 def _captures_warnings() -> bool:
@@ -260,7 +257,10 @@ def _faulthandler(before: bool) -> None:
 
 
 _OF_MAIN_THREAD: Final = ("signal handlers", "timers")
-_HANDLED: Final = frozenset(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
+_HANDLED: Final = tuple(sorted(map(int, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})))
+# Below the names of `signal`, which makes members of enumerations of all that it returns.
+_low: Any = signal._signal  # type: ignore[attr-defined]
+_getsignal, _sigmask = _low.getsignal, _low.pthread_sigmask
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 PARTS: Final[Sequence[Part]] = (
@@ -285,15 +285,17 @@ PARTS: Final[Sequence[Part]] = (
     Part("event loop", _event_loop, _set_event_loop),
     Part("garbage collector", _collector, _set_collector),
     Part("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    Part("processors", lambda: os.sched_getaffinity(0), lambda before: os.sched_setaffinity(0, before)),
+    Part(
+        "processors", *_changed(lambda: os.sched_getaffinity(0), lambda cpus: os.sched_setaffinity(0, cpus))
+    ),
     Part("signal handlers", _handlers, _set_handlers),
-    Part("signal mask", lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []), _set_signal_mask),
+    Part("signal mask", *_changed(_signal_mask, _set_signal_mask)),
     Part("timers", _timers, _stop_timers),
     Part("logging", *_attributes(logging, "raiseExceptions", "lastResort")),
-    Part("logging.disable", lambda: logging.root.manager.disable, logging.disable),
+    Part("logging.disable", *_changed(lambda: logging.root.manager.disable, logging.disable)),
     Part("logging.captureWarnings", _captures_warnings, logging.captureWarnings),
     Part("log record factory", logging.getLogRecordFactory, logging.setLogRecordFactory),
-    Part("loggers", _loggers, _set_loggers),
+    Part("loggers", take_loggers, put_back_loggers),
     Part("warnings", _filters, _set_filters),
     Part("warnings' display", *_attributes(warnings, "showwarning", "formatwarning")),
     Part("tracer provider", _provider, _set_provider),
@@ -316,8 +318,10 @@ def put_back(parts: Sequence[Part] = PARTS) -> Iterator[None]:
         parts = [part for part in parts if part.name not in _OF_MAIN_THREAD]
     taken: list[tuple[Part, Any]] = []
     for part in parts:
-        with suppress(Exception):
+        try:
             taken.append((part, part.take()))
+        except Exception:
+            continue
     try:
         yield
     finally:
@@ -333,5 +337,7 @@ def put_back(parts: Sequence[Part] = PARTS) -> Iterator[None]:
 
 
 def _restore(part: Part, value: Any) -> None:
-    with suppress(Exception):
+    try:
         part.restore(value)
+    except Exception:
+        return

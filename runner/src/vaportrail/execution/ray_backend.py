@@ -5,23 +5,29 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import InternalError, OptionError, TaskFailed
-from vaportrail.execution.attempt import AttemptReport, AttemptSpec, run_attempt, stack_file
+from vaportrail.execution.attempt import AttemptReport, AttemptSpec, stack_file
 from vaportrail.execution.attempt_cancellation import cancel_marker
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.deadline import AttemptTimedOut
+from vaportrail.execution.packed_attempt import pack_attempt, pack_kind, run_packed
 from vaportrail.execution.ray_errors import end_from_ray_error, failure_of, original, plain
+from vaportrail.execution.ray_reports import Reports
 from vaportrail.execution.stacks import find_stacks, read_stacks
 
 __all__ = ["RayBackend"]
 
 _LOOK_SECONDS: Final = 5.0
+_KINDS: Final = 256
+"""How many kinds of attempts are kept: a body may make options anew for each call."""
 
 
 class RayBackend:
@@ -38,12 +44,13 @@ class RayBackend:
 
         self._ray = ray
         self._settings = settings
-        self._settings_json = settings.to_json()
         once = {"num_returns": 2, "max_retries": 0, "retry_exceptions": False}
-        self._remote = ray.remote(**once)(run_attempt)
+        function = _attempts_of(settings.to_json())
+        self._remote = ray.remote(**once)(function)
         # Ray takes this only where the function is made remote, not among a call's options.
-        self._isolated = ray.remote(**once, max_calls=1)(run_attempt)
-        self._configured: dict[Any, Any] = {}
+        self._isolated = ray.remote(**once, max_calls=1)(function)
+        self._kinds: OrderedDict[tuple[int, bytes], _Kind] = OrderedDict()
+        self._reports = Reports(ray)
         self._forced: set[tuple[str, int]] = set()
         self._seen: tuple[float, list[dict[str, float]]] = (-math.inf, [])
         self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
@@ -56,15 +63,19 @@ class RayBackend:
         inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
-        self._check_fits(options)
-        remote = self._with_options(options)
-        report, value = remote.remote(self._settings_json, spec, payload, *inputs)
+        kind = self._kind(spec, options)
+        report, value = kind.remote.remote(*pack_attempt(kind.packed, spec, payload), *inputs)
         try:
-            report.future().add_done_callback(lambda future: self._landed(spec, future, on_end))
+            self._reports.expect(report, lambda get: self._landed(spec, get, on_end))
         except BaseException:
             self._ray.cancel(report, force=True)  # nobody would hear of it
             raise
         return Running(spec, report, value)
+
+    def cpus(self) -> float:
+        if self._offered is not None:
+            return self._offered.get("CPU", 0.0)
+        return sum(node.get("CPU", 0.0) for node in self._nodes())
 
     def hindrance(self, options: TaskOptions) -> str:
         if self._offered is not None:
@@ -81,9 +92,12 @@ class RayBackend:
         if force:
             self._forced.add((spec.task_id, spec.attempt))
         try:
-            cancel_marker(self._settings.spool, spec.task_id, spec.attempt).touch()
+            Path(cancel_marker(self._settings.spool, spec.task_id, spec.attempt)).touch()
         finally:  # on a full disk Ray's own way is left
             self._ray.cancel(running.report, force=force, recursive=True)
+
+    def close(self) -> None:
+        self._reports.close()
 
     def fetch(self, running: Running) -> Any:
         exceptions = self._ray.exceptions
@@ -115,6 +129,17 @@ class RayBackend:
                     "ask for less, or run it where there is more"
                 )
 
+    def _kind(self, spec: AttemptSpec, options: TaskOptions) -> _Kind:
+        """Return what all attempts with these options and this function are started by, made once."""
+        key = (id(options), spec.function)
+        kind = self._kinds.get(key)
+        if kind is None:
+            self._check_fits(options)
+            kind = self._kinds[key] = _Kind(options, self._with_options(options), pack_kind(spec))
+            if len(self._kinds) > _KINDS:
+                self._kinds.popitem(last=False)
+        return kind
+
     def _with_options(self, options: TaskOptions) -> Any:
         chosen: dict[str, Any] = {"num_cpus": options.cpus}
         if options.gpus:
@@ -125,25 +150,26 @@ class RayBackend:
             chosen["resources"] = dict(options.resources)
         if options.runtime_env:
             chosen["runtime_env"] = dict(options.runtime_env)
-        key = repr((options.isolate, sorted(chosen.items())))
-        if key not in self._configured:
-            remote = self._isolated if options.isolate else self._remote
-            self._configured[key] = remote.options(**chosen)
-        return self._configured[key]
+        return (self._isolated if options.isolate else self._remote).options(**chosen)
 
-    def _landed(self, spec: AttemptSpec, future: Any, on_end: Callable[[AttemptEnd], None]) -> None:
-        """Take an attempt's end from Ray, in a thread of Ray's, which forgets what is raised in it."""
+    def _landed(
+        self, spec: AttemptSpec, get: Callable[[], AttemptReport], on_end: Callable[[AttemptEnd], None]
+    ) -> None:
+        """Take an attempt's end from Ray, in the thread that waits for all of them: it raises nothing."""
         try:
-            error = future.exception()
-            if error is None:
-                end = self._self_reported_end(future.result())
-            elif spec.timeout is None or not isinstance(error, self._ray.exceptions.WorkerCrashedError):
+            try:
+                report = get()
+            except BaseException as error:
+                if spec.timeout is not None and isinstance(error, self._ray.exceptions.WorkerCrashedError):
+                    # Nodes are asked, which this thread must not wait for.
+                    look = threading.Thread(
+                        target=self._look_for_limit, args=(spec, error, on_end), daemon=True
+                    )
+                    look.start()
+                    return
                 end = end_from_ray_error(error, forced=self._is_forced(spec))
             else:
-                # Nodes are asked, which this thread of Ray's must not wait for.
-                look = threading.Thread(target=self._look_for_limit, args=(spec, error, on_end), daemon=True)
-                look.start()
-                return
+                end = self._self_reported_end(report)
         except BaseException as fault:
             end = AttemptEnd.refused(InternalError.of(fault))
         on_end(end)
@@ -181,6 +207,24 @@ class RayBackend:
         message = f"ran longer than its timeout of {spec.timeout:g} s and did not hear the signal"
         failure = failure_of(AttemptTimedOut(), message, stacks)
         return AttemptEnd(Outcome.TIMED_OUT, failure, self_reported=False)
+
+
+class _Kind(NamedTuple):
+    """What attempts have in common."""
+
+    options: TaskOptions
+    """Held: the next object at the place of one that is gone has its id."""
+    remote: Any
+    packed: bytes
+
+
+def _attempts_of(settings_json: str) -> Callable[..., Any]:
+    """Return the function that a run gives to Ray: with its settings, which so travel to a worker once."""
+
+    def run_attempt(packed: bytes, *values: Any) -> tuple[AttemptReport, Any]:
+        return run_packed(settings_json, packed, *values)
+
+    return run_attempt
 
 
 def _wanted(options: TaskOptions) -> dict[str, float]:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaportrail.authoring import session
-from vaportrail.authoring.callables import place_of
-from vaportrail.authoring.parameters import Parameters
 from vaportrail.authoring.pipeline import Pipeline
 from vaportrail.contract.outcome import Failure, Outcome
-from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import (
     InternalError,
     RayLost,
-    RecordError,
     SpoolError,
     TaskFailed,
-    UsageError,
     VaportrailError,
 )
-from vaportrail.execution.alone import alone, refuse_within
-from vaportrail.execution.attempt import describe_failure
+from vaportrail.execution.alone import alone
 from vaportrail.execution.captured_environment import capture_environment, folder_of
+from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.ending_signals import ends_on_signals
 from vaportrail.execution.executor import Executor
 from vaportrail.execution.judge import judge
@@ -38,130 +31,26 @@ from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.nested_ray import counted_nested_work
 from vaportrail.execution.observers import Aside, NoProgress, Progress, Unfailing
 from vaportrail.execution.own_lock import alive
+from vaportrail.execution.prepare import Prepared, keep_to_oneself, prepare
 from vaportrail.execution.ray_backend import RayBackend
 from vaportrail.execution.ray_watch import watched_ray
 from vaportrail.execution.reserve import Reserve
-from vaportrail.execution.returned import Returned, call_body
+from vaportrail.execution.returned import call_body
 from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.run_recorder import write_body_failure, write_finished, write_started
-from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict
-from vaportrail.storage import layout
-from vaportrail.storage.private import folder_below, private_folder
-from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
 from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
 from vaportrail.telemetry.recorder import Recorder, install, uninstall
-from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.started_programs import report_started_programs
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced
-from vaportrail.telemetry.values import clean
 
 if TYPE_CHECKING:
     from vaportrail.record.reading.recorded_run import Run
 
-__all__ = [
-    "Prepared",
-    "execute",
-    "keep_to_oneself",
-    "prepare",
-    "prepare_fixed",
-    "record_refusal",
-    "run_pipeline",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that was checked and fixed; nothing has started yet."""
-
-    settings: RunSettings
-    pipeline: Pipeline[..., Any]
-    arguments: Mapping[str, Any]
-    returned: Returned = field(default_factory=Returned)
-    """What its body gives back, once it has."""
-
-
-def prepare(
-    pipeline: Pipeline[..., Any],
-    parameters: Mapping[str, Any],
-    *,
-    root: str | None = None,
-    name: str | None = None,
-    tags: Mapping[str, str] | None = None,
-    entrypoint: str = "",
-    clock: Callable[[], int] = time.time_ns,
-    new_uid: Callable[[], str] = lambda: str(uuid.uuid4()),
-) -> Prepared:
-    """Check everything that can be checked before anything starts, and fix who the run is.
-
-    Raises:
-        UsageError: a parameter, a name or the record root is not right.
-        RecordError: the record root cannot be written, or is not safe to write to.
-    """
-    refuse_within(pipeline.name)
-    arguments, described = _validated(pipeline, parameters)
-    record_root = normalise_root(root or os.environ.get("VAPORTRAIL_RECORD") or layout.DEFAULT_ROOT)
-    created, uid = clock(), new_uid()
-    for tag, value in (tags or {}).items():
-        if not isinstance(value, str):
-            raise UsageError(f"tag {tag!r}: {value!r} is not a str")
-    named = RunIdentity(
-        uid=uid,
-        pipeline=layout.check_pipeline_name(pipeline.name),
-        name=layout.check_value_name(name) if name else layout.directory_name(uid, created),
-        created_unix_nano=created,
-        parameters=described,
-        # What stands on a command line need not be Unicode.
-        tags={clean(tag): clean(value) for tag, value in (tags or {}).items()},
-        entrypoint=clean(entrypoint) or place_of(pipeline.fn),
-    )
-    identity = without_secrets(named)
-    local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)
-    spool = local_root.absolute() / layout.SPOOL / uid
-    _check_writable(local_root)
-    if is_remote(record_root):
-        probe(open_store(record_root), f"{layout.SPOOL}/{uid}")
-    settings = RunSettings(
-        identity=identity, spool=str(spool), root=record_root, path=layout.run_path(identity)
-    )
-    return Prepared(settings, pipeline, arguments)
-
-
-def prepare_fixed(pipeline: Pipeline[..., Any], settings: RunSettings) -> Prepared:
-    """Check the parameters of a run whose identity and place were fixed before its code was known.
-
-    Raises:
-        ParameterError: one is unknown, missing or ill-typed.
-    """
-    arguments, described = _validated(pipeline, settings.identity.parameters)
-    identity = without_secrets(replace(settings.identity, parameters=described))
-    return Prepared(replace(settings, identity=identity), pipeline, arguments)
-
-
-def _validated(
-    pipeline: Pipeline[..., Any], parameters: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of the pipeline's function, and what the record says of them."""
-    checked = Parameters(pipeline.name, pipeline.fn)
-    arguments = checked.validate(parameters)
-    secrets = redactor(os.environ)
-    if secrets is None:
-        return arguments, checked.describe(arguments)
-    return arguments, secrets.tree(checked.describe(arguments, secrets))
-
-
-def _check_writable(root: Path) -> None:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if not os.access(root, os.W_OK | os.X_OK):
-            raise PermissionError(13, "it is not writable")
-    except OSError as error:
-        raise UsageError(
-            f"record root {str(root)!r} cannot be written: {error.strerror}; give another with --record"
-        ) from None
+__all__ = ["execute", "record_refusal", "run_pipeline"]
 
 
 def execute(
@@ -235,7 +124,7 @@ def _drive(
             moment = "as the run began or ended"
             executor = Executor(recorder, backend, progress, reserve.release)
             lost = partial(_lose, executor, cancellation)
-            with closing(executor), _body_captured(recorder), watched_ray(lost):
+            with closing(backend), closing(executor), _body_captured(recorder), watched_ray(lost):
                 recorder.moment("ray started")
                 progress.stage("Ray started")
                 verdict = _run_body(prepared, recorder, executor, cancellation)
@@ -281,23 +170,6 @@ def _warn(recorder: Recorder, text: str) -> None:
     """Write a warning of the run itself, if the spool can still take one."""
     with suppress(SpoolError):
         recorder.log(text, severity=(13, "WARN"), span_id=recorder.run_span_id)
-
-
-def keep_to_oneself(settings: RunSettings) -> None:
-    """Make the record's folder, closed to other users until it is sealed; for a run on this machine.
-
-    Raises:
-        RecordError: it cannot be made.
-    """
-    if is_remote(settings.root):
-        return
-    try:
-        folder_below(Path(settings.root), settings.path.rpartition("/")[0])
-        private_folder(Path(settings.record_uri))
-    except OSError as error:
-        raise RecordError(
-            f"the record's folder {settings.record_uri} cannot be made: {error.strerror or error}"
-        ) from error
 
 
 def record_refusal(settings: RunSettings, verdict: Verdict, git: Mapping[str, Any] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Outcome
 from vaportrail.execution.backend import AttemptEnd
 from vaportrail.execution.call import TaskCall
@@ -21,27 +22,34 @@ class TaskRecorder:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self._last: tuple[TaskOptions, str] | None = None
 
     def submitted(self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]) -> None:
         """Write that a task was called, with what and after which."""
-        options = call.task.task_options
+        options = call.options
         self._recorder.span_started(
-            call.task.name,
+            call.name,
             call.span_id,
             self._recorder.run_span_id,
             event=c.EVENT_TASK_SUBMITTED,
             unix_nano=call.submitted_unix_nano,
             values={
                 c.TASK_RUN_ID: call.task_id,
-                c.TASK_NAME: call.task.name,
-                c.TASK_KIND: call.task.kind,
+                c.TASK_NAME: call.name,
+                c.TASK_KIND: call.kind,
                 c.TASK_UPSTREAM: call.upstream,
                 c.TASK_EDGES: encode_attribute(edges),
                 c.TASK_ARGUMENTS: encode_attribute(arguments),
-                c.TASK_OPTIONS: encode_attribute(options.describe()),
+                c.TASK_OPTIONS: self._described(options),
                 c.TASK_ALLOW_FAILURE: options.allow_failure,
             },
         )
+
+    def _described(self, options: TaskOptions) -> str:
+        """Return options as the record has them; those of one task are the same for many calls."""
+        if self._last is None or self._last[0] is not options:
+            self._last = (options, encode_attribute(options.describe()))
+        return self._last[1]
 
     def resolved(self, call: TaskCall, attempt: int, end: AttemptEnd) -> None:
         """Write how an attempt ended that could not say so itself."""
@@ -51,7 +59,7 @@ class TaskRecorder:
         self._recorder.log(
             event=c.EVENT_ATTEMPT_RESOLVED,
             span_id=span,
-            attempt=AttemptScope(call.task_id, call.task.name, attempt, span),
+            attempt=AttemptScope(call.task_id, call.name, attempt, span),
             severity=(17, "ERROR"),
             values={c.OUTCOME: end.outcome.value, **failure},
         )
@@ -66,7 +74,7 @@ class TaskRecorder:
         uid = settings.identity.uid
         failure = None if call.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         values: dict[str, Any] = {
-            c.TASK_NAME: call.task.name,
+            c.TASK_NAME: call.name,
             c.TASK_RUN_ID: call.task_id,
             c.TASK_RUN_RESULT: call.outcome.cicd_result,
             c.TASK_RUN_URL: f"{settings.record_uri}#{call.task_id}",
@@ -77,7 +85,7 @@ class TaskRecorder:
         if not call.outcome.ok:
             values[c.ERROR_TYPE] = failure.type if failure is not None else call.outcome.value
         self._recorder.span(
-            call.task.name,
+            call.name,
             call.span_id,
             self._recorder.run_span_id,
             call.submitted_unix_nano,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vaportrail.record.label import call_label, id_label
-from vaportrail.record.manifest import Facts
+from vaportrail.record.run_facts import Facts
 from vaportrail.record.times import from_rfc3339
 
 __all__ = ["flowchart", "gantt_chart"]
@@ -34,19 +34,20 @@ def flowchart(facts: Facts) -> str:
         >>> print(flowchart(vaportrail.open(uri).facts))   # doctest: +SKIP
     """
     lines = ["flowchart LR\n"]
-    number = {task.id: f"t{index}" for index, task in enumerate(facts.tasks)}
+    number: dict[str, str] = {}
+    arrows: list[str] = []
     for task in facts.tasks:
+        number[task.id] = f"t{len(number)}"
         open_, close = ("[[", "]]") if task.kind == "notebook" else ("[", "]")
         style = task.outcome.traits.shown_as
         lines.append(
             f'  {number[task.id]}{open_}"{_text(call_label(task.name, task.arguments))}"{close}:::{style}\n'
         )
-    for task in facts.tasks:
         for edge in task.upstream:
-            if edge.task in number:
+            if edge.task in number:  # what a task needs was called before it
                 arrow = "-->" if edge.kind == "value" else "-.->"
-                lines.append(f"  {number[edge.task]} {arrow} {number[task.id]}\n")
-    return "".join(lines) + _STYLES
+                arrows.append(f"  {number[edge.task]} {arrow} {number[task.id]}\n")
+    return "".join([*lines, *arrows]) + _STYLES
 
 
 def gantt_chart(facts: Facts) -> str:

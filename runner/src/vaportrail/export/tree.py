@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from vaportrail.errors import RecordError
-from vaportrail.export.plain_text import UNSAFE, plain, text_lines
-from vaportrail.record.reading.recorded_run import IDLE_WORKER, Run
+from vaportrail.export.tree_lines import write_lines
+from vaportrail.export.tree_paths import FreePaths, safe_path
+from vaportrail.record.reading.log_lines import IDLE_WORKER
+from vaportrail.record.reading.recorded_run import Run
 from vaportrail.storage.artifacts import Artifact
 
 __all__ = ["safe_path", "write_tree"]
 
 _PIPELINE_FOLDER = "pipeline"
-_LONGEST_NAME = 200
-"""Bytes; file systems take 255, and a number may be added."""
-_MOST_PARTS: Final = 40
-_LONGEST_PATH: Final = 2_000
-"""Bytes of a logged name; systems take 4,096 for a whole path."""
 _ENDINGS: Final = {
     "application/json": ".json",
     "application/vnd.plotly.v1+json": ".json",
@@ -32,84 +28,42 @@ _ENDINGS: Final = {
 """Of what the record knows the form of."""
 
 
-def safe_path(folder: Path, name: str) -> Path:
-    """Return where a logged name may be written below `folder`, whatever the name is.
-
-    Records may come from anywhere: parts that could lead outside are written as plain text.
-    """
-    parts = []
-    for part in PurePosixPath(name.replace("\\", "/")).parts:
-        cleaned = re.sub("[/:]", "_", UNSAFE.sub("_", part))
-        short = cleaned.encode()[:_LONGEST_NAME].decode(errors="ignore")
-        parts.append("_" if short in ("", ".", "..", "_") else short)
-    whole = "/".join(parts)
-    if len(parts) > _MOST_PARTS or len(whole.encode()) > _LONGEST_PATH:
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-        parts = [f"{whole[:40].replace('/', '_')}-{digest[:16]}"]
-    return folder.joinpath(*(parts or ["_"]))
-
-
-class _Paths:
-    """Gives each name a path of its own, with a number where one is taken: two names may be written alike."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Path, int] = {}
-
-    def free(self, path: Path) -> Path:
-        """Return `path`, or its like with the next number: many that are alike take no longer each."""
-        number = self._numbers.get(path, 0) + 1
-        while (free := path.with_name(f"{path.stem}-{number}{path.suffix}") if number > 1 else path).exists():
-            number += 1
-        self._numbers[path] = number
-        return free
-
-
 def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     """Unpack a run below `target` and return how many files were written.
 
-    `run.json` holds the run without its tasks; each task's folder holds `task.json`, `log.txt` and
-    its files.
+    `run.json` holds the run without its tasks; each task's folder holds `task.json`, `log.txt`,
+    `metrics.csv` with every value that it logged, and its files.
 
     Args:
         run: a record.
         target: a folder; made where it is not there.
         say: is told of each file that is damaged or gone; all others are written.
     """
-    facts = run.facts.model_dump(mode="json", by_alias=True, exclude={"tasks", "attempts"})
-    count = _write_json(target / "run.json", facts)
-    count += _write_log(run, "", target / _PIPELINE_FOLDER)
-    count += _write_log(run, IDLE_WORKER, target / "workers")
-    count += _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
-    places = _Paths()
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / "run.json").open("w", encoding="utf-8") as file:
+        file.writelines(run.facts.json_pieces(rows=("param", "metric", "tag", "artifact")))
+        file.write("\n")
+    count = 1 + _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
+    places = FreePaths()
+    folders: dict[str, Path] = {}
     for task in run.tasks:
         # One folder a task, whatever it is called: its files never stand where another's folder does.
         folder = places.free(safe_path(target / "tasks", task.id.replace("/", "_").replace("\\", "_")))
+        folders[task.id] = folder
         content = {
-            **task.info.model_dump(mode="json"),
-            "attempts": [attempt.model_dump(mode="json") for attempt in task.attempts],
+            **dict(task.info),
+            "attempts": task.attempts,
             "params": task.params,
             "metrics": task.metrics,
         }
-        count += _write_json(folder / "task.json", content)
-        count += _write_log(run, task.id, folder)
-        count += _write_files(task.artifacts(), folder / "files", say)
-    return count
-
-
-def _write_json(path: Path, content: Any) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return 1
-
-
-def _write_log(run: Run, task: str, folder: Path) -> int:
-    said = (f"{line.time} {line.source} {line.text}" for line in run.logs(task=task))
-    lines = [f"{plain(line)}\n" for text in said for line in text_lines(text)]
-    if not lines:
-        return 0
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "log.txt").write_text("".join(lines), encoding="utf-8")
-    return 1
+        folder.mkdir(parents=True, exist_ok=True)
+        text = to_json(content, indent=2, inf_nan_mode="strings")
+        (folder / "task.json").write_bytes(text + b"\n")
+        count += 1
+        if stored := task.artifacts():
+            count += _write_files(stored, folder / "files", say)
+    others = {"": target / _PIPELINE_FOLDER, IDLE_WORKER: target / "workers"}
+    return count + write_lines(run.log_records(), {**others, **folders}, made=folders)
 
 
 def _with_ending(name: str, artifact: Artifact) -> str:
@@ -120,7 +74,7 @@ def _with_ending(name: str, artifact: Artifact) -> str:
 
 def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
     stored: dict[str, Artifact] = dict(artifacts)
-    count, places = 0, _Paths()
+    count, places = 0, FreePaths()
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
         try:

@@ -120,7 +120,7 @@ class CellSpans:
         error = result and (result.error_before_exec or result.error_in_exec)
         failure = None
         if isinstance(error, BaseException):
-            from vaportrail.execution.attempt import describe_failure
+            from vaportrail.execution.described_failure import describe_failure
             from vaportrail.execution.travelling_exception import pickled
 
             failure = describe_failure(error)

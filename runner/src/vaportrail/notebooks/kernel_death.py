@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from vaportrail.contract.outcome import Failure, Outcome
-from vaportrail.execution.attempt import FailureCarrier
+from vaportrail.execution.described_failure import FailureCarrier
 from vaportrail.notebooks.notebook_source import cell_name
 
 __all__ = ["kernel_death"]

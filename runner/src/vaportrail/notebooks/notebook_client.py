@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.execution.deadline import AttemptInterrupted
+from vaportrail.notebooks.kept_outputs import KeptOutputs
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.identity import cell_span_id
-from vaportrail.telemetry.output import split_lines
+from vaportrail.telemetry.output import SEVERITY, Stream
+from vaportrail.telemetry.output_blocks import Block, split_blocks
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["SILENT", "QuietLoop", "make_client"]
@@ -25,6 +27,7 @@ SILENT.addHandler(logging.NullHandler())
 # A loaded machine may need long; how long an attempt may take in all is the task's own time limit.
 _STARTUP_SECONDS: Final = 600
 
+_TOO_LARGE: Final = "outputs that a notebook displayed and that are too large to be kept"
 _SHUTDOWN: Final = "unhandled exception during asyncio.run() shutdown"
 
 
@@ -71,7 +74,8 @@ def make_client(
         process: subprocess.Popen[bytes] | None = None
         running: tuple[int, str] | None = None
         """The number and the source of the cell that runs, or ran last."""
-        pending: dict[tuple[str, int], str]
+        pending: dict[tuple[Stream, int], str]
+        kept: KeptOutputs
 
         async def async_start_new_kernel(self, **kwargs: Any) -> None:
             await super().async_start_new_kernel(**kwargs)
@@ -94,21 +98,27 @@ def make_client(
             if msg["msg_type"] == "stream":
                 content = msg["content"]
                 self._take(content["name"], content["text"], numbers[cell_index], final=False)
-            return super().process_message(msg, cell, cell_index)
+            bounded = self.kept.message(msg, cell_index)
+            return None if bounded is None else super().process_message(bounded, cell, cell_index)
 
-        def flush_streams(self) -> None:
+        def finish(self) -> None:
+            """Record what was printed without an end, and say in the notebook what of it is not kept."""
+            self.kept.tell(self.nb)
+            if recorder is not None and scope is not None and self.kept.dropped:
+                recorder.not_captured(_TOO_LARGE, self.kept.dropped)
+                self.kept.dropped = 0
             for name, number in list(self.pending):
                 self._take(name, "", number, final=True)
 
-        def _take(self, name: str, text: str, number: int, *, final: bool) -> None:
+        def _take(self, name: Stream, text: str, number: int, *, final: bool) -> None:
             if recorder is None or scope is None:
                 return
             text = self.pending.pop((name, number), "") + text
             span = cell_span_id(scope.span_id, number)
             raw, done = text.encode("utf-8", "backslashreplace"), 0
-            for line in split_lines(raw, 0, final=final, secrets=recorder.writer.redact):
-                _log_line(recorder, name, line.text, line.partial, span)
-                done = line.end
+            for block in split_blocks(raw, 0, final=final, secrets=recorder.writer.redact):
+                _log_block(recorder, name, block, span)
+                done = block.end
             if done < len(raw):
                 self.pending[name, number] = raw[done:].decode("utf-8", "backslashreplace")
 
@@ -127,6 +137,7 @@ def make_client(
         log=SILENT,
     )
     client.pending = {}
+    client.kept = KeptOutputs()
     manager = client.create_kernel_manager()
     manager.log = SILENT
     # This very Python: a user's own kernel of the name may be another one.
@@ -138,7 +149,6 @@ def make_client(
     return client
 
 
-def _log_line(recorder: Recorder, stream: str, text: str, partial: bool, span: str) -> None:
-    severity = (9, "INFO") if stream == "stdout" else (13, "WARN")
-    values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: partial or None}
-    recorder.log(text, scope=stream, severity=severity, values=values, span_id=span)
+def _log_block(recorder: Recorder, stream: Stream, block: Block, span: str) -> None:
+    values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: block.partial or None}
+    recorder.log(block.text, scope=stream, severity=SEVERITY[stream], values=values, span_id=span)

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from vaportrail.contract.outcome import Failure, exception_type
 from vaportrail.errors import UsageError
-from vaportrail.execution.attempt import FailureCarrier
 from vaportrail.execution.deadline import AttemptInterrupted, users_code_is_over
+from vaportrail.execution.described_failure import FailureCarrier
 from vaportrail.notebooks import kernel
 from vaportrail.notebooks.kernel_death import kernel_death
 from vaportrail.notebooks.notebook_client import QuietLoop, make_client
@@ -79,7 +79,7 @@ def run_notebook(
             error.failure = _interrupted_failure(error, client.running)
             raise
         finally:
-            client.flush_streams()
+            client.finish()
             if recorder is not None and scope is not None:
                 keep_notebook(recorder, notebook, path.stem)
         return _load_outputs(folder, path.name)

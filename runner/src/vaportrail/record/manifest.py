@@ -1,71 +1,43 @@
-"""The manifest, `manifest.json`: what a record says of its run, and the hash of every other file.
+"""The manifest, `manifest.json`: the head of a record, and the hash that all its other files hang from.
 
-Everything in it but the files' hashes can be rebuilt from the record's OTLP files alone. Times are
-RFC 3339 in UTC with nanoseconds; unknown times are empty.
+It stays small whatever the run's size, and it is what lists of runs show. Times are RFC 3339 in UTC with
+nanoseconds; unknown times are empty.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
-from pydantic_core import from_json
+from pydantic import ConfigDict, Field, FiniteFloat, PrivateAttr
 
-from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.contract.outcome import Failure
 from vaportrail.contract.run_identity import FORMAT_VERSION
-from vaportrail.errors import RecordError, UnsupportedVersion
-from vaportrail.record.times import from_rfc3339
+from vaportrail.record.known_outcomes import OutcomeText
+from vaportrail.record.model import RecordModel, Time
+from vaportrail.record.rows import ROWS, FileInfo, MetricInfo
 from vaportrail.storage.layout import MANIFEST
 
 __all__ = [
-    "ArtifactInfo",
-    "AttemptInfo",
     "Counts",
-    "Edge",
-    "Facts",
-    "FileInfo",
     "Manifest",
-    "MetricInfo",
+    "OlderRecord",
     "ReceiptEntry",
     "RunInfo",
     "SignalCount",
-    "TaskInfo",
+    "StoredFiles",
     "TimelineEntry",
-    "ValueInfo",
     "VerdictInfo",
-    "read_manifest",
+    "hash_line",
+    "manifest_schema",
 ]
 
-_MAJOR: Final = 1
-_REASON_LENGTH: Final = 500
+LAYOUT: Final = "lines"
+"""The layout that this version writes."""
 
 
-def _check_time(text: str) -> str:
-    if text:
-        from_rfc3339(text)
-    return text
-
-
-Time = Annotated[str, AfterValidator(_check_time)]
-"""A time as RFC 3339; empty where it is not known."""
-
-
-class _Model(BaseModel):
-    # A reader of this major version ignores what a later minor version adds.
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", ser_json_inf_nan="strings", use_attribute_docstrings=True
-    )
-
-
-Number = Annotated[
-    float,
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}),
-]
-"""A number; those that JSON has no form for are text."""
-
-
-class RunInfo(_Model):
+class RunInfo(RecordModel):
     """Who the run is."""
 
     uid: str
@@ -84,10 +56,10 @@ class RunInfo(_Model):
     """Version of the distribution that ran it."""
 
 
-class VerdictInfo(_Model):
+class VerdictInfo(RecordModel):
     """How the run ended."""
 
-    outcome: Outcome
+    outcome: OutcomeText
     message: str
     started: Time
     ended: Time
@@ -98,93 +70,7 @@ class VerdictInfo(_Model):
     """What the pipeline's body raised, or why Ray could not run."""
 
 
-class Edge(_Model):
-    """One task's need of another."""
-
-    task: str
-    """Id of the upstream task."""
-    kind: Literal["value", "order"]
-    """`value`: its result is an argument. `order`: it only had to succeed first."""
-    argument: str
-    """The argument that carries the value."""
-
-
-class TaskInfo(_Model):
-    """One task: its call and its end."""
-
-    id: str
-    """Unique in the run, such as `train-2`."""
-    name: str
-    kind: Literal["python", "notebook"]
-    outcome: Outcome
-    arguments: dict[str, Any]
-    options: dict[str, Any]
-    upstream: list[Edge]
-    attempts: int
-    submitted: Time
-    ended: Time
-    cause: str
-    """The upstream task that made it `SKIPPED`."""
-    allow_failure: bool
-    span_id: str
-
-
-class AttemptInfo(_Model):
-    """One attempt of a task."""
-
-    task: str
-    attempt: int
-    """From 1."""
-    outcome: Outcome
-    started: Time
-    """When it began to run; empty where it never said so."""
-    ended: Time
-    failure: Failure | None
-    host: str
-    pid: int
-    node: str
-    """Ray's id of the node."""
-    writer: str
-    """The process's name among the writers of the record."""
-    span_id: str
-
-
-class ValueInfo(_Model):
-    """A logged parameter or tag."""
-
-    task: str
-    """Empty for what the pipeline's body logged."""
-    name: str
-    value: Any
-
-
-class MetricInfo(_Model):
-    """A logged metric, in short; every value is in the logs."""
-
-    task: str
-    name: str
-    count: int
-    last: Number
-    last_step: int | None
-    min: Number
-    max: Number
-
-
-class ArtifactInfo(_Model):
-    """A stored file and who logged it."""
-
-    task: str
-    attempt: int
-    name: str
-    kind: str
-    path: str
-    """Its place within the record."""
-    sha256: str
-    size: int
-    media_type: str
-
-
-class SignalCount(_Model):
+class SignalCount(RecordModel):
     """Records of one signal."""
 
     made: int
@@ -194,14 +80,14 @@ class SignalCount(_Model):
     lost: int
 
 
-class Counts(_Model):
+class Counts(RecordModel):
     """What was made, and what of it is here."""
 
     logs: SignalCount
     spans: SignalCount
     loss: Literal["None", "Counted", "Unknown"]
     """`Unknown`: more than was counted may be missing; `loss_reasons` says why."""
-    loss_reasons: list[str] = []
+    loss_reasons: list[str] = Field(default_factory=list)
     """Why the loss is `Unknown`, one plain sentence a reason; at most 20, then how many more."""
     synthesised_spans: int
     """Spans that the sealer closed for processes that died."""
@@ -215,7 +101,7 @@ class Counts(_Model):
     """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
 
 
-class TimelineEntry(_Model):
+class TimelineEntry(RecordModel):
     """A moment of the run itself, or a stretch of its infrastructure."""
 
     name: str
@@ -225,7 +111,7 @@ class TimelineEntry(_Model):
     """Of a stretch, when it ended."""
 
 
-class ReceiptEntry(_Model):
+class ReceiptEntry(RecordModel):
     """Something that was made for the run; or a group of one kind."""
 
     object: str
@@ -239,55 +125,91 @@ class ReceiptEntry(_Model):
     """Of a group, of the last. Empty: it was still there at the seal."""
 
 
-class FileInfo(_Model):
-    """A file of the record."""
+class StoredFiles(RecordModel):
+    """The files behind the artifacts; each is named in the record's `files-*.jsonl.gz`."""
 
-    path: str
+    count: int
     size: int
-    """Bytes."""
-    sha256: str
+    """Bytes of all of them."""
+    damaged: int
+    """Artifacts that were gone, or not what their names say, at the seal: no files of the record."""
 
 
-class Facts(_Model):
-    """All of the manifest that follows from the record's OTLP files."""
+@dataclass(frozen=True, slots=True)
+class OlderRecord:
+    """What an older manifest held and is in lines of their own today."""
+
+    rows: list[bytes]
+    files: list[FileInfo]
+    damaged: list[str]
+
+
+class Manifest(RecordModel):
+    """The head of a record: all there is to know of the run as a whole, whatever its size.
+
+    What there is one of for each task is in `tasks-*.jsonl.gz`. All but `files` and `stored` follows from
+    the record's OTLP files.
+    """
 
     schema_version: str = Field(default=FORMAT_VERSION, alias="schema")
     """Version of the record's format, `MAJOR.MINOR`."""
+    layout: Literal["lines"] = LAYOUT
+    """How the record is laid out: tasks and files in lines of their own."""
     run: RunInfo
     verdict: VerdictInfo
-    tasks: list[TaskInfo]
-    attempts: list[AttemptInfo]
-    params: list[ValueInfo]
-    metrics: list[MetricInfo]
-    tags: list[ValueInfo]
-    artifacts: list[ArtifactInfo]
     counts: Counts
+    totals: dict[str, int]
+    """How many tasks, attempts, params, tags, metrics and artifacts there are in all."""
+    metrics: list[MetricInfo]
+    """The pipeline's own metrics, then the ones last logged; at most 300."""
     timeline: list[TimelineEntry]
     receipt: list[ReceiptEntry]
     """What was made for the run and removed; empty for an embedded local Ray."""
     environment: dict[str, Any]
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """What there is more than here, by section: entries, of a text characters. Rows and lines have it all."""
     sealed: Time
     """When the seal was planned."""
+    source: dict[str, Any] | None = None
+    """What code ran."""
+    lock: dict[str, Any] | None = None
+    """What the environment was locked to."""
+    resources: dict[str, Any] | None = None
+    """What was used, in short; the series are in the `metrics` files."""
+    results: list[dict[str, Any]] = Field(default_factory=list)
+    """Results of tasks that are kept."""
+    derived_from: list[dict[str, Any]] = Field(default_factory=list)
+    """Records that this run took something from."""
+    retries: list[dict[str, Any]] = Field(default_factory=list)
+    """Attempts of the whole run before this one."""
+    checks: list[dict[str, Any]] = Field(default_factory=list)
+    """What was checked of the run, and what came of it."""
+    stored: StoredFiles = StoredFiles(count=0, size=0, damaged=0)
+    files: list[FileInfo]
+    """The record's own files but this one and `manifest.sha256`; stored files are in `files-*.jsonl.gz`."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
+    _older: OlderRecord | None = PrivateAttr(default=None)
 
-class Manifest(Facts):
-    """The whole manifest."""
-
-    files: list[FileInfo]
-    """Every other file of the record but `manifest.sha256`."""
-    damaged_artifacts: list[str] = []
-    """Paths of artifacts that were gone, or not what their names say, at the seal: no files of the record."""
+    @property
+    def older(self) -> OlderRecord | None:
+        """The rows and files of a record whose manifest holds them, which no version writes any more."""
+        return self._older
 
     def to_bytes(self) -> bytes:
         """Return the manifest as the bytes that are hashed and stored."""
-        return (self.model_dump_json(indent=1) + "\n").encode()
+        return (self.model_dump_json(indent=1, exclude=self.unfilled) + "\n").encode()
 
     @property
-    def facts(self) -> Facts:
-        """The manifest without what it says of the record's files."""
-        return Facts.model_validate(self.model_dump(exclude={"files", "damaged_artifacts"}))
+    def unfilled(self) -> set[str]:
+        """Sections that a run need not have, and this one has not."""
+        return {name for name in _OPTIONAL if not getattr(self, name)}
+
+
+_OPTIONAL: Final = (
+    "left_out", "source", "lock", "resources", "results", "derived_from", "retries", "checks",
+)  # fmt: skip
 
 
 def hash_line(manifest: bytes) -> bytes:
@@ -295,36 +217,16 @@ def hash_line(manifest: bytes) -> bytes:
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST}\n".encode()
 
 
-def read_manifest(raw: bytes, where: str) -> Manifest:
-    """Return the manifest in `raw`.
-
-    Raises:
-        UnsupportedVersion: it was written by a newer major version.
-        RecordError: it is not a manifest.
-    """
-    try:
-        content = from_json(raw)
-        major = int(str(content["schema"]).split(".")[0])
-    except (ValueError, KeyError, TypeError):
-        raise RecordError(f"{where} is not a manifest of a Vaportrail record") from None
-    if major > _MAJOR:
-        raise UnsupportedVersion(
-            f"{where} has format {str(content['schema'])[:40]}, this version reads up to {_MAJOR}.x: "
-            "upgrade the package vaportrail"
-        )
-    try:
-        return Manifest.model_validate(content)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise RecordError(f"{where} is not a valid manifest: {reason[:_REASON_LENGTH]}") from None
-
-
 def manifest_schema() -> dict[str, Any]:
-    """Return the manifest's JSON Schema (draft 2020-12)."""
+    """Return the JSON Schema (draft 2020-12) of the manifest; its `$defs` hold the lines' as well."""
     schema = Manifest.model_json_schema(mode="serialization")
-    schema["required"] = (
-        ["schema", *schema["required"]] if "schema" not in schema["required"] else schema["required"]
-    )
+    schema["required"] = ["schema", "layout", *(name for name in schema["required"] if name not in _OPTIONAL)]
+    for kind, model in ROWS.items():
+        line = model.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+        schema["$defs"] |= line.pop("$defs", {})
+        line["properties"] = {"line": {"const": kind}, **line["properties"]}
+        line["required"] = ["line", *line["required"]]
+        schema["$defs"][f"line_{kind}"] = line
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["$id"] = "https://vaportrail.dev/schemas/manifest-1.json"
     schema["title"] = "Vaportrail record manifest, version 1"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from vaportrail.contract.outcome import Outcome
+from vaportrail.record.known_outcomes import is_outcome
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.spool import Kind, compact
 
@@ -27,8 +27,8 @@ JSON_DEPTH: Final = 64
 ATTEMPT_LIMIT: Final = 100_000
 _INT64: Final = 2**63
 _TIME_END: Final = 2**64
-_LARGE: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}")
-"""Where a number may be that is read as infinite, which cannot be written again."""
+_LARGE: Final = re.compile(rb"[:,\[\s]-?(?:[0-9][0-9.]*[eE]\+?[0-9]{3}|[0-9.]{300})")
+"""Where a number within JSON may be that is read as infinite, which cannot be written again."""
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -46,7 +46,7 @@ def parse(raw: bytes) -> Any:
     """
     try:
         found = from_json(raw, allow_inf_nan=False, cache_strings="keys")
-        if _LARGE.search(raw) is not None:
+        if raw[:1] not in (b"{", b"[") or _LARGE.search(raw) is not None:
             compact(found)
     except ValueError as error:
         raise Unsound(f"no JSON that can be read: {error}") from None
@@ -178,7 +178,7 @@ _FITS: Final[dict[str, Callable[[Any], bool]]] = {
     c.SEQ: lambda value: _is_int(value) and value > 0,
     c.ATTEMPT: lambda value: _is_int(value) and 0 <= value < ATTEMPT_LIMIT,
     c.TASK_ATTEMPTS: lambda value: _is_int(value) and 0 <= value < ATTEMPT_LIMIT,
-    c.OUTCOME: frozenset(outcome.value for outcome in Outcome).__contains__,
+    c.OUTCOME: is_outcome,
     c.LOG_IOSTREAM: ("stdout", "stderr").__contains__,
     c.TASK_KIND: ("python", "notebook").__contains__,
     c.TASK_EDGES: _json(_are_edges),

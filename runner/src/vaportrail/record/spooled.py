@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.errors import RecordError
+from vaportrail.record.numbers_seen import Ranges
 from vaportrail.record.otlp_lines import RECORD_LIMIT, Record, Resource, sound_record
 from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.unpacked import bounded_lines
@@ -90,7 +91,7 @@ def spooled_records(
     if header is None:
         return
     resource = Resource(header.resource)
-    seen: set[int] = set()
+    seen = Ranges()
     for line in lines:
         found = whole_line(line)
         if found is None:

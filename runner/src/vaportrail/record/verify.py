@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
 
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
-from vaportrail.record.manifest import Facts, Manifest, hash_line, read_manifest
+from vaportrail.record.manifest import Manifest, hash_line
 from vaportrail.record.otlp_lines import SIGNALS, Record, read_line
+from vaportrail.record.rows import OWNED, FileInfo
+from vaportrail.record.run_facts import Facts
+from vaportrail.record.sealed_lines import FILES, row_lines, stored_files
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
-from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, RECORD_FILE
+from vaportrail.record.versions.any_version import read_manifest
+from vaportrail.storage.interruptible import side_by_side
+from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, RECORD_FILE
 from vaportrail.storage.store import Store, is_outage
 from vaportrail.telemetry import conventions as c
 
-__all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "verify"]
+__all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "unfounded", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,8 @@ class Verification:
     size: int
     sha256: str
     manifest: Manifest | None
+    damaged: list[str] = field(default_factory=list)
+    """Artifacts that were gone or damaged when the record was sealed: they are no part of it."""
 
     @property
     def ok(self) -> bool:
@@ -68,32 +78,50 @@ def verify(record: Store, where: str) -> Verification:
         manifest = read_manifest(raw, MANIFEST)
     except RecordError as error:
         return Verification([Problem(MANIFEST, str(error))], len(listed), 0, sha256, None)
-    problems = list(_check_files(record, manifest, listed))
-    return Verification(problems, len(listed), sum(listed.values()), sha256, manifest)
+    own = {file.path: file for file in manifest.files}
+    problems = list(_check_files(record, own, listed))
+    damaged: list[str] = []
+    stored: dict[str, FileInfo] = {}
+    # What lists the stored files is one of the files: where it is damaged, nothing is known of them.
+    if not any(problem.path.startswith(f"{FILES}-") for problem in problems):
+        try:
+            files, damaged = stored_files(record, manifest)
+        except RecordError as error:
+            problems.append(Problem(MANIFEST, str(error)))
+        else:
+            stored = {file.path: file for file in files}
+            problems += _check_files(record, stored, listed)
+            known = {MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, *own, *stored}
+            known |= {path for path in damaged if ARTIFACT_FILE.fullmatch(path)}
+            problems += [
+                Problem(path, "is not part of the record: it was added after the seal")
+                for path in sorted(listed.keys() - known)
+            ]
+    problems.sort(key=lambda problem: problem.path)
+    return Verification(problems, len(listed), sum(listed.values()), sha256, manifest, damaged)
 
 
-def _check_files(record: Store, manifest: Manifest, listed: dict[str, int]) -> Iterator[Problem]:
-    expected = {file.path: file for file in manifest.files}
+def _check_files(record: Store, expected: dict[str, FileInfo], listed: dict[str, int]) -> Iterator[Problem]:
     for path in sorted(expected.keys() - listed.keys()):
         yield Problem(path, "is missing")
-    damaged = [path for path in manifest.damaged_artifacts if ARTIFACT_FILE.fullmatch(path)]
-    known = {MANIFEST, MANIFEST_HASH, *damaged}
-    for path in sorted(listed.keys() - expected.keys() - known):
-        yield Problem(path, "is not part of the record: it was added after the seal")
-    for path in sorted(expected.keys() & listed.keys()):
-        file = expected[path]
-        if listed[path] != file.size:
-            yield Problem(path, f"has {listed[path]} bytes, was sealed with {file.size}")
-            continue
-        digest = hashlib.sha256()
-        try:
-            for chunk in record.chunks(path):
-                digest.update(chunk)
-        except RecordError as error:
-            yield Problem(path, str(error))
-            continue
-        if digest.hexdigest() != file.sha256:
-            yield Problem(path, f"was changed: its SHA-256 is {digest.hexdigest()}, sealed {file.sha256}")
+    there = sorted(expected.keys() & listed.keys())
+    for found in side_by_side(lambda path: _problem(record, expected[path], listed[path]), there):
+        if found is not None:
+            yield found
+
+
+def _problem(record: Store, file: FileInfo, size: int) -> Problem | None:
+    if size != file.size:
+        return Problem(file.path, f"has {size} bytes, was sealed with {file.size}")
+    digest = hashlib.sha256()
+    try:
+        for chunk in record.chunks(file.path):
+            digest.update(chunk)
+    except RecordError as error:
+        return Problem(file.path, str(error))
+    if digest.hexdigest() != file.sha256:
+        return Problem(file.path, f"was changed: its SHA-256 is {digest.hexdigest()}, sealed {file.sha256}")
+    return None
 
 
 def sealed_records(
@@ -112,7 +140,7 @@ def sealed_records(
         RecordError: something cannot be read, or the store does not answer.
     """
     names = signals or tuple(signal.file for signal in SIGNALS)
-    for file in manifest.files:
+    for file in _data_files(record, manifest):
         if RECORD_FILE.fullmatch(file.path) and file.path.partition("-")[0] in names:
             try:
                 yield from _file_records(record, file.path, unreadable)
@@ -120,6 +148,12 @@ def sealed_records(
                 if unreadable is None or is_outage(error):  # the file may well be whole
                     raise
                 unreadable(str(error))
+
+
+def _data_files(record: Store, manifest: Manifest) -> Iterator[FileInfo]:
+    yield from manifest.files
+    if manifest.left_out.get("files"):
+        yield from stored_files(record, manifest)[0]
 
 
 def _file_records(record: Store, path: str, unreadable: Callable[[str], None] | None) -> Iterator[Record]:
@@ -143,9 +177,35 @@ def _file_records(record: Store, path: str, unreadable: Callable[[str], None] | 
 
 
 def rebuild_facts(record: Store, manifest: Manifest) -> Facts:
-    """Return the manifest's facts, rebuilt from the record's OTLP files alone.
+    """Return the facts of a sealed record, rebuilt from its OTLP files alone.
 
     Raises:
         RecordError: they cannot be read, or a line of them holds something else.
     """
     return build_facts(sealed_records(record, manifest))
+
+
+def unfounded(record: Store, manifest: Manifest) -> list[str]:
+    """Return which parts of a record do not follow from its OTLP files.
+
+    Raises:
+        RecordError: they cannot be read, or a line of them holds something else.
+    """
+    rebuilt = rebuild_facts(record, manifest)
+    own = {*manifest.unfilled, "files", "stored", "left_out"}
+    if manifest.older is not None:
+        own.add("metrics")  # it had them all, and which are the last it did not say
+    # As JSON: there NaN equals itself.
+    said, now = (json.loads(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
+    wrong = [key for key in said if said[key] != now.get(key)]
+    parts: dict[str, None] = {}
+    for mine, theirs in zip_longest(_rows(row_lines(record, manifest)), _rows(rebuilt.table.lines())):
+        if mine != theirs:
+            for row in (mine, theirs):
+                if row is not None:
+                    parts[OWNED.get(row["line"], str(row["line"]))] = None
+    return [*wrong, *(part for part in parts if part not in wrong)]
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[Any]:
+    return (row for row in map(json.loads, lines) if row["line"] in OWNED)

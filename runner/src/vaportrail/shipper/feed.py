@@ -27,8 +27,6 @@ __all__ = ["Entry", "Feed", "Files"]
 
 PIECE: Final = 1 << 20
 """Bytes of raw output that are turned into records at once."""
-PIECE_LINES: Final = 4096
-"""Lines of it at most: each becomes a record, and the shortest one several hundred bytes."""
 RELEASE_BYTES: Final = 64 * 1024
 """What is released of a file at a time, while more comes."""
 QUIET_LOOKS: Final = 5
@@ -266,26 +264,23 @@ class Feed:
             self._watch.see(kind, record, read_attributes(record.get("attributes", [])))
 
     def _output(self, stream: Stream) -> bytes:
-        # Pieces of one size from one place on: cut the same way, whoever reads them and how often.
         path = f"{self._path}.{SUFFIX[stream]}"
-        raw = self._files.read(path, self._watch.read.get(stream, 0), PIECE)
-        lines = raw.split(b"\n", PIECE_LINES)
-        return raw[: len(raw) - len(lines[-1])] if len(lines) > PIECE_LINES else raw
+        return self._files.read(path, self._watch.read.get(stream, 0), PIECE)
 
     def _recover(self, stream: Stream, raw: bytes) -> Iterator[Entry]:
         now = self._clock()
         rest = self._watch.rest(
             self._sender.writer, stream, raw, final=len(raw) < PIECE, secrets=self._secrets()
         )
-        for line, values in rest:
+        for each in rest:
             record = log_record(
-                line.text,
-                self._sender.numbered(values),
+                each.text,
+                self._sender.numbered(each.values),
                 unix_nano=self._last,
                 observed_unix_nano=now,
                 severity=SEVERITY[stream],
-                trace_id=self._watch.attempt.get("traceId", ""),
-                span_id=self._watch.attempt.get("spanId", ""),
+                trace_id=each.trace_id,
+                span_id=each.span_id,
             )
             yield self._sender.entry(stream, record)
 

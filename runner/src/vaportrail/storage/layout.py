@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from unicodedata import category
 
@@ -17,12 +18,14 @@ RUNS: Final = "runs"
 SPOOL: Final = "spool"
 MANIFEST: Final = "manifest.json"
 MANIFEST_HASH: Final = "manifest.sha256"
+MANIFEST_SIGNATURE: Final = "manifest.sig"
+"""A reserved name: a signature of the manifest comes after the seal, and is no file that was added to it."""
 ARTIFACTS: Final = "artifacts"
 PLAN: Final = "seal-plan.json"
 RUN_FILE: Final = "run.json"
 LOCK: Final = "runner.lock"
 MANIFEST_LIMIT: Final = 512 * 2**20
-"""Bytes of a manifest that a reader takes: one of 100,000 tasks has a fifth of it."""
+"""Bytes of a manifest that a reader takes: of today's 256 KiB, but older ones hold every task."""
 RUN_FILE_LIMIT: Final = 64 * 2**20
 """Bytes of a run's settings that a reader takes."""
 PLAN_LIMIT: Final = 512 * 2**20
@@ -30,7 +33,7 @@ PLAN_LIMIT: Final = 512 * 2**20
 ARTIFACT_FILE: Final = re.compile(rf"{ARTIFACTS}/[0-9a-f]{{64}}")
 """Where an artifact lies in its record."""
 RECORD_FILE: Final = re.compile(
-    rf"{ARTIFACT_FILE.pattern}|(traces|logs|metrics)-\d{{4,}}\.jsonl\.gz|manifest\.(json|sha256)"
+    rf"{ARTIFACT_FILE.pattern}|(traces|logs|metrics|tasks|files)-\d{{4,}}\.jsonl\.gz|manifest\.(json|sha256)"
 )
 """Where anything lies in a record that is a file of it."""
 
@@ -57,6 +60,13 @@ def check_value_name(name: str) -> str:
     """
     if not isinstance(name, str):
         raise UsageError(f"the name of a logged value is a str, not {type(name).__name__}: {name!r}")
+    _check_name(name)
+    return name
+
+
+@lru_cache(maxsize=1024)
+def _check_name(name: str) -> None:
+    # Names are few, and metrics come by thousands.
     parts = name.split("/")
     printable = _visible(name) and "\\" not in name
     if not name or len(name) > _VALUE_NAME_LIMIT or not printable or any(p in ("", ".", "..") for p in parts):
@@ -64,7 +74,6 @@ def check_value_name(name: str) -> str:
             f"{name[:80]!r} cannot name a logged value: use 1 to {_VALUE_NAME_LIMIT} printable "
             "characters without '\\', and no empty, '.' or '..' part between '/'"
         )
-    return name
 
 
 def _visible(name: str) -> bool:

@@ -18,20 +18,20 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
 from vaportrail.storage import local_entries
 from vaportrail.storage.interruptible import interruptibly
+from vaportrail.storage.record_root import is_remote, normalise_root
 from vaportrail.storage.regular import read_pieces, read_regular
+from vaportrail.storage.store_errors import Translate, is_outage
 
 __all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
 
-_SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "file")
 _CHUNK = 4 * 2**20
 CONNECT_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 30.0
@@ -50,9 +50,6 @@ _WHOLE: Final = timedelta(days=1)
 """Of a request in all: obstore's own 30 s would end a large download that goes well."""
 _UNFINISHED: Final = re.compile(r"(.+)#\d+")
 """What obstore calls a file of a folder until all of it is written."""
-_ANSWERED: Final = re.compile(r"status code: (\d{3})")
-_METADATA: Final = re.compile(r"http://(169\.254\.|metadata)")
-"""Where credentials are asked for that the environment does not have."""
 _Result = TypeVar("_Result")
 
 
@@ -232,8 +229,8 @@ class ObjectStore:
             return self._inner
         return self._patient(SILENCE_SECONDS + size / SLOWEST)
 
-    def _errors(self, verb: str, path: str) -> _Translate:
-        return _Translate(verb, f"{self.uri.rstrip('/')}/{path}")
+    def _errors(self, verb: str, path: str) -> Translate:
+        return Translate(verb, f"{self.uri.rstrip('/')}/{path}")
 
 
 def _pieces(source: Path, sha256: str, path: str) -> Iterator[bytes]:
@@ -251,67 +248,6 @@ def _whole(found: Any, limit: int | None) -> bytes:
     if limit is not None and found.meta["size"] > limit:
         raise OSError(f"it has more than {limit} bytes, which no file of its kind has")
     return bytes(found.bytes())
-
-
-class _Translate:
-    """Turns obstore's errors into ours, which say what was tried and where."""
-
-    def __init__(self, verb: str, where: str) -> None:
-        self.verb, self.where = verb, where
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
-        if isinstance(error, NotFoundError | FileNotFoundError):
-            raise RecordNotFound(f"nothing stands at {self.where}") from error
-        if isinstance(error, AlreadyExistsError | PreconditionError):
-            return
-        if isinstance(error, BaseError | OSError | ValueError):
-            reason = re.split(r"\n\s*\n|\n\s*Debug source", str(error))[0].strip()
-            raise RecordError(f"cannot {self.verb} {self.where}: {reason}") from error
-
-
-def is_outage(error: RecordError) -> bool:
-    """Return whether a store cannot be reached or is too busy: another try may mend that, and nothing else.
-
-    Args:
-        error: what a `Store` raised. A refusal, what is not there and missing credentials are no outage.
-    """
-    # obstore has no type for it, only words.
-    words = str(error.__cause__)
-    if (answered := _ANSWERED.search(words)) is not None:
-        return answered[1] in ("408", "429") or answered[1] >= "500"
-    return "HTTP error: " in words and _METADATA.search(words) is None
-
-
-def is_remote(root: str) -> bool:
-    """Return whether `root` is an object store's URI and not a folder."""
-    return "://" in root and not root.startswith("file://")
-
-
-def normalise_root(root: str | os.PathLike[str]) -> str:
-    """Return a record root in its one form: an absolute folder or a URI without a last slash.
-
-    Raises:
-        UsageError: the scheme is not one that records can lie in.
-    """
-    text = os.fspath(root)
-    if "://" not in text:
-        return str(Path(text).expanduser().absolute())
-    wrong = UsageError(
-        f"record root {text!r} is not a place that can hold records: "
-        f"use a folder or one of {', '.join(s + '://…' for s in _SCHEMES)}"
-    )
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in _SCHEMES or bool(parts.netloc) == (parts.scheme == "file"):
-        raise wrong
-    if parts.scheme == "file":
-        return unquote(parts.path).rstrip("/") or "/"
-    return text.rstrip("/")
 
 
 def open_store(root: str, *, create: bool = False) -> ObjectStore:

@@ -28,6 +28,10 @@ class AttemptScope:
     deadline_unix_nano: int | None = None
     scratch: str = ""
 
+    def fields(self) -> dict[str, str | int | None]:
+        """Return its fields by name, as they are."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 _acting_for: ContextVar[AttemptScope | None] = ContextVar("vaportrail_acting_for", default=None)
 _scope: AttemptScope | None = None

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from vaportrail.errors import SpoolError
-from vaportrail.telemetry.capture import OutputFiles
 from vaportrail.telemetry.output import SUFFIX
+from vaportrail.telemetry.output_files import OutputFiles
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["Sink", "Tee", "recorded_output"]

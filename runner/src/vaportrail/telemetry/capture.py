@@ -1,125 +1,25 @@
-"""What a process prints, line by line, tied to the attempt that printed it.
-
-Output goes to append-only files in the spool, so that it survives the process (a pipe with a reader
-can deadlock, and loses what is in it at a SIGKILL). A thread turns what has arrived into log
-records; the sealer does the same with what it had no time for.
-"""
+"""What a worker prints, tied to the attempt that printed it."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-import threading
 from contextlib import suppress
-from pathlib import Path
+from math import inf
 from typing import Any, Final
 
-from vaportrail.errors import SpoolError
-from vaportrail.telemetry.attempt_scope import attempt_scope
+from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.left_output import LeftOutput
-from vaportrail.telemetry.output import (
-    SEVERITY,
-    SUFFIX,
-    Line,
-    Stream,
-    is_ray_mark,
-    is_ray_progress,
-    line_values,
-    split_lines,
-)
+from vaportrail.telemetry.output import RAY_MARKS, RAY_PROGRESS, SUFFIX, Stream
+from vaportrail.telemetry.output_files import OutputFiles
 from vaportrail.telemetry.recorder import Recorder
 
-__all__ = ["Capture", "OutputFiles"]
+__all__ = ["Capture"]
 
 _FD: Final[dict[Stream, int]] = {"stdout": 1, "stderr": 2}
-_PERIOD: Final = 0.2
-_PIECE: Final = 1 << 20
-"""Bytes of output that are read at once, where no secret is longer."""
-_FRAME_PERIODS: Final = 25
-"""Periods after which the state of a line that overwrites itself is recorded, although it has no end."""
-
-
-class OutputFiles:
-    """A process's two files of output, and the thread that turns what arrives in them into log records.
-
-    Args:
-        recorder: writes the lines; its writer's name names the files.
-
-    Attributes:
-        write: descriptors that append to the files.
-    """
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._lock = threading.Lock()
-        self._done: dict[Stream, int] = {"stdout": 0, "stderr": 0}
-        self._read: dict[Stream, int] = {}
-        self.write: dict[Stream, int] = {}
-        for stream, suffix in SUFFIX.items():
-            path = Path(recorder.settings.spool) / f"{recorder.writer.header.writer}.{suffix}"
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self.write[stream] = os.open(path, flags, 0o600)
-            self._read[stream] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._pid = os.getpid()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="vaportrail-capture", daemon=True)
-
-    def follow(self) -> None:
-        """Begin to turn what arrives into log records."""
-        self._thread.start()
-
-    def drain(self, *, final: bool = True, frames: bool = False) -> None:
-        """Turn all that has arrived into log records.
-
-        Args:
-            final: take a last line without its end, too.
-            frames: take the state of a last line that overwrites itself.
-        """
-        with self._lock:
-            for stream, fd in self._read.items():
-                self._drain(stream, fd, final, frames)
-
-    def _drain(self, stream: Stream, fd: int, final: bool, frames: bool) -> None:
-        size, piece = os.fstat(fd).st_size, _PIECE
-        while (left := size - (done := self._done[stream])) > 0:
-            raw, last = os.pread(fd, min(left, piece), done), left <= piece
-            self._take(stream, raw, final and last, frames and last)
-            if last:
-                return
-            if self._done[stream] == done:
-                piece *= 2
-
-    def _take(self, stream: Stream, raw: bytes, final: bool, frames: bool) -> None:
-        secrets = self._recorder.writer.redact
-        for line in split_lines(raw, self._done[stream], final=final, frames=frames, secrets=secrets):
-            self._done[stream] = line.end
-            if self._is_users(line):
-                severity, values = SEVERITY[stream], line_values(stream, line)
-                self._recorder.log(line.text, scope=stream, severity=severity, values=values)
-
-    def _is_users(self, line: Line) -> bool:
-        return True
-
-    def _follow(self) -> None:
-        period = 0
-        while not self._stop.wait(_PERIOD):
-            if os.getpid() != self._pid:
-                return
-            period += 1
-            # A line that could not be written is counted as lost; the next may be written again.
-            with suppress(OSError, SpoolError):
-                self.drain(final=False, frames=period % _FRAME_PERIODS == 0)
-
-    def close(self) -> None:
-        """Stop following, record what had arrived, and close the files."""
-        self._stop.set()
-        self._thread.join()
-        try:
-            self.drain()
-        finally:
-            for fd in (*self.write.values(), *self._read.values()):
-                os.close(fd)
+_PATIENCE: Final = 10.0
+"""Seconds that an attempt's end waits for what it printed to be recorded; the rest is recorded after it."""
 
 
 class Capture(OutputFiles):
@@ -135,6 +35,7 @@ class Capture(OutputFiles):
         super().__init__(recorder)
         self._files: dict[Stream, Any] = {stream: getattr(sys, stream) for stream in SUFFIX}
         self._left = LeftOutput(recorder)
+        self._left_over: tuple[AttemptScope, dict[Stream, int]] | None = None
         self.turn()
         self.follow()
 
@@ -147,7 +48,8 @@ class Capture(OutputFiles):
         for stream, fd in self.write.items():
             os.dup2(fd, _FD[stream])
             file = self._files[stream]
-            if file is None or file.closed:
+            # Ray's own wrapper is none, and takes half as long again for each line.
+            if not isinstance(file, io.TextIOBase) or file.closed:
                 raw = io.FileIO(_FD[stream], "w", closefd=False)
                 file = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
                 self._files[stream] = file
@@ -166,12 +68,38 @@ class Capture(OutputFiles):
         self.drain()
         return dict(self._done)
 
-    def drain(self, *, final: bool = True, frames: bool = False) -> None:
+    def keep_up(self) -> None:
+        """Wait until nearly all that was printed is on record, at most for some seconds."""
+        self._flush()
+        self.catch_up(_PATIENCE)
+
+    def finish(self, scope: AttemptScope) -> dict[Stream, int]:
+        """Record what an attempt printed, at its end.
+
+        Returns:
+            Where in each stream its output ends, if there was no time for all of it: the rest is recorded
+            as the attempt's before the next one begins, else by whoever finishes this process's output.
+        """
+        if self.drain(seconds=_PATIENCE):
+            return {}
+        ends = self.sizes()
+        with self._lock:
+            self._left_over = scope, ends
+        return ends
+
+    def _owner(self, stream: Stream) -> tuple[AttemptScope | None, int]:
+        if self._left_over is not None:
+            scope, ends = self._left_over
+            if self._done[stream] < ends[stream]:
+                return scope, ends[stream]
+        return None, sys.maxsize
+
+    def drain(self, *, final: bool = True, frames: bool = False, seconds: float = inf) -> bool:
         if final:
             self._flush()
         if final or frames:
             self._left.flush()
-        super().drain(final=final, frames=frames)
+        return super().drain(final=final, frames=frames, seconds=seconds)
 
     def _flush(self) -> None:
         """Let what is buffered go out; a stream that cannot is no fault of the task's."""
@@ -179,7 +107,6 @@ class Capture(OutputFiles):
             with suppress(Exception):
                 file.flush()
 
-    def _is_users(self, line: Line) -> bool:
-        if is_ray_progress(line):
-            return False
-        return attempt_scope() is not None or not is_ray_mark(line)
+    def _passed_over(self, owner: AttemptScope | None) -> tuple[str, ...]:
+        busy = owner is not None or attempt_scope() is not None
+        return RAY_PROGRESS if busy else RAY_PROGRESS + RAY_MARKS

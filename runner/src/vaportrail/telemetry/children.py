@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +46,13 @@ def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[s
     Raises:
         SpoolError: the disk is full or gone.
     """
-    path = Path(settings.spool) / _SETTINGS
-    if not path.exists():
+    path = f"{settings.spool}{os.sep}{_SETTINGS}"
+    if not os.path.exists(path):
         try:
-            _write_private(path, settings.to_json())
+            _write_private(Path(path), settings.to_json())
         except OSError as error:
             raise SpoolError(settings.spool, error.strerror or str(error)) from error
-    said = {"settings": str(path), "scope": None if scope is None else asdict(scope)}
+    said = {"settings": path, "scope": None if scope is None else scope.fields()}
     return {CHILD_VARIABLE: json.dumps(said)}
 
 

@@ -64,6 +64,8 @@ TASK_CAUSE: Final = "vaportrail.task.cause"
 NODE_ID: Final = "vaportrail.node.id"
 STDOUT_OFFSET: Final = "vaportrail.stdout.offset"
 STDERR_OFFSET: Final = "vaportrail.stderr.offset"
+STDOUT_END: Final = "vaportrail.stdout.end"
+STDERR_END: Final = "vaportrail.stderr.end"
 STREAM_OFFSET: Final = "vaportrail.stream.offset"
 STREAM_PARTIAL: Final = "vaportrail.stream.partial"
 CELL_NUMBER: Final = "vaportrail.cell.number"
@@ -162,11 +164,17 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(CODE_LINE_NUMBER, "int", "stdlib log records", "line"),
     Attribute(CODE_STACKTRACE, "string", "stdlib log records", "the stack, where `stack_info` was asked for"),
     Attribute(THREAD_NAME, "string", "stdlib log records", "thread, when not the main one"),
-    Attribute(LOG_IOSTREAM, "string", "output lines", "`stdout` or `stderr`"),
-    Attribute(STREAM_OFFSET, "int", "output lines", "byte offset of the line's end"),
-    Attribute(STREAM_PARTIAL, "bool", "output lines", "true where a line was cut or had no end"),
+    Attribute(LOG_IOSTREAM, "string", "output", "`stdout` or `stderr`; the body is one or more lines"),
+    Attribute(STREAM_OFFSET, "int", "output", "byte offset of the end of its last line"),
+    Attribute(STREAM_PARTIAL, "bool", "output", "true where it is a line that was cut or had no end"),
     Attribute(STDOUT_OFFSET, "int", "attempt started", "bytes of stdout before the attempt"),
     Attribute(STDERR_OFFSET, "int", "attempt started", "bytes of stderr before the attempt"),
+    Attribute(
+        STDOUT_END, "int", "attempt span", "bytes of stdout up to its end, where not all were on record then"
+    ),
+    Attribute(
+        STDERR_END, "int", "attempt span", "bytes of stderr up to its end, where not all were on record then"
+    ),
     Attribute(RUN_NAME, "string", "run", "the run's name"),
     Attribute(RUN_CREATED, "int", "run", "when it was asked for, ns since the epoch"),
     Attribute(RUN_PARAMETERS, "string (JSON)", "run", "the validated parameters"),

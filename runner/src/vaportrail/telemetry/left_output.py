@@ -15,12 +15,13 @@ from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.left_threads import left_by
 from vaportrail.telemetry.output import SEVERITY, Stream
+from vaportrail.telemetry.output_blocks import last_state, lines_without_secrets
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["LeftOutput"]
 
 _LIMIT: Final = 1 << 16
-"""Characters of a line that has no end yet."""
+"""Characters of a line that has no end yet, and of the lines in one record."""
 
 
 class LeftOutput:
@@ -58,17 +59,32 @@ class LeftOutput:
 
     def _take(self, scope: AttemptScope, stream: Stream, text: str) -> int:
         with self._lock:
-            *lines, rest = (self._rests.pop((scope, stream), "") + text).split("\n")
-            for line in lines:
-                self._record(scope, stream, line)
+            lines, newline, rest = (self._rests.pop((scope, stream), "") + text).rpartition("\n")
+            if newline:
+                self._record_all(scope, stream, lines)
             if len(rest) > _LIMIT:
                 self._record(scope, stream, rest, partial=True)
             elif rest:
                 self._rests[scope, stream] = rest
         return len(text)
 
-    def _record(self, scope: AttemptScope, stream: Stream, line: str, *, partial: bool = False) -> None:
-        shown = next((state for state in reversed(line.split("\r")) if state.strip()), "")
+    def _record_all(self, scope: AttemptScope, stream: Stream, lines: str) -> None:
+        begin = 0
+        while len(lines) - begin > _LIMIT:
+            cut = lines.rfind("\n", begin, begin + _LIMIT)
+            if cut < begin:
+                cut = lines.find("\n", begin)
+            if cut < begin:
+                break
+            self._record(scope, stream, lines[begin:cut])
+            begin = cut + 1
+        self._record(scope, stream, lines[begin:])
+
+    def _record(self, scope: AttemptScope, stream: Stream, lines: str, *, partial: bool = False) -> None:
+        shown = "\n".join(map(last_state, lines.split("\n"))) if "\r" in lines else lines
+        secrets = self._recorder.writer.redact
+        if secrets is not None:
+            shown = lines_without_secrets(shown, secrets)
         values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: True if partial else None}
         with suppress(OSError, SpoolError):  # counted as lost
             self._recorder.log(shown, scope=stream, severity=SEVERITY[stream], values=values, attempt=scope)

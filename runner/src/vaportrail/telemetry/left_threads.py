@@ -28,11 +28,13 @@ class _Left(NamedTuple):
 
 
 _left: WeakKeyDictionary[threading.Thread, _Left] = WeakKeyDictionary()
+_any_left = False
+"""Whether there ever was one: what is asked for each record."""
 
 
 def left_by() -> AttemptScope | None:
     """Return the attempt that ended and left the calling thread, or None: it is of the one that runs."""
-    found = _left.get(threading.current_thread()) if _left else None
+    found = _left.get(threading.current_thread()) if _any_left else None
     if found is None or (found.work is not None and found.work() is None):
         return None
     return found.scope
@@ -57,7 +59,9 @@ def leave_threads(scope: AttemptScope, before: Collection[threading.Thread]) -> 
                     _left[thread] = _Left(scope, ref(work))
         elif thread not in before and thread not in _left:
             _left[thread] = _Left(scope)
+    global _any_left
     if _left:
+        _any_left = True
         _follow_starts()
     return bool(_left)
 

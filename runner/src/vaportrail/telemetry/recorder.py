@@ -22,7 +22,7 @@ from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.children import adopt, is_child
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.otlp_json import INFO, WARN, log_record
+from vaportrail.telemetry.otlp_json import INFO, WARN, log_json
 from vaportrail.telemetry.redact import Redactor
 from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
 from vaportrail.telemetry.secret_names import NAMING_VARIABLES
@@ -117,16 +117,17 @@ class Recorder:
         """
         now = self.clock() if unix_nano is None else unix_nano
         owner = attempt or attempt_scope()
-        named = dict(values or {})
+        named = {} if values is None else {**values}
         if owner is not None:
             named.setdefault(c.TASK_RUN_ID, owner.task_id)
             named.setdefault(c.ATTEMPT, owner.attempt)
         span = span_id or self._current_span(owner)
 
-        def make(seq: int) -> dict[str, Any]:
-            return log_record(
+        def make(seq: int) -> str:
+            named[c.SEQ] = seq
+            return log_json(
                 body,
-                {**named, c.SEQ: seq},
+                named,
                 unix_nano=now,
                 observed_unix_nano=now,
                 severity=severity,

@@ -55,6 +55,9 @@ class Finder(Protocol):
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where secrets begin and end, from left to right."""
 
+    def suspects(self, text: str) -> bool:
+        """Return whether a text may hold a secret, which costs less than to look where."""
+
     def __call__(self, text: str) -> str:
         """Return text without secrets."""
 
@@ -142,9 +145,9 @@ class Redactor:
             done = end
         return "".join([*parts, text[done:]])
 
-    def suspects(self, line: str) -> bool:
-        """Return whether a finished line may hold a secret."""
-        return any(form in line for form in self._lookouts)
+    def suspects(self, text: str) -> bool:
+        """Return whether a text, or a finished line, may hold a secret."""
+        return any(form in text for form in self._lookouts)
 
     def number(self, value: float) -> str | None:
         """Return what stands for a number that is a secret, sign aside; else None."""

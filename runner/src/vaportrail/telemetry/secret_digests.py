@@ -56,6 +56,10 @@ class Withheld:
         if text:
             yield 0, len(text)
 
+    def suspects(self, text: str) -> bool:
+        """Return whether there is a text at all."""
+        return bool(text)
+
     def __call__(self, text: str) -> str:
         """Return what stands for any text."""
         return WITHHELD if text else text
@@ -82,6 +86,10 @@ class SecretDigests:
         """Yield where secrets begin and end, from left to right."""
         for begin, end, _ in self._found(text):
             yield begin, end
+
+    def suspects(self, text: str) -> bool:
+        """Return whether a text holds a secret."""
+        return bool(self._found(text))
 
     def __call__(self, text: str) -> str:
         """Return text without secrets."""

@@ -23,7 +23,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -58,9 +58,13 @@ _KINDS: Final[dict[bytes, Kind]] = {b"L": "L", b"T": "T", b"M": "M"}
 FORMAT: Final = 1
 
 
+# `json.dumps` would make one for each record.
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
 def compact(value: Any) -> str:
     """Return `value` as JSON on one line, without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,8 @@ class Writer:
         self._fd = os.open(self.directory / f"{self.header.writer}.spool", flags, 0o600)
         os.write(self._fd, header_line(self.header))
 
-    def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any]]) -> int:
-        """Write one record and return its number; `make` is given that number.
+    def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any] | str]) -> int:
+        """Write one record and return its number; `make` is given that number and returns it, or its JSON.
 
         Raises:
             SpoolError: the disk is full or gone; the ledger has counted the record already, so the
@@ -153,18 +157,17 @@ class Writer:
         seq = next(self._numbers)
         next(self._counts[kind])
         # Outside the lock: what is asked for its text may log, or wait for who logs.
-        record = make(seq)
-        body = compact(record)
+        made = make(seq)
+        body = made if isinstance(made, str) else compact(made)
         redact = self.redact
         if redact is not None and redact.suspects(body):
-            record = redact.record(record)
-            body = compact(record)
+            body = compact(redact.record(json.loads(body)))
         # By our own name readers know our records; others are the user's.
         if redact is not None and scope != c.SCOPE:
             scope = redact(scope)
         # After the secrets: of one that is cut a part would stay.
         if len(body) > TEXT_LIMIT:
-            body = compact(cut_long_texts(record))
+            body = compact(cut_long_texts(json.loads(body)))
         line = spool_line(seq, kind, scope, body)
         with self._lock:
             # What a write that failed left behind must not take the next line with it.
@@ -209,9 +212,14 @@ def header_line(header: Header) -> bytes:
     return (compact(content) + "\n").encode()
 
 
+@lru_cache(maxsize=256)
+def _quoted(scope: str) -> str:
+    return quote(scope, safe="") or "-"
+
+
 def spool_line(seq: int, kind: Kind, scope: str, body: str) -> bytes:
     """Return a record as a line of a spool file; `body` is its JSON."""
-    raw = f"{seq} {kind} {quote(scope, safe='') or '-'} {body}".encode()
+    raw = f"{seq} {kind} {_quoted(scope)} {body}".encode()
     return b"%08x %b\n" % (zlib.crc32(raw), raw)
 
 

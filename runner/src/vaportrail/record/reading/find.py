@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.errors import RecordError, RecordNotFound
@@ -14,6 +15,9 @@ from vaportrail.record.reading.recorded_run import Run
 from vaportrail.storage import layout
 
 __all__ = ["default_root", "find_run", "means"]
+
+_ID_LENGTH: Final = 8
+"""Of a UUID that a record's folder is called by."""
 
 
 def default_root() -> str:
@@ -42,7 +46,7 @@ def find_run(text: str, root: str, unreadable: Callable[[RecordError], None]) ->
         raise RecordNotFound(
             f"there is no run below {root} yet; start one with: vaportrail run FILE.py:PIPELINE"
         )
-    matches = [run for run in runs if means(text, run.facts.run, run.uri)]
+    matches = _by_folder(text, root) or [run for run in runs if means(text, run.facts.run, run.uri)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -50,6 +54,20 @@ def find_run(text: str, root: str, unreadable: Callable[[RecordError], None]) ->
         raise RecordNotFound(f"{text!r} means {len(matches)} runs below {root}: {names}; give more of it")
     other = "" if root == default_root() else f" --record {root}"
     raise RecordNotFound(f"no run {text!r} below {root}; see what there is with: vaportrail ls{other}")
+
+
+def _by_folder(text: str, root: str) -> list[Run]:
+    """Return the runs that a text means by what their folders are called, without a look into any other."""
+    wanted = text.rpartition("/")[2]
+
+    def named(folder: str) -> bool:
+        # Eight characters of the UUID: with fewer the text may as well be a name.
+        return folder == wanted or (
+            len(wanted) >= _ID_LENGTH and folder.rpartition("-")[2] == wanted[:_ID_LENGTH]
+        )
+
+    found = (run for run in scan_runs(root, named=named) if isinstance(run, Run))
+    return [run for run in found if means(text, run.facts.run, run.uri)]
 
 
 def _readable(root: str, unreadable: Callable[[RecordError], None]) -> Iterator[Run]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
+from vaportrail.record.numbers_seen import NumbersSeen
 from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.recorded_run import Run
-from vaportrail.record.reading.run_events import RunEvent, read_event
+from vaportrail.record.reading.run_events import RunEvent, read_events
 from vaportrail.record.seal.parts import live_part_records, spool_prefix
 from vaportrail.record.settings import stored_settings
 from vaportrail.record.verify import sealed_records
@@ -46,7 +47,7 @@ class Follower:
         self._store = store
         self._settings = settings
         self._sizes: dict[str, int] = {}
-        self._seen: set[tuple[str | int, ...]] = set()
+        self._seen = NumbersSeen()
 
     def sealed(self) -> bool:
         """Return whether the record stands."""
@@ -81,22 +82,20 @@ class Follower:
             return []
 
     def _events(self, records: Iterable[Record]) -> list[RunEvent]:
-        events = []
-        new: set[tuple[str | int, ...]] = set()
+        events: list[RunEvent] = []
+        new = NumbersSeen()
         for record in records:
             key = _key(record)
-            if key not in self._seen and key not in new:
-                new.add(key)
-                if (event := read_event(record)) is not None:
-                    events.append(event)
-        self._seen |= new
+            if key not in self._seen and new.add(*key):
+                events += read_events(record)
+        self._seen.update(new)
         return sorted(events, key=lambda event: event.time)
 
 
-def _key(record: Record) -> tuple[str | int, ...]:
+def _key(record: Record) -> tuple[Hashable, int]:
     """Return what is the same of a record wherever it is read, and of no other."""
     named = record.attributes
     if c.STREAM_OFFSET in named and c.LEDGER_WRITER in named:
         # Output of a process that died: a shipper's record in a part, the sealer's own in the record.
-        return named[c.LEDGER_WRITER], named[c.LOG_IOSTREAM], named[c.STREAM_OFFSET]
+        return (named[c.LEDGER_WRITER], named[c.LOG_IOSTREAM]), named[c.STREAM_OFFSET]
     return record.identity

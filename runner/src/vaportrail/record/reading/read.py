@@ -12,13 +12,15 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
-from vaportrail.record.manifest import read_manifest
 from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.reading.stored import stored_facts
+from vaportrail.record.run_facts import Facts
 from vaportrail.record.seal.local_seal import is_alive, spools
 from vaportrail.record.seal.unsealed_runs import unsealed_runs
+from vaportrail.record.sealed_lines import row_lines
 from vaportrail.record.settings import spool_settings
 from vaportrail.record.spooled import live_records
+from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage import layout
 from vaportrail.storage.store import is_remote, normalise_root, open_store
 
@@ -48,9 +50,10 @@ def open_run(uri: str) -> Run:
 
 
 def _sealed(place: str) -> Run:
-    raw = open_store(place).get(layout.MANIFEST, layout.MANIFEST_LIMIT)
+    store = open_store(place)
+    raw = store.get(layout.MANIFEST, layout.MANIFEST_LIMIT)
     manifest = read_manifest(raw, f"{place}/{layout.MANIFEST}")
-    return Run(place, manifest, manifest=manifest)
+    return Run(place, Facts(manifest, lambda: row_lines(store, manifest), place), manifest=manifest)
 
 
 def _stored_at(record: str) -> RunSettings | None:
@@ -81,13 +84,8 @@ def _unsealed(spool: Path) -> Run:
     settings = spool_settings(spool)
     facts = build_facts(live_records(spool))
     if facts.verdict.outcome is Outcome.UNFINISHED and not is_alive(spool):
-        verdict = facts.verdict.model_copy(
-            update={
-                "outcome": Outcome.RUNNER_LOST,
-                "message": f"the runner died; seal what there is: vaportrail seal {facts.run.uid[:8]}",
-            }
-        )
-        facts = facts.model_copy(update={"verdict": verdict})
+        message = f"the runner died; seal what there is: vaportrail seal {facts.run.uid[:8]}"
+        facts = facts.with_verdict(outcome=Outcome.RUNNER_LOST, message=message)
     return Run(settings.record_uri, facts, spool=spool)
 
 
@@ -103,8 +101,16 @@ def list_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run]:
             warnings.warn(f"left out: {run}", stacklevel=2)
 
 
-def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | RecordError]:
-    """Yield runs below a root, newest first, and the error of each that cannot be read."""
+def scan_runs(
+    root: str, *, pipeline: str | None = None, named: Callable[[str], bool] = lambda folder: True
+) -> Iterator[Run | RecordError]:
+    """Yield runs below a root, newest first, and the error of each that cannot be read.
+
+    Args:
+        root: the record root.
+        pipeline: only runs of this pipeline.
+        named: only those whose folder's name it accepts; no others are opened.
+    """
     place = normalise_root(root)
     try:
         store = open_store(place)
@@ -131,8 +137,8 @@ def scan_runs(root: str, *, pipeline: str | None = None) -> Iterator[Run | Recor
             yield error
     if is_remote(place):  # else its spool's folder has told the same
         yield from map(RecordError, problems)
-    keys = sorted({*found, *(key for key in waiting if not pipeline or key[1] == pipeline)}, reverse=True)
-    for key in keys:
+    there = {*found, *(key for key in waiting if not pipeline or key[1] == pipeline)}
+    for key in sorted((key for key in there if named(key[0])), reverse=True):
         try:
             yield _one(place, key, waiting.get(key))
         except RecordError as error:

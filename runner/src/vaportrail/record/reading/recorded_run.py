@@ -3,65 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, overload
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.record.label import id_label
-from vaportrail.record.manifest import AttemptInfo, Facts, Manifest, TaskInfo
+from vaportrail.record.manifest import Manifest
 from vaportrail.record.otlp_lines import Record
+from vaportrail.record.reading.in_order import in_order
+from vaportrail.record.reading.log_lines import LogLine, log_lines
+from vaportrail.record.reading.metric_points import MetricPoint, best_of_each, metric_point
 from vaportrail.record.reading.stored import seal_command, still_arrives, stored_records
+from vaportrail.record.rows import AttemptInfo, TaskInfo
+from vaportrail.record.run_facts import Facts
 from vaportrail.record.seal.local_seal import is_alive
 from vaportrail.record.spooled import live_records
-from vaportrail.record.times import rfc3339
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.artifacts import Artifact
 from vaportrail.storage.store import open_store
-from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.values import from_any_value
 
-__all__ = ["IDLE_WORKER", "LogLine", "MetricPoint", "Run", "TaskRun"]
-
-IDLE_WORKER: Final = "(worker)"
-"""Whose the lines are that a worker printed while none of the run's tasks ran in it."""
-
+__all__ = ["Run", "TaskRun"]
 
 _PROBLEMS: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One log record or line of output.
-
-    Attributes:
-        time: RFC 3339 with nanoseconds.
-        task: the task's id; empty for the pipeline's body; ``"(worker)"`` for what a worker said while none
-            of the run's tasks ran in it.
-        attempt: from 1; 0 where it is no task's.
-        source: ``"stdout"``, ``"stderr"`` or the logger's name.
-        severity: OpenTelemetry's severity text.
-        text: the message.
-    """
-
-    time: str
-    task: str
-    attempt: int
-    source: str
-    severity: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetricPoint:
-    """One logged value of a metric; `step` is None where none was given."""
-
-    task: str
-    name: str
-    value: float
-    step: int | None
-    time: str
+_LINE: Final = attrgetter(*(each.name for each in fields(LogLine)))
+_POINT: Final = attrgetter(*(each.name for each in fields(MetricPoint)))
+_NAMED: Final = 50
+_SHOWN: Final = 100
+"""Tasks that are named where all are meant."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,17 +63,17 @@ class TaskRun:
     @property
     def attempts(self) -> Sequence[AttemptInfo]:
         """Its attempts, the first first."""
-        return [attempt for attempt in self.run.facts.attempts if attempt.task == self.id]
+        return self.run.facts.table.of(self.id, "attempt")
 
     @property
     def params(self) -> dict[str, Any]:
         """What it logged with `log.param`."""
-        return {v.name: v.value for v in self.run.facts.params if v.task == self.id}
+        return {v.name: v.value for v in self.run.facts.table.of(self.id, "param")}
 
     @property
     def metrics(self) -> dict[str, float]:
         """The last value of each metric it logged."""
-        return {m.name: m.last for m in self.run.facts.metrics if m.task == self.id}
+        return {m.name: m.last for m in self.run.facts.table.of(self.id, "metric")}
 
     def artifacts(self) -> Mapping[str, Artifact]:
         """Its stored files by name; of several attempts' the last one's."""
@@ -113,6 +85,33 @@ class TaskRun:
 
     def __repr__(self) -> str:
         return f"<TaskRun {id_label(self.id, self.arguments)} {self.outcome.value}>"
+
+
+class TaskRuns(Sequence[TaskRun]):
+    """The tasks of a run, each read when it is asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __len__(self) -> int:
+        return len(self._run.facts.tasks)
+
+    def __iter__(self) -> Iterator[TaskRun]:
+        return (TaskRun(self._run, task) for task in self._run.facts.tasks)
+
+    @overload
+    def __getitem__(self, at: int) -> TaskRun: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[TaskRun]: ...
+    def __getitem__(self, at: int | slice) -> TaskRun | list[TaskRun]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(len(self))[at]]
+        return TaskRun(self._run, self._run.facts.tasks[at])
+
+    def __repr__(self) -> str:
+        shown = [repr(task) for task in islice(self, _SHOWN)]
+        more = len(self) - len(shown)
+        return f"[{', '.join([*shown, *([f'… {more} more'] if more > 0 else [])])}]"
 
 
 class Run:
@@ -187,12 +186,12 @@ class Run:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        return self.facts.run.parameters
+        return self.facts.parameters
 
     @property
     def tags(self) -> Mapping[str, str]:
         """What it was called to find it by, in `--tag` or `tags=`; what tasks logged is in `facts.tags`."""
-        return self.facts.run.tags
+        return self.facts.run_tags
 
     @property
     def created(self) -> str:
@@ -207,7 +206,7 @@ class Run:
     @property
     def tasks(self) -> Sequence[TaskRun]:
         """Every task, in the order of their calls."""
-        return [TaskRun(self, task) for task in self.facts.tasks]
+        return TaskRuns(self)
 
     def task(self, task_id: str) -> TaskRun:
         """Return one task by its id.
@@ -215,66 +214,49 @@ class Run:
         Raises:
             KeyError: there is none; the message names those there are.
         """
-        for task in self.tasks:
-            if task.id == task_id:
-                return task
-        raise KeyError(f"no task {task_id!r}; there are {', '.join(t.id for t in self.tasks)}")
+        table = self.facts.table
+        number = table.number_of(task_id)
+        if number is not None:
+            return TaskRun(self, table.task(number))
+        ids = [task.id for task in islice(self.facts.tasks, _NAMED)]
+        more = len(self.facts.tasks) - len(ids)
+        raise KeyError(
+            f"no task {task_id!r}; there are {', '.join(ids)}{f' and {more} more' if more > 0 else ''}"
+        )
 
+    @overload
+    def metrics(self, name: str | None = None, *, best: None = None) -> Iterator[MetricPoint]: ...
+    @overload
+    def metrics(self, name: str | None = None, *, best: Literal["min", "max"]) -> list[MetricPoint]: ...
     def metrics(
         self, name: str | None = None, *, best: Literal["min", "max"] | None = None
-    ) -> list[MetricPoint]:
-        """Return every logged metric value, in the order they were made.
+    ) -> Iterator[MetricPoint] | list[MetricPoint]:
+        """Yield every logged metric value, in the order they were made.
 
         Args:
             name: only of this metric.
-            best: only the smallest or the largest value of each metric.
+            best: only the smallest or the largest value of each metric; these come as a list.
         """
-        points: list[tuple[int, int, MetricPoint]] = []
-        for record in self._log_records():
-            if record.body.get("eventName") == c.EVENT_METRIC:
-                named = record.attributes
-                if name is None or named[c.VALUE_NAME] == name:
-                    time = int(record.body["timeUnixNano"])
-                    point = MetricPoint(
-                        named.get(c.TASK_RUN_ID, ""), named[c.VALUE_NAME],
-                        float(from_any_value(record.body["body"])), named.get(c.METRIC_STEP), rfc3339(time),
-                    )  # fmt: skip
-                    points.append((time, named[c.SEQ], point))
-        ordered = [point for _, _, point in sorted(points, key=lambda item: item[:2])]
-        if best is None:
-            return ordered
-        chosen: dict[str, MetricPoint] = {}
-        for point in ordered:
-            current = chosen.get(point.name)
-            better = current is None or (
-                point.value < current.value if best == "min" else point.value > current.value
-            )
-            if better and point.value == point.value:
-                chosen[point.name] = point
-        return list(chosen.values())
+        points = self._points(name)
+        return points if best is None else best_of_each(points, best)
+
+    def _points(self, name: str | None) -> Iterator[MetricPoint]:
+        found = filter(None, map(metric_point, self.log_records()))
+        for _, parts in in_order(
+            (place, list(_POINT(point))) for place, point in found if name is None or point.name == name
+        ):
+            yield MetricPoint(*parts)
 
     def logs(self, *, task: str | None = None) -> Iterator[LogLine]:
         """Yield log lines and output in the order they were made; `task` names one task's."""
-        found: list[tuple[int, str, int, LogLine]] = []
-        for record in self._log_records():
-            if record.body.get("eventName"):
-                continue
-            named = record.attributes
-            writer = named.get(c.LEDGER_WRITER) or record.resource_attributes.get(c.WRITER_ID, "")
-            owner = named.get(c.TASK_RUN_ID, IDLE_WORKER if str(writer).startswith("worker-") else "")
-            if task is not None and owner != task:
-                continue
-            time = int(record.body["timeUnixNano"])
-            text = from_any_value(record.body.get("body", {}))
-            if named.get(c.EXCEPTION_STACKTRACE):
-                text = f"{text}\n{named[c.EXCEPTION_STACKTRACE].rstrip()}"
-            line = LogLine(
-                rfc3339(time), owner, named.get(c.ATTEMPT, 0), record.scope,
-                record.body.get("severityText", ""), str(text),
-            )  # fmt: skip
-            found.append((time, writer, named[c.SEQ], line))
-        for _, _, _, line in sorted(found, key=lambda item: item[:3]):
-            yield line
+        found = (
+            (place, list(_LINE(line)))
+            for record in self.log_records()
+            for place, line in log_lines(record)
+            if task is None or line.task == task
+        )
+        for _, parts in in_order(found):
+            yield LogLine(*parts)
 
     def artifacts(self, *, task: str | None = None) -> Mapping[str, Artifact]:
         """Return stored files by name; of one task where `task` names it.
@@ -282,7 +264,7 @@ class Run:
         Where several tasks stored a file of the same name, the name is ``"task-id/name"``.
         """
         found: dict[str, Artifact] = {}
-        entries = [a for a in self.facts.artifacts if task is None or a.task == task]
+        entries = list(self.facts.artifacts if task is None else self.facts.table.of(task, "artifact"))
         owners: dict[str, set[str]] = {}
         for entry in entries:
             owners.setdefault(entry.name, set()).add(entry.task)
@@ -293,7 +275,8 @@ class Run:
             )
         return found
 
-    def _log_records(self) -> Iterator[Record]:
+    def log_records(self) -> Iterator[Record]:
+        """Yield the run's log records, each once, as they lie: not in the order they were made."""
         if self.manifest is not None:
             return sealed_records(open_store(self.uri), self.manifest, "logs", unreadable=self._problem)
         if self.stored is not None:

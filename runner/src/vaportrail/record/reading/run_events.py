@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.record.known_outcomes import read_outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.otlp_lines import Record
+from vaportrail.record.output_lines import lines_of
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.json_attributes import decode_attribute
 from vaportrail.telemetry.recorder import read_failure, span_failure
 from vaportrail.telemetry.values import from_any_value
 
-__all__ = ["RunEvent", "read_event"]
+__all__ = ["RunEvent", "read_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,19 @@ class RunEvent:
     retries: int = 0
 
 
-def read_event(record: Record) -> RunEvent | None:
-    """Return what a record says, or None where that is nothing that a watcher is told."""
-    if record.kind == "T":
-        return _end_event(record.body, record.attributes)
-    return _logged(record) if record.kind == "L" else None
+def read_events(record: Record) -> Iterator[RunEvent]:
+    """Yield what a record says: nothing where that is not for a watcher, an event a line of output."""
+    if record.kind == "L" and not record.body.get("eventName"):
+        named, time = record.attributes, int(record.body["timeUnixNano"])
+        task, attempt = named.get(c.TASK_RUN_ID, ""), named.get(c.ATTEMPT, 0)
+        for text in lines_of(record):
+            yield RunEvent(time, "log", task, attempt, text, source=record.scope)
+        return
+    event = _end_event(record.body, record.attributes) if record.kind == "T" else None
+    if record.kind == "L":
+        event = _logged(record)
+    if event is not None:
+        yield event
 
 
 def _end_event(body: Mapping[str, Any], named: Mapping[str, Any]) -> RunEvent | None:
@@ -65,7 +75,7 @@ def _end_event(body: Mapping[str, Any], named: Mapping[str, Any]) -> RunEvent | 
         "attempt.ended" if attempt else "task.ended",
         task,
         attempt,
-        outcome=Outcome(named[c.OUTCOME]),
+        outcome=read_outcome(named[c.OUTCOME]),
         failure=span_failure(body),
         started=int(body["startTimeUnixNano"]),
         cause=named.get(c.TASK_CAUSE, ""),
@@ -77,14 +87,12 @@ def _logged(record: Record) -> RunEvent | None:
     task, attempt = named.get(c.TASK_RUN_ID, ""), named.get(c.ATTEMPT, 0)
     text = str(from_any_value(record.body.get("body", {})))
     match record.body.get("eventName", ""):
-        case "":
-            if named.get(c.EXCEPTION_STACKTRACE):
-                text = f"{text}\n{named[c.EXCEPTION_STACKTRACE].rstrip()}"
-            return RunEvent(time, "log", task, attempt, text, source=record.scope)
         case c.EVENT_RUN_STARTED:
             return RunEvent(time, "run.started", text=f"{named[c.PIPELINE_NAME]}/{named[c.RUN_NAME]}")
         case c.EVENT_RUN_ENDED:
-            return RunEvent(time, "run.ended", text=named[c.RUN_MESSAGE], outcome=Outcome(named[c.OUTCOME]))
+            return RunEvent(
+                time, "run.ended", text=named[c.RUN_MESSAGE], outcome=read_outcome(named[c.OUTCOME])
+            )
         case c.EVENT_MILESTONE:
             return RunEvent(time, "timeline", text=text)
         case c.EVENT_TASK_SUBMITTED:
@@ -94,7 +102,7 @@ def _logged(record: Record) -> RunEvent | None:
         case c.EVENT_ATTEMPT_STARTED:
             return RunEvent(time, "attempt.started", task, attempt, text=named.get(c.SPAN_NAME, task))
         case c.EVENT_ATTEMPT_RESOLVED:
-            outcome = Outcome(named[c.OUTCOME])
+            outcome = read_outcome(named[c.OUTCOME])
             return RunEvent(
                 time, "attempt.ended", task, attempt, outcome=outcome, failure=read_failure(named)
             )

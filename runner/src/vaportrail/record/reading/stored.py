@@ -10,19 +10,21 @@ from typing import Final
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordNotFound, RunActive
-from vaportrail.record.facts import build_facts
-from vaportrail.record.manifest import Facts
+from vaportrail.record.facts import FactsBuilder
+from vaportrail.record.numbers_seen import NumbersSeen
 from vaportrail.record.otlp_lines import Record
+from vaportrail.record.run_facts import Facts
 from vaportrail.record.seal.completion import Completion
 from vaportrail.record.seal.parts import live_part_records, part_paths, spool_prefix
 from vaportrail.record.seal.spool_plan import SealPlan
 from vaportrail.record.seal.unsealed_runs import check_quiet
 from vaportrail.storage.interruptible import side_by_side
 from vaportrail.storage.store import open_store
-from vaportrail.telemetry import conventions as c
 
 __all__ = ["seal_command", "still_arrives", "stored_facts", "stored_records"]
 
+_AT_ONCE: Final = 8
+"""Parts that are in memory."""
 _SHORT: Final = 18
 """Characters of a UUID of version 7 that hold all of its time, and so tell runs apart."""
 
@@ -37,23 +39,27 @@ def stored_records(settings: RunSettings) -> Iterator[Record]:
         except RecordNotFound:  # the sealer is clearing up
             return []
 
-    seen: set[tuple[str, int]] = set()
+    seen = NumbersSeen()
     paths = part_paths(store, spool_prefix(settings.identity.uid))
-    for record in chain.from_iterable(side_by_side(read, paths)):
-        if record.identity not in seen:
-            seen.add(record.identity)
-            yield record
+    for first in range(0, len(paths), _AT_ONCE):
+        for record in chain.from_iterable(side_by_side(read, paths[first : first + _AT_ONCE])):
+            if seen.add(*record.identity):
+                yield record
 
 
 def stored_facts(settings: RunSettings) -> Facts:
     """Return what a run's parts amount to; where the run's own start has not arrived, its settings tell."""
-    records = list(stored_records(settings))
-    began = any(record.body.get("eventName") == c.EVENT_RUN_STARTED for record in records)
-    facts = build_facts(records if began else chain(_start(settings), records))
+    builder = FactsBuilder()
+    for record in stored_records(settings):
+        builder.take(record)
+    if not builder.begun:
+        for record in _start(settings):
+            builder.take(record)
+    facts = builder.build()
     if facts.verdict.outcome is not Outcome.UNFINISHED or still_arrives(settings):
         return facts
     message = f"nothing more arrives; if its pods are gone, seal what there is: {seal_command(settings)}"
-    return facts.model_copy(update={"verdict": facts.verdict.model_copy(update={"message": message})})
+    return facts.with_verdict(message=message)
 
 
 def still_arrives(settings: RunSettings) -> bool:

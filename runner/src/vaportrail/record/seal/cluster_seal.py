@@ -17,7 +17,7 @@ from pathlib import Path
 from vaportrail.contract.pod_messages import SealReport, SealRequest
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
-from vaportrail.record.manifest import Manifest, hash_line, read_manifest
+from vaportrail.record.manifest import Manifest, hash_line
 from vaportrail.record.seal.cleanup import clear_parts, clear_record
 from vaportrail.record.seal.demultiplex import Demultiplexer
 from vaportrail.record.seal.execute_plan import SealResult, carry_out
@@ -26,6 +26,7 @@ from vaportrail.record.seal.parts import local_name, read_part
 from vaportrail.record.seal.parts_plan import PartsPlan, fix_plan
 from vaportrail.record.seal.spool_plan import plan_spool
 from vaportrail.record.settings import open_record
+from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage import layout
 from vaportrail.storage.store import Store, normalise_root, open_store
 

@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.record.known_outcomes import read_outcome
 from vaportrail.record.otlp_lines import Record
+from vaportrail.record.seal.infrastructure import interval_span, receipt_values
 from vaportrail.record.seal.missing_writers import MissingWriters
+from vaportrail.record.seal.open_spans import OpenSpan, never_started
+from vaportrail.record.seal.operator_report import ReportedInterval
 from vaportrail.record.seal.spool_plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.identity import run_span_id, task_span_id, timeline_span_id, trace_id
+from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp_json import INFO, log_record
 from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
-from vaportrail.telemetry.recorder import INTERNAL, OK, SERVER, exception_event, read_failure, run_values
+from vaportrail.telemetry.recorder import SERVER, exception_event, read_failure, run_values
 from vaportrail.telemetry.redact import Finder
 from vaportrail.telemetry.values import attributes
 
@@ -32,21 +36,11 @@ _UNWRITTEN: Final = "its end could not be written"
 
 
 @dataclass(slots=True)
-class _Open:
-    """A span that was said to have started."""
-
-    start: int
-    span_id: str
-    values: dict[str, Any]
-    writer: str = ""
-
-
-@dataclass(slots=True)
 class Completion:
     """Watches a run's records go by, then yields what a sealer has to add."""
 
     plan: SealPlan
-    _open: dict[str, _Open] = field(default_factory=dict)
+    _open: dict[str, OpenSpan] = field(default_factory=dict)
     _resolved: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     _output: defaultdict[str, OutputWatch] = field(default_factory=lambda: defaultdict(OutputWatch))
     _finished: set[str] = field(default_factory=set)
@@ -77,7 +71,7 @@ class Completion:
         if record.kind == "T":
             self._finished.add(body["spanId"])
             self._open.pop(body["spanId"], None)
-            self._output[record.writer].see("T", body, {})
+            self._output[record.writer].see("T", body, record.attributes)
             end = int(body["endTimeUnixNano"])
             if record.scope == c.SCOPE:
                 self._lived_until[_place(record.writer, record.attributes)] = end
@@ -91,12 +85,12 @@ class Completion:
         named = record.attributes
         self._output[record.writer].see("L", body, named)
         if c.SPAN_NAME in named and body["spanId"] not in self._finished:
-            self._open[body["spanId"]] = _Open(time, body["spanId"], named, record.writer)
+            self._open[body["spanId"]] = OpenSpan(time, body["spanId"], named, record.writer)
         match body.get("eventName"):
             case c.EVENT_RUN_STARTED:
                 self._begun = True
             case c.EVENT_RUN_ENDED:
-                self._run_end = Outcome(named[c.OUTCOME]), named[c.RUN_MESSAGE]
+                self._run_end = read_outcome(named[c.OUTCOME]), named[c.RUN_MESSAGE]
             case c.EVENT_ATTEMPT_RESOLVED:
                 self._resolved[body["spanId"]] = (time, named)
                 self._see_attempt(named)
@@ -107,17 +101,17 @@ class Completion:
         if c.ATTEMPT in named:
             self._see_attempt(named)
         else:
-            self._task_ends[named[c.TASK_RUN_ID]] = Outcome(named[c.OUTCOME])
+            self._task_ends[named[c.TASK_RUN_ID]] = read_outcome(named[c.OUTCOME])
 
     def _see_attempt(self, named: Mapping[str, Any]) -> None:
-        task, end = named[c.TASK_RUN_ID], (named[c.ATTEMPT], Outcome(named[c.OUTCOME]))
+        task, end = named[c.TASK_RUN_ID], (named[c.ATTEMPT], read_outcome(named[c.OUTCOME]))
         self._attempt_ends[task] = max(end, self._attempt_ends.get(task, end), key=lambda each: each[0])
 
     def read_up_to(self, writer: str, stream: Stream) -> int:
         """Return how many bytes of a process's output had become records."""
         return self._output[writer].read.get(stream, 0)
 
-    def output_lines(
+    def output_blocks(
         self,
         writer: str,
         stream: Stream,
@@ -126,20 +120,19 @@ class Completion:
         final: bool = True,
         secrets: Finder | None = None,
     ) -> Iterator[Record]:
-        """Yield log records of output that its process had no time to record itself.
+        """Yield log records of the output that its process had no time to record itself.
 
         Args:
             writer: the process.
             stream: which of its two.
             rest: the bytes that follow what `read_up_to` says.
-            final: nothing follows them; else a last line without its end is left for the next piece.
+            final: nothing follows them; else what may go on is left for the next piece.
             secrets: what the process left word of.
         """
-        watch = self._output[writer]
-        span_id = watch.attempt.get("spanId", "")
-        for line, values in watch.rest(writer, stream, rest, final=final, secrets=secrets):
+        severity = SEVERITY[stream]
+        for each in self._output[writer].rest(writer, stream, rest, final=final, secrets=secrets):
             yield self._log(
-                line.text, stream, values, time=self._last, severity=SEVERITY[stream], span_id=span_id
+                each.text, stream, each.values, time=self._last, severity=severity, span_id=each.span_id
             )
 
     def adopt(self, record: Record) -> Record:
@@ -192,28 +185,15 @@ class Completion:
         report, uid = self.plan.report, self.plan.settings.identity.uid
         if report is None:
             return
-        for index, stretch in enumerate(report.timeline):
-            body = {
-                "traceId": self._trace_id,
-                "spanId": timeline_span_id(uid, index, stretch.name),
-                "parentSpanId": run_span_id(uid),
-                "name": stretch.name,
-                "kind": INTERNAL,
-                "startTimeUnixNano": str(stretch.start_unix_nano),
-                "endTimeUnixNano": str(stretch.end_unix_nano),
-                "attributes": attributes({c.TIMELINE_NAME: stretch.name, c.SEQ: self._next()}),
-                "status": {"code": OK},
-            }
-            yield Record("T", self._resource, c.SCOPE, body)
-        for thing in report.receipt:
-            values = {
-                c.RECEIPT_OBJECT: thing.object,
-                c.RECEIPT_UID: thing.uid,
-                c.RECEIPT_COUNT: thing.count,
-                c.RECEIPT_CREATED: thing.created_unix_nano,
-                c.RECEIPT_REMOVED: thing.removed_unix_nano or None,
-            }
+        for index, interval in enumerate(report.timeline):
+            yield Record("T", self._resource, c.SCOPE, self._interval(interval, index))
+        for entry in report.receipt:
+            values = receipt_values(entry)
             yield self._log(None, c.SCOPE, values, event=c.EVENT_RECEIPT, span_id=run_span_id(uid))
+
+    def _interval(self, interval: ReportedInterval, index: int) -> dict[str, Any]:
+        uid = self.plan.settings.identity.uid
+        return interval_span(interval, index, uid=uid, trace_id=self._trace_id, seq=self._next())
 
     def spans(self) -> Iterator[Record]:
         """Yield ends for the spans that never ended; call it after every record was seen.
@@ -224,24 +204,11 @@ class Completion:
         """
         for span_id, (time, said) in self._resolved.items():
             if span_id not in self._finished and span_id not in self._open:
-                self._open[span_id] = _Open(time, span_id, self._never_started(said))
+                self._open[span_id] = OpenSpan(time, span_id, never_started(said, self.plan.settings))
         for span in sorted(self._open.values(), key=lambda s: (s.start, s.span_id)):
             yield self._span(span)
 
-    def _never_started(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Return what an attempt that died before its first word would have said of its span."""
-        settings = self.plan.settings
-        task = said[c.TASK_RUN_ID]
-        return {
-            c.SPAN_NAME: task.rpartition("-")[0],
-            c.SPAN_PARENT: task_span_id(settings.identity.uid, task, settings.incarnation),
-            c.SPAN_KIND: INTERNAL,
-            c.TASK_RUN_ID: task,
-            c.ATTEMPT: said[c.ATTEMPT],
-            c.STDOUT_OFFSET: 0,
-        }
-
-    def _span(self, span: _Open) -> Record:
+    def _span(self, span: OpenSpan) -> Record:
         resolved = self._resolved.get(span.span_id)
         said = span.values
         around = self._lived_until.get(_place(span.writer, said), 0)
@@ -255,7 +222,7 @@ class Completion:
         failure: Failure | None = None
         why = _FORGOTTEN if forgotten else _DIED
         if resolved is not None:
-            outcome = Outcome(resolved[1][c.OUTCOME])
+            outcome = read_outcome(resolved[1][c.OUTCOME])
             failure = read_failure(resolved[1])
         else:
             outcome = self._otherwise_known(said)

@@ -7,38 +7,35 @@ create whose losers compare what stands there with what they made.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.facts import FactsBuilder
-from vaportrail.record.manifest import FileInfo, Manifest, hash_line
+from vaportrail.record.manifest import Manifest, StoredFiles, hash_line
 from vaportrail.record.otlp_lines import Record, write_lines
+from vaportrail.record.rows import FileInfo, damaged_line, file_line
+from vaportrail.record.seal.artifact_check import check_artifacts
 from vaportrail.record.seal.completion import Completion
-from vaportrail.record.seal.spool_plan import ArtifactEntry, SealPlan, SpoolRange
+from vaportrail.record.seal.segments import Segments
+from vaportrail.record.seal.spool_plan import SealPlan, SpoolRange
+from vaportrail.record.sealed_lines import FILES, TASKS
 from vaportrail.record.spooled import first_pieces, spooled_records
-from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH, artifact_path
+from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH
 from vaportrail.storage.store import Store
 from vaportrail.telemetry.otlp_json import BY_KIND
 from vaportrail.telemetry.output import Stream
 from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, read_digests
-from vaportrail.telemetry.spool import Kind
 
 __all__ = ["SealResult", "carry_out"]
 
-SEGMENT_BYTES: Final = 60 * 2**20
-"""A segment is closed at the first line past this size, and before one that could bring it over 64 MiB."""
-SEGMENT_LIMIT: Final = 64 * 2**20 - 2**20
-"""What the packer still holds back comes on top."""
-UNPACKED_BYTES: Final = 2**30
-"""A segment is closed at the first line past this size of its text: a reader takes no more than 4 GiB."""
-_GZIP_LEVEL: Final = 6
+FILES_NAMED: Final = 200
+"""How many files of lines the manifest names itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +67,40 @@ def carry_out(
     for part in plan.recovered:
         _check_part(spool, part)
     facts = FactsBuilder()
-    files: list[FileInfo] = []
     with (
         tempfile.TemporaryDirectory(prefix="vaportrail-seal-") as folder,
-        closing(_Segments(Path(folder))) as segments,
+        closing(Segments(Path(folder))) as segments,
     ):
-        for kind, line in write_lines(_reasons(_records(plan, spool), facts)):
-            for path in segments.write(kind, line):
-                files.append(_publish(record, path, progress))
-        for path in segments.finish():
-            files.append(_publish(record, path, progress))
-    damaged: list[str] = []
-    for artifact in plan.artifacts:
-        file = _artifact_file(record, artifact)
-        if file is not None:
-            files.append(file)
-        else:
-            progress(f"{artifact.path} is gone or not what its name says: it is not part of the record")
-            damaged.append(artifact.path)
-    files.sort(key=lambda file: file.path)
-    manifest = Manifest(**dict(facts.build()), files=files, damaged_artifacts=damaged)
+
+        def publish(lines: Iterable[tuple[str, bytes]]) -> Iterator[FileInfo]:
+            for name, line in lines:
+                for path in segments.write(name, line):
+                    yield _publish(record, path, progress)
+            for path in segments.finish():
+                yield _publish(record, path, progress)
+
+        found = _reasons(_records(plan, spool), facts)
+        files = list(publish((BY_KIND[kind].file, line) for kind, line in write_lines(found)))
+        head = facts.head()
+        files += publish((TASKS, line) for line in facts.lines())
+        stored, damaged = check_artifacts(record, plan.artifacts, progress)
+        listed = [*stored]
+        if len(files) > FILES_NAMED:
+            # More than the manifest has room for: those are named where the stored files are.
+            listed += (file for file in files if not file.path.startswith(f"{TASKS}-"))
+            files = [file for file in files if file.path.startswith(f"{TASKS}-")]
+        lines = [file_line(file) for file in sorted(listed, key=lambda file: file.path)]
+        files += publish((FILES, line) for line in (*lines, *map(damaged_line, damaged)))
+    left_out = {"files": len(listed) - len(stored)} if len(listed) > len(stored) else {}
+    manifest = head.model_copy(
+        update={
+            "files": sorted(files, key=lambda file: file.path),
+            "stored": StoredFiles(
+                count=len(stored), size=sum(file.size for file in stored), damaged=len(damaged)
+            ),
+            "left_out": {**head.left_out, **left_out},
+        }
+    )
     raw = manifest.to_bytes()
     # The hash first: where there is a manifest, the record is whole.
     _create(record, MANIFEST_HASH, hash_line(raw))
@@ -142,10 +153,10 @@ def _rest_of_output(
         begin = completion.read_up_to(writer, stream)
         at += len(piece)
         rest = (rest + piece)[-(at - begin) :] if at > begin else b""
-        yield from completion.output_lines(writer, stream, rest, final=False, secrets=secrets)
+        yield from completion.output_blocks(writer, stream, rest, final=False, secrets=secrets)
         rest = rest[completion.read_up_to(writer, stream) - begin :]
     if rest:
-        yield from completion.output_lines(writer, stream, rest, secrets=secrets)
+        yield from completion.output_blocks(writer, stream, rest, secrets=secrets)
 
 
 def _secrets(spool: Store, records: str) -> SecretDigests | None:
@@ -170,51 +181,6 @@ def _reasons(records: Iterator[Record], facts: FactsBuilder) -> Iterator[Record]
 
 class _Unknown(Exception):
     """What a process had for secrets cannot be told any more: its output may hold them."""
-
-
-class _Segments:
-    """Writes lines into gzip files, one series a signal, and says which files are full."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._open: dict[Kind, tuple[Path, BinaryIO, gzip.GzipFile]] = {}
-        self._sizes: dict[Kind, int] = {}
-        self._number: dict[Kind, int] = {}
-
-    def write(self, kind: Kind, line: bytes) -> Iterator[Path]:
-        """Append a line; yield the files that it filled, if it did."""
-        if kind in self._open and self._open[kind][1].tell() + len(line) > SEGMENT_LIMIT:
-            yield self._end(kind)
-        if kind not in self._open:
-            self._open[kind] = self._begin(kind)
-        _, raw, packed = self._open[kind]
-        packed.write(line)
-        self._sizes[kind] = self._sizes.get(kind, 0) + len(line)
-        if raw.tell() >= SEGMENT_BYTES or self._sizes[kind] >= UNPACKED_BYTES:
-            yield self._end(kind)
-
-    def finish(self) -> Iterator[Path]:
-        """Finish what is open; yield the files in the order of their names."""
-        for kind in sorted(self._open, key=lambda kind: BY_KIND[kind].file):
-            yield self._end(kind)
-
-    def close(self) -> None:
-        """Close what is open; nothing more comes of it."""
-        for kind in list(self._open):
-            self._end(kind)
-
-    def _begin(self, kind: Kind) -> tuple[Path, BinaryIO, gzip.GzipFile]:
-        self._number[kind] = self._number.get(kind, 0) + 1
-        path = self._folder / f"{BY_KIND[kind].file}-{self._number[kind]:04d}.jsonl.gz"
-        raw = path.open("wb")
-        return path, raw, gzip.GzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0)
-
-    def _end(self, kind: Kind) -> Path:
-        self._sizes.pop(kind, None)
-        path, raw, packed = self._open.pop(kind)
-        packed.close()
-        raw.close()
-        return path
 
 
 def _check_part(spool: Store, part: SpoolRange) -> None:
@@ -244,17 +210,3 @@ def _create(record: Store, path: str, content: bytes) -> None:
             f"{path} of this record exists and is different; nothing was overwritten. "
             "It was sealed from another spool, or changed since"
         )
-
-
-def _artifact_file(record: Store, artifact: ArtifactEntry) -> FileInfo | None:
-    """Return an artifact as a file of the record; None where its bytes have not the hash that is its name."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        for chunk in record.chunks(artifact.path):
-            digest.update(chunk)
-            size += len(chunk)
-    except RecordNotFound:
-        return None
-    if artifact.path != artifact_path(digest.hexdigest()) or size != artifact.size:
-        return None
-    return FileInfo(path=artifact.path, size=size, sha256=digest.hexdigest())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vaportrail.contract.outcome import Outcome
+from vaportrail.record.known_outcomes import read_outcome
 from vaportrail.record.seal.spool_plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.spool import Kind
@@ -45,7 +46,7 @@ class MissingWriters:
         elif event == c.EVENT_ATTEMPT_STARTED:
             self._seen_attempts.add((named[c.TASK_RUN_ID], named[c.ATTEMPT]))
         elif event == c.EVENT_ATTEMPT_RESOLVED:
-            self._resolved[named[c.TASK_RUN_ID], named[c.ATTEMPT]] = Outcome(named[c.OUTCOME])
+            self._resolved[named[c.TASK_RUN_ID], named[c.ATTEMPT]] = read_outcome(named[c.OUTCOME])
 
     def _see_end(self, task: str, named: Mapping[str, Any]) -> None:
         if c.ATTEMPT in named:

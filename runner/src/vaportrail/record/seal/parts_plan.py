@@ -87,7 +87,7 @@ def fix_plan(
 
     Args:
         settings: the run.
-        word: the operator's, for a new plan.
+        report: the operator's, for a new plan.
         store: the record root.
         record: where the run's record lies.
         folder: where the parts go, as `fetch_all` names them.

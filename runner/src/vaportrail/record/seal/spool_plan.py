@@ -206,7 +206,7 @@ def plan_spool(
         now_unix_nano: the time of the seal.
         counts: what writers counted, by writer, where that does not lie beside their records.
         unreadable_parts: how much of what was shipped could not be brought into this spool.
-        word: the operator's.
+        report: the operator's.
         version: of the sealer that fixed what is sealed.
     """
     counts = counts or {}

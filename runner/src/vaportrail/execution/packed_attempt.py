@@ -1,0 +1,52 @@
+"""An attempt on its way to a worker, as one argument of bytes: Ray's cost is by the argument.
+
+What is the same for all attempts of a task is packed once here, and unpacked once in each worker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from functools import lru_cache
+from typing import Any, Final
+
+from vaportrail.execution.attempt import AttemptReport, AttemptSpec, attempt_that_cannot_begin, run_attempt
+
+__all__ = ["pack_attempt", "pack_kind", "run_packed"]
+
+_APART: Final = 1 << 16
+"""Bytes of arguments from which on they travel by themselves: to pack them would copy them once more."""
+_KEPT: Final = 1 << 16
+"""Bytes of what attempts have in common up to which a worker keeps it for the next."""
+
+
+def pack_kind(spec: AttemptSpec) -> bytes:
+    """Return what an attempt has in common with all others of the same task, function and options."""
+    # Ray's own: exceptions to be retried may be classes of `__main__`.
+    cloudpickle = importlib.import_module("ray.cloudpickle")
+    common = (spec.task_name, spec.function, spec.timeout, spec.env, spec.retry_on)
+    return bytes(cloudpickle.dumps(common))
+
+
+def pack_attempt(kind: bytes, spec: AttemptSpec, payload: bytes) -> tuple[bytes, ...]:
+    """Return an attempt as the arguments of `run_packed`; the values of its inputs follow them."""
+    if len(payload) < _APART:
+        return (pickle.dumps((kind, spec.task_id, spec.attempt, payload)),)
+    return pickle.dumps((kind, spec.task_id, spec.attempt, None)), payload
+
+
+def run_packed(settings_json: str, packed: bytes, *values: Any) -> tuple[AttemptReport, Any]:
+    """Run an attempt that `pack_attempt` packed; see `run_attempt`."""
+    kind, task_id, attempt, payload = pickle.loads(packed)
+    if payload is None:
+        payload, *values = values  # type: ignore[assignment]
+    try:
+        name, *others = _kind(kind) if len(kind) <= _KEPT else pickle.loads(kind)
+    except Exception as error:  # a class that only the runner can import
+        return attempt_that_cannot_begin(error), None
+    return run_attempt(settings_json, AttemptSpec(task_id, name, attempt, *others), payload, *values)
+
+
+@lru_cache(maxsize=64)
+def _kind(raw: bytes) -> Any:
+    return pickle.loads(raw)

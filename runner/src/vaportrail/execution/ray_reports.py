@@ -1,0 +1,140 @@
+"""The reports of attempts as they come: one thread waits for all of them.
+
+A callback for each would run in the thread by which Ray talks to its workers, and hold it up whenever the
+runner's own threads are busy: workers would stand idle for as long.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NoReturn
+
+__all__ = ["Reports"]
+
+_Landed = Callable[[Callable[[], Any]], None]
+
+_EAGER_SECONDS: Final = 0.001
+"""How long new attempts may go unheard of while others come and go."""
+_LAZY_SECONDS: Final = 0.02
+"""The same once nothing has come or gone for a while."""
+_LAZY_SECONDS_EACH: Final = 2e-5
+"""More for each attempt: to look at thousands costs as much each time."""
+_EAGER_FOR_SECONDS: Final = 0.1
+_LOOKED_AT_FOR_EACH: Final = 8
+"""How many attempts may be looked at for each that has ended, where they come in numbers."""
+_LINGER_SECONDS: Final = 0.5
+"""How long the thread stays without an attempt to wait for."""
+_CLOSE_SECONDS: Final = 2.0
+
+
+class Reports:
+    """Tells of each report once, in a thread of its own.
+
+    Args:
+        ray: the module.
+    """
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._new: queue.SimpleQueue[tuple[Any, _Landed] | None] = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._over = False
+
+    def expect(self, reference: Any, landed: _Landed) -> None:
+        """Wait for a report; `landed` is given what returns it, or raises what Ray has in its place."""
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="vaportrail-reports", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._new.put((reference, landed))
+
+    def close(self) -> None:
+        """Wait for nothing any more; Ray may end after this."""
+        self._over = True
+        self._new.put(None)
+        thread = self._thread
+        if thread is not None:
+            thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        pending: dict[Any, _Landed] = {}
+        try:
+            self._wait(pending)
+        except BaseException as fault:  # of ours: nobody would hear of them any more
+            with self._starting:
+                self._thread = None
+            for landed in pending.values():
+                landed(partial(_raise, fault))
+
+    def _wait(self, pending: dict[Any, _Landed]) -> None:
+        moved = time.monotonic()
+        while not self._over:
+            if self._take_new(pending):
+                moved = time.monotonic()
+            if not pending:
+                if self._ends_idle():
+                    return
+                continue
+            lazy = max(_LAZY_SECONDS, _LAZY_SECONDS_EACH * len(pending))
+            eager = time.monotonic() - moved < _EAGER_FOR_SECONDS
+            ready = self._ready(list(pending), _EAGER_SECONDS if eager else lazy)
+            if ready:
+                moved = time.monotonic()
+                self._land([(reference, pending.pop(reference)) for reference in ready])
+
+    def _take_new(self, pending: dict[Any, _Landed]) -> bool:
+        """Take those that were added, and wait for one where there is none to wait for."""
+        found = False
+        try:
+            item = self._new.get(timeout=_LINGER_SECONDS) if not pending else self._new.get_nowait()
+            while item is not None:
+                pending[item[0]] = item[1]
+                found = True
+                item = self._new.get_nowait()
+        except queue.Empty:
+            pass
+        return found
+
+    def _ends_idle(self) -> bool:
+        with self._starting:
+            if self._new.empty():
+                self._thread = None
+                return True
+            return False
+
+    def _ready(self, references: list[Any], timeout: float) -> list[Any]:
+        """Return those that are ready, once a part of them are: each look costs by how many there are."""
+        # It would start a Ray where there is none any more, as after `ray.shutdown()` in the body.
+        if not self._ray.is_initialized():
+            self._over = True
+            return []
+        some = max(1, len(references) // _LOOKED_AT_FOR_EACH)
+        try:
+            ready, _ = self._ray.wait(references, num_returns=some, timeout=timeout, fetch_local=False)
+        except Exception:  # what each has to say of it is heard when it is asked
+            return references
+        return list(ready)
+
+    def _land(self, ready: list[tuple[Any, _Landed]]) -> None:
+        try:
+            reports = self._ray.get([reference for reference, _ in ready])
+        except BaseException:  # of one of them: each says for itself
+            for reference, landed in ready:
+                landed(partial(self._ray.get, reference))
+        else:
+            for (_, landed), report in zip(ready, reports, strict=True):
+                landed(partial(_itself, report))
+
+
+def _raise(fault: BaseException) -> NoReturn:
+    raise fault
+
+
+def _itself(report: Any) -> Any:
+    return report

@@ -1,0 +1,203 @@
+"""A run's rows, indexed by task once: kept as the lines they are, read when somebody asks for one.
+
+100,000 tasks are some 100 MB of lines; as objects they would be a GB.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar, overload
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from vaportrail.errors import RecordError
+from vaportrail.record.model import RecordModel
+from vaportrail.record.rows import OWNED, ROWS, RowKind
+from vaportrail.record.sound import Unsound, parse
+
+__all__ = ["RowTable", "Rows"]
+
+_OURS: Final = re.compile(rb'\{"line":"([a-z]+)","(?:id|task)":"([^"\\]*)",')
+"""How our own sealer begins a line; another may write the same JSON in another form."""
+_KINDS: Final = {kind.encode(): kind for kind in ROWS}
+_BEGINS: Final[Mapping[RowKind, bytes]] = {kind: b'\n{"line":"%b",' % kind.encode() for kind in ROWS}
+"""How a line of our own form begins, with the end of the one before: within a line there is no such end."""
+_BLOCK_BYTES: Final = 2**20
+_REASON: Final = 300
+_Row = TypeVar("_Row", bound=RecordModel)
+
+
+class RowTable:
+    """The rows of a run.
+
+    Args:
+        lines: all of them, those of one task together.
+        where: how to call them in messages.
+
+    Raises:
+        RecordError: a line is none, or stands apart from the others of its task.
+    """
+
+    def __init__(self, lines: Iterable[bytes], where: str = "the record") -> None:
+        self._where = where
+        self.totals: Counter[str] = Counter()
+        self.sections: dict[str, list[Any]] = {}
+        """What the manifest had no room for, by its name."""
+        self._groups: dict[str, int] = {}
+        self._blocks: list[bytes] = []
+        self._block, self._start, self._end = array("Q"), array("Q"), array("Q")
+        self._tasks = array("Q")
+        """Groups that begin with a task, in the order of the calls."""
+        self._index(lines)
+
+    def _index(self, lines: Iterable[bytes]) -> None:
+        open_block, group = bytearray(b"\n"), -1
+        owner: bytes | None = None
+        for raw in lines:
+            kind, whose, line = self._read(raw)
+            if kind not in ROWS:
+                continue
+            if whose != owner:
+                owner, mine = whose, self._id(whose)
+                if group >= 0:
+                    self._end.append(len(open_block))
+                if len(open_block) >= _BLOCK_BYTES:
+                    self._blocks.append(bytes(open_block))
+                    open_block = bytearray(b"\n")
+                group += 1
+                if self._groups.setdefault(mine, group) != group:
+                    raise RecordError(f"{self._where}: the lines of {mine[:80]!r} do not stand together")
+                self._block.append(len(self._blocks))
+                self._start.append(len(open_block))
+            if kind == "task":
+                if self._tasks and self._tasks[-1] == group:
+                    raise RecordError(f"{self._where}: there are two tasks {self._id(whose)[:80]!r}")
+                self._tasks.append(group)
+            self.totals[kind] += 1
+            open_block += line
+        if group >= 0:
+            self._end.append(len(open_block))
+            self._blocks.append(bytes(open_block))
+
+    def _id(self, quoted: bytes) -> str:
+        try:
+            return str(from_json(b'"%b"' % quoted))
+        except ValueError as error:
+            raise RecordError(f"{self._where}: a line cannot be read: {error}") from None
+
+    def _read(self, line: bytes) -> tuple[str, bytes, bytes]:
+        """Return a line's kind, its owner as JSON has it within quotes, and the line in our own form."""
+        ours = _OURS.match(line)
+        if ours is not None and (kind := _KINDS.get(ours[1])) is not None:
+            return kind, ours[2], line if line.endswith(b"\n") else line + b"\n"
+        try:
+            found = parse(line)
+        except Unsound as error:
+            raise RecordError(f"{self._where}: a line cannot be read: {error}") from None
+        if type(found) is not dict or type(found.get("line")) is not str:
+            raise RecordError(f"{self._where}: a line does not say what it is of")
+        kind = found.pop("line")
+        if kind == "section":
+            self.sections.setdefault(str(found.get("name")), []).append(found.get("value"))
+        if kind not in ROWS:  # of a later version
+            return kind, b"", b""
+        key = "id" if kind == "task" else "task"
+        owner = found.pop(key, None)
+        if type(owner) is not str:
+            raise RecordError(f"{self._where}: a line does not say whose it is")
+        text = to_json({"line": kind, key: owner, **found}, inf_nan_mode="strings")
+        return kind, to_json(owner)[1:-1], text + b"\n"
+
+    def rows(self, kind: RowKind) -> Rows[Any]:
+        """Return all rows of a kind, in the order of their tasks."""
+        return Rows(self, kind, ROWS[kind])
+
+    def of(self, owner: str, kind: RowKind) -> list[Any]:
+        """Return the rows of one task of a kind; the body's where `owner` is empty."""
+        group = self._groups.get(owner)
+        return [] if group is None else list(self._decoded(group, kind, ROWS[kind]))
+
+    def owners(self) -> Iterator[str]:
+        """Yield the id of every task, and of the body what stands for it, an empty one."""
+        return iter(self._groups)
+
+    def task(self, number: int) -> Any:
+        """Return the task that was called `number`th, from 0."""
+        return next(self._decoded(self._tasks[number], "task", ROWS["task"]))
+
+    def number_of(self, owner: str) -> int | None:
+        """Return where in the order of the calls a task stands; None where there is none of that id."""
+        group = self._groups.get(owner)
+        if group is None:
+            return None
+        at = bisect_left(self._tasks, group)
+        return at if at < len(self._tasks) and self._tasks[at] == group else None
+
+    def each(self, kind: RowKind, model: type[_Row]) -> Iterator[_Row]:
+        """Yield all rows of a kind."""
+        if kind == "task":
+            for number in self._tasks:
+                yield next(self._decoded(number, kind, model))
+            return
+        for group in range(len(self._start)):
+            yield from self._decoded(group, kind, model)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield every row's line."""
+        for block in self._blocks:
+            yield from (line + b"\n" for line in block.split(b"\n") if line)
+
+    def _decoded(self, group: int, kind: RowKind, model: type[_Row]) -> Iterator[_Row]:
+        block, end, begins = self._blocks[self._block[group]], self._end[group], _BEGINS[kind]
+        at = block.find(begins, self._start[group] - 1, end)
+        while at >= 0:
+            after = block.index(b"\n", at + 1)
+            try:
+                yield model.model_validate_json(block[at + 1 : after])
+            except ValidationError as error:
+                reason = " ".join(str(error).split())[:_REASON]
+                raise RecordError(f"{self._where}: a line is not valid: {reason}") from None
+            at = block.find(begins, after, end)
+
+
+class Rows(Sequence[_Row], Generic[_Row]):
+    """All rows of one kind; each is read when it is asked for."""
+
+    def __init__(self, table: RowTable, kind: RowKind, model: type[_Row]) -> None:
+        self._table, self._kind, self._model = table, kind, model
+
+    def __len__(self) -> int:
+        return self._table.totals[self._kind]
+
+    def __iter__(self) -> Iterator[_Row]:
+        return self._table.each(self._kind, self._model)
+
+    @overload
+    def __getitem__(self, at: int) -> _Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[_Row]: ...
+    def __getitem__(self, at: int | slice) -> _Row | list[_Row]:
+        if isinstance(at, int) and self._kind == "task":
+            number = range(len(self))[at]
+            found: _Row = self._table.task(number)
+            return found
+        return list(self)[at]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_same, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {OWNED[self._kind]}>"
+
+
+def _same(one: object, other: object) -> bool:
+    return one == other
