@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from once import common_folder, once
 from s3_server import s3_server
@@ -37,7 +37,7 @@ TIMEOUT = 600
 """Seconds of a command, on a machine whose cores others keep busy, too."""
 
 # How long one example takes says more of the machine than of the code.
-settings.register_profile("any machine")
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 

@@ -117,7 +117,7 @@ class Runner:
         return self.process.returncode
 
     @property
-    def answer(self) -> RunReport:
+    def report(self) -> RunReport:
         return RunReport.model_validate_json((self.folder / "answer").read_text())
 
     def sealed(self) -> Run:

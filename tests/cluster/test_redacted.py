@@ -54,7 +54,7 @@ def test_neither_the_answer_nor_the_log_of_a_runner_holds_a_secret(
     runner.end()
     said = f"{runner.out}{runner.err}{(runner.folder / 'answer').read_text()}"
 
-    assert "[redacted:" in runner.answer.message
+    assert "[redacted:" in runner.report.message
     assert SECRET not in said
     assert SECRET[::-1] not in said
 

@@ -53,7 +53,7 @@ def record(succeeded: Runner) -> Run:
 
 
 def test_a_run_that_succeeds_says_so_and_when_it_joined_and_ran(succeeded: Runner) -> None:
-    answer = succeeded.answer
+    answer = succeeded.report
     moments = [answer.joined, answer.user_code_started, answer.user_code_ended]
 
     assert (answer.outcome, answer.message) == (Outcome.SUCCEEDED, "3 of 3 tasks succeeded")
@@ -125,7 +125,7 @@ def failed(head: Head, runners: Runners) -> Runner:
 
 def test_a_pipeline_that_fails_ends_the_container_with_1_and_the_record_says_why(failed: Runner) -> None:
     assert failed.process.returncode == 1, failed.err
-    assert (failed.answer.outcome, failed.answer.message) == (
+    assert (failed.report.outcome, failed.report.message) == (
         Outcome.FAILED,
         "broken-1 FAILED, deaf-1 TIMED_OUT; 2 of 4 tasks succeeded",
     )
@@ -150,7 +150,7 @@ def test_sigterm_cancels_the_run_whose_tasks_can_still_clean_up(head: Head, runn
     runner.process.send_signal(signal.SIGTERM)
 
     assert runner.end() == 130, runner.err
-    assert runner.answer.outcome is Outcome.CANCELLED
+    assert runner.report.outcome is Outcome.CANCELLED
     run = runner.sealed()
     assert (run.outcome, run.task("forever-1").outcome) == (Outcome.CANCELLED, Outcome.CANCELLED)
 
@@ -159,8 +159,8 @@ def test_a_run_whose_time_is_over_is_ended(head: Head, runners: Runners) -> None
     runner = runners(head, {"hang": True}, run_seconds=3)
 
     assert runner.end() == 1, runner.err
-    assert runner.answer.outcome is Outcome.TIMED_OUT
-    assert runner.answer.message.startswith("ran longer than its limit of 3 s; ")
+    assert runner.report.outcome is Outcome.TIMED_OUT
+    assert runner.report.message.startswith("ran longer than its limit of 3 s; ")
     assert runner.sealed().outcome is Outcome.TIMED_OUT
 
 
@@ -168,8 +168,8 @@ def test_a_bad_parameter_ends_the_container_with_2_and_names_it(head: Head, runn
     runner = runners(head, {"m": 1, "secret": "not-to-be-seen"})
 
     assert runner.end() == 2, runner.err
-    assert "unknown parameter 'm'" in runner.answer.message
-    assert runner.answer.joined == ""
+    assert "unknown parameter 'm'" in runner.report.message
+    assert runner.report.joined == ""
     run = runner.sealed()
     assert (run.outcome, "unknown parameter 'm'" in run.facts.verdict.message) == (Outcome.FAILED, True)
     assert run.parameters == {"m": 1, "secret": "<hidden>"}
@@ -182,7 +182,7 @@ def test_code_that_cannot_be_imported_ends_the_container_with_2_and_its_tracebac
     runner = runners(head, source={"folder": str(tmp_path)})
 
     assert runner.end() == 2, runner.err
-    assert "needs 'not_installed_here', which is not installed" in runner.answer.message
+    assert "needs 'not_installed_here', which is not installed" in runner.report.message
     failure = runner.sealed().facts.verdict.failure
     assert failure is not None
     assert "import not_installed_here" in failure.traceback
@@ -192,7 +192,7 @@ def test_a_head_that_is_never_there_ends_the_run_with_what_was_tried(runners: Ru
     runner = runners(head, head="no-such-head.invalid", join_seconds=1)
 
     assert runner.end() == 1, runner.err
-    message = runner.answer.message
+    message = runner.report.message
     assert "no Ray cluster was joined within 1 s: head no-such-head.invalid:" in message
     assert "has no address yet" in message
     assert runner.sealed().facts.verdict.message == message
@@ -220,7 +220,7 @@ def test_a_second_runner_of_the_same_run_is_refused(succeeded: Runner, head: Hea
     runner = runners(head, root=str(succeeded.root), identity=_identity(succeeded))
 
     assert runner.end() == 1, runner.err
-    assert "another runner has begun this run" in runner.answer.message
+    assert "another runner has begun this run" in runner.report.message
 
 
 def _identity(runner: Runner) -> dict[str, object]:

@@ -68,8 +68,8 @@ def test_sigterm_while_the_runner_still_loads_what_it_needs_cancels_the_run(
     gate.write_text("go on")
 
     assert runner.end() == 130, runner.err
-    assert runner.answer.outcome is Outcome.CANCELLED
-    assert runner.answer.message == "cancelled before the pipeline began"
+    assert runner.report.outcome is Outcome.CANCELLED
+    assert runner.report.message == "cancelled before the pipeline began"
     assert runner.sealed().outcome is Outcome.CANCELLED
 
 
@@ -97,7 +97,7 @@ def test_sigterm_is_heard_while_the_record_root_does_not_answer(nobody: Head, ru
         seconds = cancelled(runner, asked)
 
     assert seconds < 5
-    assert runner.answer.message == "cancelled before the pipeline began"
+    assert runner.report.message == "cancelled before the pipeline began"
     assert verdict(runner.spool).outcome is Outcome.CANCELLED
 
 
@@ -126,7 +126,7 @@ def test_a_run_that_is_refused_is_recorded_before_its_silent_record_root_is_told
         assert runner.end() == 2, runner.err
 
     assert "'/nowhere' cannot be read" in recorded.message
-    assert runner.answer.message == f"{recorded.message} (and: s3://records/ml did not answer within 5 s)"
+    assert runner.report.message == f"{recorded.message} (and: s3://records/ml did not answer within 5 s)"
 
 
 def test_an_error_that_nobody_foresaw_is_recorded_with_its_traceback(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_an_error_that_nobody_foresaw_is_recorded_with_its_traceback(tmp_path: P
     )
 
     said = verdict(tmp_path / "spool" / "4f1c")
-    assert (ended.answer.outcome, ended.bad_input) == (Outcome.FAILED, False)
-    assert ended.answer.message == said.message == "the runner failed: error: incorrect header check"
+    assert (ended.report.outcome, ended.bad_input) == (Outcome.FAILED, False)
+    assert ended.report.message == said.message == "the runner failed: error: incorrect header check"
     assert said.failure is not None
     assert "in load" in said.failure.traceback

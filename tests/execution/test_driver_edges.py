@@ -570,7 +570,7 @@ ELSEWHERE: dict[str, str] = {
     "execution/forked.py _begin_anew signal": (
         "test_a_child_ends_at_a_signal_that_its_parent_takes_as_a_worker"
     ),
-    "execution/ray_session.py _sigterm_kept signal": (
+    "execution/ray_session.py _set_again signal": (
         "test_a_run_that_is_cancelled_before_ray_is_up_is_sealed_all_the_same"
     ),
     "execution/process_state.py _set_handlers signal": (

@@ -44,7 +44,7 @@ def much():
     for number in range(60_000):
         print("%030d" % number)
     if kind == "cancel":
-        cancel_marker(settings.spool, "much-1", 1).touch()
+        Path(cancel_marker(settings.spool, "much-1", 1)).touch()
 
 def little():
     print("of the next")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import logging
 import os
@@ -80,24 +81,38 @@ def connect(**arguments: Any) -> None:
     import ray
 
     # It sets variables and hooks of its own.
-    with put_back(), _sigterm_kept():
+    with put_back(), _signals_kept():
         ray.init(log_to_driver=False, configure_logging=False, **arguments)
 
 
 @contextmanager
-def _sigterm_kept() -> Iterator[None]:
-    """Keep Ray from taking SIGTERM while it starts: it would leave at once, and nobody would hear why."""
+def _signals_kept() -> Iterator[None]:
+    """Keep signals as they were while Ray starts, which takes two of them.
+
+    At SIGTERM it would leave at once, and nobody would hear why. SIGCHLD it ignores, and then every program
+    that the pipeline's body starts seems to end with 0.
+    """
     from ray._private import utils
 
-    before, handler = utils.set_sigterm_handler, signal.getsignal(signal.SIGTERM)
+    before = utils.set_sigterm_handler
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGCHLD)}
     utils.set_sigterm_handler = lambda _handler: None
     try:
         yield
     finally:
         utils.set_sigterm_handler = before
-        # Below Python it takes the signal all the same, which Python does not know of.
-        if handler is not None and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            _set_again(number, handler)
+
+
+def _set_again(number: signal.Signals, handler: Any) -> None:
+    """Set a signal's handler, which was changed below Python: Python does not know of it."""
+    if handler is None:  # none of Python's
+        return
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)
+    elif handler in (signal.SIG_DFL, signal.SIG_IGN):
+        ctypes.CDLL(None).signal(number.value, ctypes.c_void_p(int(handler)))
 
 
 def disconnect() -> None:
