@@ -11,9 +11,8 @@ import secrets
 import signal
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,24 +79,6 @@ class ApiServer:
     def json(self, *words: str) -> Any:
         """Run kubectl with `-o json`."""
         return json.loads(self.kubectl(*words, "-o", "json"))
-
-    @contextmanager
-    def following(self, *words: str) -> Iterator[Callable[[], str]]:
-        """Run a kubectl that goes on while the context lasts; what it yields tells its whole lines so far."""
-        command = [str(self._programs["kubectl"]), f"--kubeconfig={self.kubeconfig}", *words]
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(command, stdout=output, env=_plain())
-
-            def told() -> str:
-                assert process.poll() is None, f"kubectl {words} ended with {process.poll()}"
-                printed = os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0).decode()
-                return printed[: printed.rfind("\n") + 1]
-
-            try:
-                yield told
-            finally:
-                process.kill()
-                process.wait()
 
     def apply(self, paths: Iterable[Path]) -> None:
         """Create custom resources, and wait until they are served."""

@@ -12,8 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -162,29 +161,35 @@ class Team:
         kinds = "pods,services,secrets,rayclusters.ray.io"
         return self._server.kubectl("-n", self.name, "get", kinds, "-o", "name").split()
 
-    @contextmanager
-    def births(self, resource: str) -> Iterator[Callable[[], Counter[str]]]:
-        """Watch what is made; calling what it yields waits until all of it is gone.
+    def births(self, path: str) -> Callable[[], Counter[str]]:
+        """Return what tells, by name, how often objects of a kind were made from now on.
 
         Not by the audit log: what a client asked for that was killed meanwhile is made all the same, and
         the log says of it that it timed out (504), or nothing.
+
+        Args:
+            path: of the kind and its API group, such as `api/v1` and `pods`.
         """
-        row = '{.type} {.object.metadata.name}{"\\n"}'
-        words = ["get", resource, "--watch", "--output-watch-events", "-o", f"jsonpath={row}"]
-        with self._server.following("-n", self.name, *words) as told:
+        group, _, plural = path.rpartition("/")
+        place = f"/{group}/namespaces/{self.name}/{plural}"
+        since = json.loads(self._server.kubectl("get", "--raw", place))["metadata"]["resourceVersion"]
 
-            def births() -> Counter[str]:
-                def of(kind: str) -> Counter[str]:
-                    rows = [row.split() for row in told().splitlines()]
-                    return Counter(name for each, name in rows if each == kind)
+        def births() -> Counter[str]:
+            watch = f"{place}?watch=1&resourceVersion={since}&timeoutSeconds=3"
+            events = [json.loads(line) for line in self._server.kubectl("get", "--raw", watch).splitlines()]
+            assert {event["type"] for event in events} <= {"ADDED", "MODIFIED", "DELETED"}, events
+            return Counter(
+                event["object"]["metadata"]["name"] for event in events if event["type"] == "ADDED"
+            )
 
-                until(lambda: of("ADDED") == of("DELETED"), told)
-                return of("ADDED")
-
-            yield births
+        return births
 
     def _told(self) -> str:
-        return self._server.kubectl("-n", self.name, "get", _RESOURCE, "-o", "yaml")[-4000:]
+        runs = self._server.json("-n", self.name, "get", _RESOURCE)["items"]
+        running = [run for run in runs if run.get("status", {}).get("phase", "") not in _OVER]
+        return yaml.safe_dump(
+            [{"name": run["metadata"]["name"], **run.get("status", {})} for run in running]
+        )[:4000]
 
 
 def create(server: ApiServer, *objects: dict[str, Any]) -> None:

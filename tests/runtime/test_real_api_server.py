@@ -103,11 +103,8 @@ def test_an_operator_that_is_killed_again_and_again_makes_everything_once(
     server: ApiServer, team: Team, operator: Operator
 ) -> None:
     chance = random.Random(5)
-    with (
-        nodes(server.kubeconfig, run_seconds=2.0),
-        team.births("rayclusters") as clusters,
-        team.births("pods") as pods,
-    ):
+    clusters, pods = team.births("apis/ray.io/v1/rayclusters"), team.births("api/v1/pods")
+    with nodes(server.kubeconfig, run_seconds=2.0):
         operator.start()
         team.submit(*(f"run-{number}" for number in range(8)))
         for _ in range(6):
