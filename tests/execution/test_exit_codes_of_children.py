@@ -26,6 +26,11 @@ thread.join()
 heard = []
 signal.signal(signal.SIGCHLD, lambda *_: heard.append(1))
 run("with a handler of its own")
+thread = threading.Thread(target=run, args=("another thread, with a handler",))
+thread.start()
+thread.join()
+heard.clear()
+code()
 seen["heard"] = bool(heard)
 print(json.dumps(seen))
 """
@@ -34,6 +39,9 @@ print(json.dumps(seen))
 def test_a_program_that_the_body_starts_has_its_own_exit_code_while_ray_runs_and_afterwards() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    cases = ("the main thread", "another thread", "with a handler of its own")
+    cases = (
+        *("the main thread", "another thread"),
+        *("with a handler of its own", "another thread, with a handler"),
+    )
     codes = {f"{when}{case}": 3 for case in cases for when in ("", "after ")}
     assert json.loads(done.stdout.splitlines()[-1]) == codes | {"heard": True}

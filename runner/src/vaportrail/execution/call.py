@@ -1,4 +1,4 @@
-"""One task call, as the driver holds it: what was asked, of which tasks, and what the record says."""
+"""One task call, as the runner holds it: what was asked, of which tasks, and what the record says."""
 
 from __future__ import annotations
 

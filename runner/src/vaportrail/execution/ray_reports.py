@@ -66,9 +66,10 @@ class Reports:
         pending: dict[Any, _Landed] = {}
         try:
             self._wait(pending)
-        except BaseException as fault:  # of ours: nobody would hear of them any more
+        except BaseException as fault:  # nobody would hear of them any more
             with self._starting:
                 self._thread = None
+                self._take_all(pending)
             for landed in pending.values():
                 landed(partial(_raise, fault))
 
@@ -90,16 +91,24 @@ class Reports:
 
     def _take_new(self, pending: dict[Any, _Landed]) -> bool:
         """Take those that were added, and wait for one where there is none to wait for."""
-        found = False
+        if pending:
+            return self._take_all(pending)
         try:
-            item = self._new.get(timeout=_LINGER_SECONDS) if not pending else self._new.get_nowait()
-            while item is not None:
-                pending[item[0]] = item[1]
-                found = True
-                item = self._new.get_nowait()
+            item = self._new.get(timeout=_LINGER_SECONDS)
         except queue.Empty:
-            pass
-        return found
+            return False
+        if item is not None:
+            pending[item[0]] = item[1]
+            self._take_all(pending)
+        return item is not None
+
+    def _take_all(self, pending: dict[Any, _Landed]) -> bool:
+        before = len(pending)
+        while not self._new.empty():
+            item = self._new.get()
+            if item is not None:
+                pending[item[0]] = item[1]
+        return len(pending) > before
 
     def _ends_idle(self) -> bool:
         with self._starting:
@@ -110,10 +119,12 @@ class Reports:
 
     def _ready(self, references: list[Any], timeout: float) -> list[Any]:
         """Return those that are ready, once a part of them are: each look costs by how many there are."""
-        # It would start a Ray where there is none any more, as after `ray.shutdown()` in the body.
+        # It would start a Ray where there is none any more.
         if not self._ray.is_initialized():
-            self._over = True
-            return []
+            raise RuntimeError(
+                "the Ray that the run's tasks were on is gone from this process: something in the pipeline's "
+                "body has shut it down; leave that out, the run ends it itself"
+            )
         some = max(1, len(references) // _LOOKED_AT_FOR_EACH)
         try:
             ready, _ = self._ray.wait(references, num_returns=some, timeout=timeout, fetch_local=False)

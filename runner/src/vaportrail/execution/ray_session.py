@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _BASE_BYTES: Final = 107 - len(
 )
 """How long the folder for temporary files may be: a socket's path has 107 bytes."""
 _SHORT: Final = "/tmp"
+_C_SIGNAL: Final = ctypes.CDLL(None).signal
+_C_SIGNAL.argtypes, _C_SIGNAL.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def connect(**arguments: Any) -> None:
     # It sets variables and hooks of its own.
     with put_back(), _signals_kept():
         ray.init(log_to_driver=False, configure_logging=False, **arguments)
+    ray.shutdown = _left_to_the_run  # Ray would end this process, which waits for its tasks
 
 
 @contextmanager
@@ -95,7 +99,7 @@ def _signals_kept() -> Iterator[None]:
     from ray._private import utils
 
     before = utils.set_sigterm_handler
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGCHLD)}
+    handlers = {number: _handler(number) for number in (signal.SIGTERM, signal.SIGCHLD)}
     utils.set_sigterm_handler = lambda _handler: None
     try:
         yield
@@ -105,22 +109,44 @@ def _signals_kept() -> Iterator[None]:
             _set_again(number, handler)
 
 
+def _handler(number: signal.Signals) -> Any:
+    """Return a signal's handler: Python's in the main thread, which alone may set it; else C's address."""
+    if threading.current_thread() is threading.main_thread():
+        return signal.getsignal(number)
+    address = _C_SIGNAL(number, None)
+    _C_SIGNAL(number, address)
+    return address
+
+
 def _set_again(number: signal.Signals, handler: Any) -> None:
     """Set a signal's handler, which was changed below Python: Python does not know of it."""
-    if handler is None:  # none of Python's
-        return
-    if threading.current_thread() is threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
+        _C_SIGNAL(number, handler)
+    elif handler is not None:  # one of Python's
         signal.signal(number, handler)
-    elif handler in (signal.SIG_DFL, signal.SIG_IGN):
-        ctypes.CDLL(None).signal(number.value, ctypes.c_void_p(int(handler)))
 
 
 def disconnect() -> None:
     """End what `connect` began; without effect where it did not come so far."""
     import ray
 
+    ray.shutdown = _shutdown()
     with put_back():
         ray.shutdown()
+
+
+def _shutdown() -> Any:
+    from ray._private.worker import shutdown
+
+    return shutdown
+
+
+def _left_to_the_run(*_args: Any, **_kwargs: Any) -> None:
+    """Stand in for `ray.shutdown` while a run goes on: programs for Ray call it at their end."""
+    warnings.warn(
+        "the run's tasks are on this Ray, and the run ends it itself: leave ray.shutdown() out",
+        stacklevel=2,
+    )
 
 
 @contextmanager

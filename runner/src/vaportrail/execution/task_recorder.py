@@ -1,4 +1,4 @@
-"""What the driver writes into the record of its tasks: called, resolved for the dead, ended."""
+"""What the runner writes into the record of its tasks: called, resolved for the dead, ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TaskRecorder"]
 
 
 class TaskRecorder:
-    """Writes the driver's side of a run's tasks."""
+    """Writes the runner's side of a run's tasks."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

@@ -199,7 +199,7 @@ class Completion:
         """Yield ends for the spans that never ended; call it after every record was seen.
 
         A span still open at the seal ended with its process, at the latest when the last record of
-        the run was written, or when the driver resolved the attempt. Where its process lived to say
+        the run was written, or when the runner resolved the attempt. Where its process lived to say
         that the attempt, the cell or the run around it ended, it is a span that nobody ended.
         """
         for span_id, (time, said) in self._resolved.items():
