@@ -1,6 +1,8 @@
 """What is around the operator in a cluster, as far as objects show it: nodes, KubeRay, garbage collection.
 
-Pods start, get ready and end by their statuses alone; nothing runs.
+Pods start, get ready and end by their statuses alone; nothing runs. A runner gets ready once its run's Ray
+head is there, as one that joins it does. A pod that is being deleted goes, as with any kubelet: the API
+server alone keeps one whose deletion was cut off with the client that had asked for it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,9 @@ from kubernetes.aio.config import load_kube_config
 from vaportrail_operator.acting.client import ApiError
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, SERVICES
+from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_UID_LABEL
 
 __all__ = ["client_of", "nodes"]
-
-_COMPONENT = "vaportrail.dev/component"
 
 
 async def client_of(kubeconfig: Path) -> KubernetesClient:
@@ -81,9 +82,10 @@ class _Nodes:
                     with contextlib.suppress(ApiError):
                         metadata = each["metadata"]
                         await self._client.delete(resource, metadata["namespace"], metadata["name"])
+        joined = {_label(pod, RUN_UID_LABEL) for pod in pods if _label(pod, "ray.io/node-type") == "head"}
         for pod in pods:
             with contextlib.suppress(ApiError):
-                await self._bring_on(pod)
+                await self._bring_on(pod, joined)
 
     async def _head_of(
         self, cluster: dict[str, Any], pods: list[dict[str, Any]], services: list[dict[str, Any]]
@@ -112,13 +114,18 @@ class _Nodes:
             }
             await self._client.create(SERVICES, namespace, {**service, "spec": {"ports": [{"port": 6379}]}})
 
-    async def _bring_on(self, pod: dict[str, Any]) -> None:
+    async def _bring_on(self, pod: dict[str, Any], joined: Set[str]) -> None:
         metadata, status = pod["metadata"], pod.get("status") or {}
-        component = (metadata.get("labels") or {}).get(_COMPONENT)
-        if component is None or metadata.get("deletionTimestamp"):
+        component = _label(pod, COMPONENT_LABEL)
+        if not component:
             return
-        if status.get("phase", "Pending") == "Pending" and not status.get("containerStatuses"):
-            await self._write(pod, _status(pod, "Running", {"running": {"startedAt": _now()}}))
+        if metadata.get("deletionTimestamp"):
+            await self._client.delete(
+                PODS, metadata["namespace"], metadata["name"], uid=metadata["uid"], grace_seconds=0
+            )
+        elif status.get("phase", "Pending") == "Pending":
+            if component != "runner" or _label(pod, RUN_UID_LABEL) in joined:
+                await self._write(pod, _status(pod, "Running", {"running": {"startedAt": _now()}}))
         elif status.get("phase") == "Running":
             started = status["containerStatuses"][0]["state"]["running"]["startedAt"]
             age = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
@@ -149,6 +156,10 @@ _ANSWERS: dict[str, dict[str, Any]] = {
         "loss": "None",
     },
 }
+
+
+def _label(pod: dict[str, Any], name: str) -> str:
+    return str((pod["metadata"].get("labels") or {}).get(name, ""))
 
 
 def _now() -> str:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from vaportrail_operator.planning.children.collector import collector_pod, collector_service
 from vaportrail_operator.planning.names import collector_name
 from vaportrail_operator.planning.pod_state import drained, node_unreachable, will_not_restart
+from vaportrail_operator.planning.removal import overdue, removal
 from vaportrail_operator.planning.types import (
     Action,
     Component,
     Create,
-    Delete,
     Kind,
     Observed,
     SecretState,
@@ -32,10 +32,8 @@ def ensure_collector(observed: Observed) -> Iterator[Action]:
     pod = observed.pod(Component.COLLECTOR)
     if pod is None:
         yield Create(Kind.POD, collector_pod(run, observed.settings))
-    elif node_unreachable(observed, pod):
-        yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
-    elif will_not_restart(pod) and not pod.deleting:
-        yield Delete(Kind.POD, pod.name, pod.uid)
+    elif will_not_restart(pod) or overdue(observed, pod):
+        yield from removal(observed, pod)
 
 
 def ensure_collector_for_the_rest(observed: Observed) -> Iterator[Action]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.pod_state import no_ray_pods_since, unreachable_since, worker_was_ready
+from vaportrail_operator.planning.pod_state import no_ray_pods_since, worker_was_ready
+from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
     DRAIN,
@@ -101,7 +102,7 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
     """Return in how many seconds the run's next deadline passes; None if it has none."""
     deadlines = _of_the_phase(observed, status)
     rests = [_rest(observed, deadline) or _AGAIN for deadline in deadlines if deadline]
-    moments = [unreachable_since(pod) for pod in observed.pods]
+    moments = [overdue_since(pod) for pod in observed.pods]
     if status.phase is Phase.PROVISIONING:
         moments.append(no_ray_pods_since(observed))
     # What has passed of these has had its effect.

@@ -14,7 +14,7 @@ written before either. A lost collector is made again as long as somebody has to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
 from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
@@ -28,6 +28,7 @@ from vaportrail_operator.planning.pod_state import will_not_restart
 from vaportrail_operator.planning.provisioning import go_on
 from vaportrail_operator.planning.receipt import receipt_of
 from vaportrail_operator.planning.release import is_over, late_children, release
+from vaportrail_operator.planning.removal import removal
 from vaportrail_operator.planning.sealing import final_status, seal
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
@@ -35,9 +36,7 @@ from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import (
     Action,
     Component,
-    Delete,
     DeleteRun,
-    Kind,
     KubernetesEvent,
     Observed,
     ObservedPod,
@@ -54,8 +53,8 @@ def plan(observed: Observed) -> Plan:
     run = observed.run
     if run.metadata.deletion_timestamp is not None:
         # All but the sealer is the run's own, and is collected with it. The sealer may end its work.
-        sealers = observed.pods_of(Component.SEALER)
-        return Plan(run.status, tuple(_removed(pod for pod in sealers if will_not_restart(pod))))
+        sealers = [pod for pod in observed.pods_of(Component.SEALER) if will_not_restart(pod)]
+        return Plan(run.status, tuple(_removals(observed, sealers)))
     if isinstance(run.status.phase, Phase) and run.status.phase.terminal:
         return _over(observed)
     step = _step(observed, _noticed(observed))
@@ -190,13 +189,14 @@ def _over(observed: Observed) -> Plan:
         return Plan(status, (DeleteRun(),))
     left: tuple[Action, ...] = (
         *late_children(observed, status),
-        *_removed(observed.pods_of(Component.SEALER)),
+        *_removals(observed, observed.pods_of(Component.SEALER)),
     )
     return Plan(status, left, deadlines.next_deadline(observed, status))
 
 
-def _removed(pods: Iterable[ObservedPod]) -> list[Delete]:
-    return [Delete(Kind.POD, pod.name, pod.uid) for pod in pods if not pod.deleting]
+def _removals(observed: Observed, pods: Iterable[ObservedPod]) -> Iterator[Action]:
+    for pod in pods:
+        yield from removal(observed, pod)
 
 
 def _events(before: PipelineRunStatus, after: PipelineRunStatus) -> list[KubernetesEvent]:

@@ -9,6 +9,7 @@ from typing import Final
 from vaportrail.crd.status import PipelineRunStatus, shortened
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.names import head_service_name
+from vaportrail_operator.planning.removal import overdue
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import Component, Observed, ObservedObject, ObservedPod, SecretState
 
@@ -24,7 +25,6 @@ __all__ = [
     "ray_cluster",
     "services",
     "terminated",
-    "unreachable_since",
     "waiting",
     "will_not_restart",
     "worker_was_ready",
@@ -32,8 +32,6 @@ __all__ = [
 
 MESSAGE_LENGTH = 256
 """Characters of a message in the status, whatever a pod or a pipeline said."""
-_SILENCE: Final = 30
-"""Seconds that a node may be late with saying that a pod has ended."""
 _BARREN: Final = 60
 """Seconds that KubeRay may take to make the first pod of a RayCluster."""
 _NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
@@ -56,20 +54,9 @@ def drained(pod: ObservedPod | None) -> bool:
     return pod is None or pod.drained_at is not None or will_not_restart(pod)
 
 
-def unreachable_since(pod: ObservedPod) -> datetime | None:
-    """Return when it is certain that a pod's node does not answer, should the pod not have ended by then.
-
-    None where nobody waits for its end. The API server keeps such a pod for ever.
-    """
-    if not pod.deleting or pod.due is None or drained(pod):
-        return None
-    return times.later(pod.due, _SILENCE)
-
-
 def node_unreachable(observed: Observed, pod: ObservedPod | None) -> bool:
-    """Return whether there is a pod whose node does not answer: it says nothing more."""
-    since = unreachable_since(pod) if pod else None
-    return since is not None and observed.now >= since
+    """Return whether there is a pod whose node does not answer: it has not ended, and says nothing more."""
+    return pod is not None and not drained(pod) and overdue(observed, pod)
 
 
 def ray_cluster(observed: Observed) -> ObservedObject | None:

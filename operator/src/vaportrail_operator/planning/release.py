@@ -25,6 +25,7 @@ from vaportrail_operator.planning.pod_state import (
     terminated,
 )
 from vaportrail_operator.planning.receipt import entry, last_removal
+from vaportrail_operator.planning.removal import overdue, removal
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline_names import DRAIN
 from vaportrail_operator.planning.types import (
@@ -169,32 +170,28 @@ def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     runner = observed.pod(Component.RUNNER)
     silent = node_unreachable(observed, runner)
     if runner and (forced or silent or not terminated(runner) or drained(runner)):
-        yield from _pod(runner, forced or silent)
+        yield from _removal(observed, runner, forced)
     cluster = ray_cluster(observed)
     if cluster and not cluster.deleting and (forced or silent or terminated(runner)):
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
     for pod in ray:
-        if forced or node_unreachable(observed, pod):
-            yield from _pod(pod, forced=True)
+        if forced or overdue(observed, pod):
+            yield from _removal(observed, pod, forced)
     shipping = (*ray, *observed.pods_of(Component.RUNNER))
     quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
     if not forced and not (quiet and (cluster is None or cluster.deleting)):
         return
     for pod in observed.pods_of(Component.COLLECTOR):
-        yield from _pod(pod, forced or node_unreachable(observed, pod))
+        yield from _removal(observed, pod, forced)
     yield from _services(observed)
     if observed.secret is not SecretState.GONE:
         yield Delete(Kind.SECRET, tokens_name(observed.run))
 
 
-def _pod(pod: ObservedPod, forced: bool = False) -> Iterator[Delete]:
-    """Yield a pod's removal; one that is ending anyway is left to it, unless its time is over."""
-    if forced:
-        yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
-    elif not pod.deleting:
-        # Where nothing runs any more there is nothing to wait for.
-        yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0 if drained(pod) else None)
+def _removal(observed: Observed, pod: ObservedPod, forced: bool = False) -> Iterator[Delete]:
+    # Where nothing runs any more there is nothing to wait for.
+    return removal(observed, pod, grace_seconds=0 if drained(pod) else None, forced=forced)
 
 
 def _services(observed: Observed) -> Iterator[Delete]:
@@ -206,7 +203,7 @@ def _services(observed: Observed) -> Iterator[Delete]:
 def late_children(observed: Observed, status: PipelineRunStatus, *, forced: bool = False) -> Iterator[Delete]:
     """Yield the removal of compute that turns up after it was released: a late write of somebody's."""
     for pod in compute(observed):
-        yield from _pod(pod, forced)
+        yield from _removal(observed, pod, forced)
     cluster = ray_cluster(observed)
     if cluster and not cluster.deleting:
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)

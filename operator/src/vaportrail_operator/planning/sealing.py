@@ -15,7 +15,7 @@ from vaportrail_operator.planning.children.sealer import seal_request, sealer_po
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
 from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
 from vaportrail_operator.planning.pod_reports import seal_report
-from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable
+from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry, last_removal
 from vaportrail_operator.planning.release import (
@@ -27,6 +27,7 @@ from vaportrail_operator.planning.release import (
     what_it_found,
     with_leftovers,
 )
+from vaportrail_operator.planning.removal import overdue, removal
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.timeline import entries_for_record as timeline_for_record
 from vaportrail_operator.planning.timeline import timeline_of
@@ -35,7 +36,6 @@ from vaportrail_operator.planning.types import (
     Action,
     Component,
     Create,
-    Delete,
     Kind,
     Observed,
     ObservedPod,
@@ -57,7 +57,10 @@ def seal(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     status = _with_seal_report(observed, _entered(observed, status), sealer)
     given_up = _gave_up_release(status)
     late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
-    removals = tuple(late_children(observed, status, forced=late and not given_up))
+    # What was given up has been asked to go, without grace, for long enough.
+    stuck = {pod.name for pod in observed.pods if pod.deleting and given_up}
+    late_removals = late_children(observed, status, forced=late and not given_up)
+    removals = tuple(each for each in late_removals if each.name not in stuck)
     if status.record is None or status.record.state == "Open":
         return PhaseResult(status, (*_sealing(observed, status, sealer), *removals))
     return _clean_up(observed, status, sealer, removals)
@@ -191,19 +194,14 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
         )
         return (Create(Kind.POD, sealer_pod(run, observed.settings, request)),)
     # Evicted, or its node is gone: another one may end what it began.
-    if node_unreachable(observed, sealer):
-        return (Delete(Kind.POD, sealer.name, sealer.uid, grace_seconds=0),)
-    if sealer.phase == "Failed" and not sealer.deleting:
-        return (Delete(Kind.POD, sealer.name, sealer.uid),)
-    return ()
+    lost = sealer.phase == "Failed" or overdue(observed, sealer)
+    return tuple(removal(observed, sealer)) if lost else ()
 
 
 def _removal(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod) -> tuple[Action, ...]:
     late = deadlines.over(observed, deadlines.of_sealer(observed.run, status))
-    if late or not sealer.deleting:
-        # It has answered, and does nothing after that.
-        return (Delete(Kind.POD, sealer.name, sealer.uid, grace_seconds=0),)
-    return ()
+    # It has answered, and does nothing after that.
+    return tuple(removal(observed, sealer, grace_seconds=0, forced=late))
 
 
 def _proof(observed: Observed, status: PipelineRunStatus, looked: str) -> str:
