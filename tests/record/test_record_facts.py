@@ -17,7 +17,7 @@ from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import manifest_schema
 from vaportrail.record.otlp_lines import Record
 from vaportrail.record.run_facts import Facts
-from vaportrail.record.sealed_lines import row_lines, stored_files
+from vaportrail.record.sealed_lines import row_blocks, stored_files
 from vaportrail.record.spooled import live_records
 from vaportrail.record.times import from_rfc3339, rfc3339
 from vaportrail.record.verify import rebuild_facts, sealed_records, unfounded
@@ -95,7 +95,7 @@ def test_every_row_fits_its_schema(made: Sealed) -> None:
     schema, manifest = manifest_schema(), made.run.manifest
     assert manifest is not None
 
-    for line in row_lines(open_store(made.uri), manifest):
+    for line in b"".join(row_blocks(open_store(made.uri), manifest)).splitlines():
         row = json.loads(line)
         of_kind = {**schema["$defs"][f"line_{row['line']}"], "$defs": schema["$defs"]}
         jsonschema.validate(row, of_kind, jsonschema.Draft202012Validator)

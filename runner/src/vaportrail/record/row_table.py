@@ -22,9 +22,15 @@ from vaportrail.record.sound import Unsound, parse
 
 __all__ = ["RowTable", "Rows"]
 
-_OURS: Final = re.compile(rb'\{"line":"([a-z]+)","(?:id|task)":"([^"\\]*)",')
-"""How our own sealer begins a line; another may write the same JSON in another form."""
-_KINDS: Final = {kind.encode(): kind for kind in ROWS}
+_LINE: Final = re.compile(
+    rb'(?:\{"line":"(%b)","(?:id|task)":"([^"\\\n]*)",)?[^\n]*\n' % "|".join(ROWS).encode()
+)
+"""A line; its kind and owner where it begins as our own sealer begins it. Another may write it otherwise."""
+_PLAIN: Final = re.compile(rb"[ !#-\[\]-~]*")
+"""A text that JSON has within quotes as it is."""
+_TASK: Final = b"task"
+_Place = tuple[int, bytes, bytes]
+"""Where a row begins, its kind, and its owner as JSON has it within quotes."""
 _BEGINS: Final[Mapping[RowKind, bytes]] = {kind: b'\n{"line":"%b",' % kind.encode() for kind in ROWS}
 """How a line of our own form begins, with the end of the one before: within a line there is no such end."""
 _BLOCK_BYTES: Final = 2**20
@@ -36,14 +42,14 @@ class RowTable:
     """The rows of a run.
 
     Args:
-        lines: all of them, those of one task together.
+        pieces: all of their lines, one or more in a piece, those of one task together.
         where: how to call them in messages.
 
     Raises:
         RecordError: a line is none, or stands apart from the others of its task.
     """
 
-    def __init__(self, lines: Iterable[bytes], where: str = "the record") -> None:
+    def __init__(self, pieces: Iterable[bytes], where: str = "the record") -> None:
         self._where = where
         self.totals: Counter[str] = Counter()
         self.sections: dict[str, list[Any]] = {}
@@ -53,48 +59,67 @@ class RowTable:
         self._block, self._start, self._end = array("Q"), array("Q"), array("Q")
         self._tasks = array("Q")
         """Groups that begin with a task, in the order of the calls."""
-        self._index(lines)
+        self._index(pieces)
 
-    def _index(self, lines: Iterable[bytes]) -> None:
+    def _index(self, pieces: Iterable[bytes]) -> None:
         open_block, group = bytearray(b"\n"), -1
         owner: bytes | None = None
-        for raw in lines:
-            kind, whose, line = self._read(raw)
-            if kind not in ROWS:
-                continue
-            if whose != owner:
-                owner, mine = whose, self._id(whose)
-                if group >= 0:
-                    self._end.append(len(open_block))
-                if len(open_block) >= _BLOCK_BYTES:
-                    self._blocks.append(bytes(open_block))
-                    open_block = bytearray(b"\n")
-                group += 1
-                if self._groups.setdefault(mine, group) != group:
-                    raise RecordError(f"{self._where}: the lines of {mine[:80]!r} do not stand together")
-                self._block.append(len(self._blocks))
-                self._start.append(len(open_block))
-            if kind == "task":
-                if self._tasks and self._tasks[-1] == group:
-                    raise RecordError(f"{self._where}: there are two tasks {self._id(whose)[:80]!r}")
-                self._tasks.append(group)
-            self.totals[kind] += 1
-            open_block += line
+        counts: Counter[bytes] = Counter()
+        for raw in pieces:
+            piece, found = self._rows_of(raw if raw.endswith(b"\n") else raw + b"\n")
+            kept = 0  # bytes of the piece that a block has already
+            for start, kind, whose in found:
+                if whose != owner:
+                    owner, mine = whose, self._id(whose)
+                    here = len(open_block) + start - kept
+                    if group >= 0:
+                        self._end.append(here)
+                    if here >= _BLOCK_BYTES:
+                        self._blocks.append(bytes(open_block + piece[kept:start]))
+                        open_block, kept, here = bytearray(b"\n"), start, 1
+                    group += 1
+                    if self._groups.setdefault(mine, group) != group:
+                        raise RecordError(f"{self._where}: the lines of {mine[:80]!r} do not stand together")
+                    self._block.append(len(self._blocks))
+                    self._start.append(here)
+                if kind == _TASK:
+                    if self._tasks and self._tasks[-1] == group:
+                        raise RecordError(f"{self._where}: there are two tasks {self._id(whose)[:80]!r}")
+                    self._tasks.append(group)
+            counts.update(kind for _, kind, _ in found)
+            open_block += piece[kept:]
+        self.totals.update({kind.decode(): count for kind, count in counts.items()})
         if group >= 0:
             self._end.append(len(open_block))
             self._blocks.append(bytes(open_block))
 
+    def _rows_of(self, piece: bytes) -> tuple[bytes, list[_Place]]:
+        """Return the rows among some lines in our own form, and where each begins there."""
+        found = [(line.start(), line[1], line[2]) for line in _LINE.finditer(piece)]
+        if all(kind for _, kind, _ in found):
+            return piece, found
+        ours, found, end = [], [], 0
+        for line in _LINE.finditer(piece):
+            kind, whose, text = (line[1], line[2], line[0]) if line[1] else self._rewritten(line[0])
+            if text:
+                found.append((end, kind, whose))
+                ours.append(text)
+                end += len(text)
+        return b"".join(ours), found
+
     def _id(self, quoted: bytes) -> str:
+        if _PLAIN.fullmatch(quoted):
+            return quoted.decode()
         try:
             return str(from_json(b'"%b"' % quoted))
         except ValueError as error:
             raise RecordError(f"{self._where}: a line cannot be read: {error}") from None
 
-    def _read(self, line: bytes) -> tuple[str, bytes, bytes]:
-        """Return a line's kind, its owner as JSON has it within quotes, and the line in our own form."""
-        ours = _OURS.match(line)
-        if ours is not None and (kind := _KINDS.get(ours[1])) is not None:
-            return kind, ours[2], line if line.endswith(b"\n") else line + b"\n"
+    def _rewritten(self, line: bytes) -> tuple[bytes, bytes, bytes]:
+        """Return a row's kind, its owner as JSON has it within quotes, and the line in our own form.
+
+        All are empty for a line that is no row.
+        """
         try:
             found = parse(line)
         except Unsound as error:
@@ -105,13 +130,13 @@ class RowTable:
         if kind == "section":
             self.sections.setdefault(str(found.get("name")), []).append(found.get("value"))
         if kind not in ROWS:  # of a later version
-            return kind, b"", b""
+            return b"", b"", b""
         key = "id" if kind == "task" else "task"
         owner = found.pop(key, None)
         if type(owner) is not str:
             raise RecordError(f"{self._where}: a line does not say whose it is")
         text = to_json({"line": kind, key: owner, **found}, inf_nan_mode="strings")
-        return kind, to_json(owner)[1:-1], text + b"\n"
+        return kind.encode(), to_json(owner)[1:-1], text + b"\n"
 
     def rows(self, kind: RowKind) -> Rows[Any]:
         """Return all rows of a kind, in the order of their tasks."""
@@ -120,7 +145,7 @@ class RowTable:
     def of(self, owner: str, kind: RowKind) -> list[Any]:
         """Return the rows of one task of a kind; the body's where `owner` is empty."""
         group = self._groups.get(owner)
-        return [] if group is None else list(self._decoded(group, kind, ROWS[kind]))
+        return [] if group is None else self._decoded(group, kind, ROWS[kind])
 
     def owners(self) -> Iterator[str]:
         """Yield the id of every task, and of the body what stands for it, an empty one."""
@@ -128,7 +153,7 @@ class RowTable:
 
     def task(self, number: int) -> Any:
         """Return the task that was called `number`th, from 0."""
-        return next(self._decoded(self._tasks[number], "task", ROWS["task"]))
+        return self._decoded(self._tasks[number], "task", ROWS["task"])[0]
 
     def number_of(self, owner: str) -> int | None:
         """Return where in the order of the calls a task stands; None where there is none of that id."""
@@ -140,11 +165,7 @@ class RowTable:
 
     def each(self, kind: RowKind, model: type[_Row]) -> Iterator[_Row]:
         """Yield all rows of a kind."""
-        if kind == "task":
-            for number in self._tasks:
-                yield next(self._decoded(number, kind, model))
-            return
-        for group in range(len(self._start)):
+        for group in self._tasks if kind == "task" else range(len(self._start)):
             yield from self._decoded(group, kind, model)
 
     def lines(self) -> Iterator[bytes]:
@@ -152,17 +173,19 @@ class RowTable:
         for block in self._blocks:
             yield from (line + b"\n" for line in block.split(b"\n") if line)
 
-    def _decoded(self, group: int, kind: RowKind, model: type[_Row]) -> Iterator[_Row]:
+    def _decoded(self, group: int, kind: RowKind, model: type[_Row]) -> list[_Row]:
         block, end, begins = self._blocks[self._block[group]], self._end[group], _BEGINS[kind]
+        rows = []
         at = block.find(begins, self._start[group] - 1, end)
         while at >= 0:
             after = block.index(b"\n", at + 1)
             try:
-                yield model.model_validate_json(block[at + 1 : after])
+                rows.append(model.model_validate_json(block[at + 1 : after]))
             except ValidationError as error:
                 reason = " ".join(str(error).split())[:_REASON]
                 raise RecordError(f"{self._where}: a line is not valid: {reason}") from None
-            at = block.find(begins, after, end)
+            at = block.find(begins, after, end) if after + 1 < end else -1
+        return rows
 
 
 class Rows(Sequence[_Row], Generic[_Row]):

@@ -15,18 +15,18 @@ from vaportrail.errors import RecordError
 from vaportrail.record.manifest import Manifest
 from vaportrail.record.rows import FileInfo
 from vaportrail.record.sound import Unsound, parse
-from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
+from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_blocks, lines_of, unpacked
 from vaportrail.storage.layout import RECORD_FILE
 from vaportrail.storage.store import Store
 
-__all__ = ["FILES", "TASKS", "row_lines", "stored_files"]
+__all__ = ["FILES", "TASKS", "row_blocks", "stored_files"]
 
 TASKS: Final = "tasks"
 FILES: Final = "files"
 
 
-def row_lines(record: Store, manifest: Manifest) -> Iterator[bytes]:
-    """Yield the lines of a record's tasks.
+def row_blocks(record: Store, manifest: Manifest) -> Iterator[bytes]:
+    """Yield the lines of a record's tasks, many at once.
 
     Args:
         record: the store, opened at the record's own folder.
@@ -38,7 +38,7 @@ def row_lines(record: Store, manifest: Manifest) -> Iterator[bytes]:
     if manifest.older is not None:
         yield from manifest.older.rows
     for file in _of(manifest, TASKS):
-        yield from _lines(record, file)
+        yield from _blocks(record, file)
 
 
 def stored_files(record: Store, manifest: Manifest) -> tuple[list[FileInfo], list[str]]:
@@ -53,8 +53,9 @@ def stored_files(record: Store, manifest: Manifest) -> tuple[list[FileInfo], lis
         files += manifest.older.files
         damaged += manifest.older.damaged
     for file in _of(manifest, FILES):
-        for line in _lines(record, file):
-            _take(line, file.path, files, damaged)
+        for block in _blocks(record, file):
+            for line in lines_of(block):
+                _take(line, file.path, files, damaged)
     return files, damaged
 
 
@@ -76,7 +77,7 @@ def _of(manifest: Manifest, name: str) -> Iterator[FileInfo]:
             yield file
 
 
-def _lines(record: Store, file: FileInfo) -> Iterator[bytes]:
+def _blocks(record: Store, file: FileInfo) -> Iterator[bytes]:
     digest = hashlib.sha256()
 
     def pieces() -> Iterator[bytes]:
@@ -88,7 +89,7 @@ def _lines(record: Store, file: FileInfo) -> Iterator[bytes]:
         raise RecordError(f"{file.path}: a line of {length} bytes")
 
     try:
-        yield from bounded_lines(unpacked(pieces(), limit=UNPACKED_LIMIT), too_long)
+        yield from bounded_blocks(unpacked(pieces(), limit=UNPACKED_LIMIT), too_long)
     except Damaged as error:
         raise RecordError(f"{file.path} cannot be read to its end: {error}") from None
     if digest.hexdigest() != file.sha256:

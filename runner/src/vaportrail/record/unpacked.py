@@ -11,7 +11,15 @@ from typing import Final
 
 from vaportrail.errors import RecordError
 
-__all__ = ["LINE_LIMIT", "Damaged", "bounded_lines", "unpacked"]
+__all__ = [
+    "LINE_LIMIT",
+    "UNPACKED_LIMIT",
+    "Damaged",
+    "bounded_blocks",
+    "bounded_lines",
+    "lines_of",
+    "unpacked",
+]
 
 LINE_LIMIT: Final = 32 * 2**20
 """Bytes of a line of a record, or of a part: more than any of ours has."""
@@ -88,23 +96,53 @@ def bounded_lines(
         too_long: told the length of each line of more than `limit` bytes, which is left out.
         limit: bytes of a line.
     """
+    for block in bounded_blocks(pieces, too_long, limit=limit):
+        yield from lines_of(block)
+
+
+def bounded_blocks(
+    pieces: Iterable[bytes], too_long: Callable[[int], None], *, limit: int = LINE_LIMIT
+) -> Iterator[bytes]:
+    """Yield the same lines, as many of them at once as a piece holds."""
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
-        start = 0
-        while end := piece.find(b"\n", start) + 1:
-            size += end - start
+        last = piece.rfind(b"\n") + 1
+        if last:
+            first = piece.index(b"\n") + 1
+            size += first
             if size <= limit:
-                yield b"".join([*parts, piece[start:end]])
+                yield b"".join([*parts, piece[:first]])
             else:
                 too_long(size)
-            parts, size, start = [], 0, end
-        size += len(piece) - start
+            yield from _short_lines(piece[first:last], too_long, limit)
+            parts, size = [], 0
+        size += len(piece) - last
         if size > limit:
             parts = []
-        elif start < len(piece):
-            parts.append(piece[start:] if start else piece)
+        elif last < len(piece):
+            parts.append(piece[last:] if last else piece)
     if size > limit:
         too_long(size)
     elif size:
         yield b"".join(parts)
+
+
+def lines_of(block: bytes) -> Iterator[bytes]:
+    """Yield the lines of some bytes, their ends included; the last one may have none."""
+    *lines, rest = block.split(b"\n")
+    yield from (line + b"\n" for line in lines)
+    if rest:
+        yield rest
+
+
+def _short_lines(block: bytes, too_long: Callable[[int], None], limit: int) -> Iterator[bytes]:
+    if len(block) <= limit:
+        if block:
+            yield block
+        return
+    for line in lines_of(block):
+        if len(line) <= limit:
+            yield line
+        else:
+            too_long(len(line))

@@ -15,8 +15,8 @@ from vaportrail.record.manifest import Manifest, hash_line
 from vaportrail.record.otlp_lines import SIGNALS, Record, read_line
 from vaportrail.record.rows import OWNED, FileInfo
 from vaportrail.record.run_facts import Facts
-from vaportrail.record.sealed_lines import FILES, row_lines, stored_files
-from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, unpacked
+from vaportrail.record.sealed_lines import FILES, row_blocks, stored_files
+from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, lines_of, unpacked
 from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage.interruptible import side_by_side
 from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, RECORD_FILE
@@ -199,7 +199,7 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     said, now = (json.loads(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
     wrong = [key for key in said if said[key] != now.get(key)]
     parts: dict[str, None] = {}
-    for mine, theirs in zip_longest(_rows(row_lines(record, manifest)), _rows(rebuilt.table.lines())):
+    for mine, theirs in zip_longest(_rows(row_blocks(record, manifest)), _rows(rebuilt.table.lines())):
         if mine != theirs:
             for row in (mine, theirs):
                 if row is not None:
@@ -207,5 +207,6 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     return [*wrong, *(part for part in parts if part not in wrong)]
 
 
-def _rows(lines: Iterable[bytes]) -> Iterator[Any]:
+def _rows(blocks: Iterable[bytes]) -> Iterator[Any]:
+    lines = (line for block in blocks for line in lines_of(block))
     return (row for row in map(json.loads, lines) if row["line"] in OWNED)

@@ -17,7 +17,7 @@ from vaportrail.record.reading.stored import stored_facts
 from vaportrail.record.run_facts import Facts
 from vaportrail.record.seal.local_seal import is_alive, spools
 from vaportrail.record.seal.unsealed_runs import unsealed_runs
-from vaportrail.record.sealed_lines import row_lines
+from vaportrail.record.sealed_lines import row_blocks
 from vaportrail.record.settings import spool_settings
 from vaportrail.record.spooled import live_records
 from vaportrail.record.versions.any_version import read_manifest
@@ -53,7 +53,7 @@ def _sealed(place: str) -> Run:
     store = open_store(place)
     raw = store.get(layout.MANIFEST, layout.MANIFEST_LIMIT)
     manifest = read_manifest(raw, f"{place}/{layout.MANIFEST}")
-    return Run(place, Facts(manifest, lambda: row_lines(store, manifest), place), manifest=manifest)
+    return Run(place, Facts(manifest, lambda: row_blocks(store, manifest), place), manifest=manifest)
 
 
 def _stored_at(record: str) -> RunSettings | None:
