@@ -142,6 +142,14 @@ class CellSpans:
         set_attempt_scope(self._attempt)
 
 
+def _wait_for_readers(iopub: Any) -> None:
+    """Have what is printed faster than it is read wait; the socket would drop it without a word."""
+    import zmq
+
+    # A socket is its thread's own.
+    iopub.schedule(lambda: iopub.socket.setsockopt(zmq.XPUB_NODROP, 1))
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Tie this kernel to the attempt that its environment names; do nothing in plain Jupyter."""
     raw = os.environ.pop(ENVIRONMENT, "")
@@ -149,6 +157,7 @@ def load_ipython_extension(shell: Any) -> None:
         return
     # Ray blocks SIGINT in its workers and children inherit that; a kernel needs it to be interrupted.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _wait_for_readers(shell.kernel.iopub_thread)
     folder = Path(raw)
     config = json.loads(read_private(folder / CONFIG_FILE))
     with contextlib.suppress(FileNotFoundError):

@@ -26,6 +26,8 @@ SILENT: Final = logging.Logger("vaportrail.notebook")
 SILENT.addHandler(logging.NullHandler())
 # A loaded machine may need long; how long an attempt may take in all is the task's own time limit.
 _STARTUP_SECONDS: Final = 600
+_OUTPUT_SECONDS: Final = 600
+"""For what a cell has printed when it is done and nobody has read yet: what is not read by then fails it."""
 
 _TOO_LARGE: Final = "outputs that a notebook displayed and that are too large to be kept"
 _SHUTDOWN: Final = "unhandled exception during asyncio.run() shutdown"
@@ -126,6 +128,8 @@ def make_client(
         notebook,
         timeout=None,
         startup_timeout=_STARTUP_SECONDS,
+        iopub_timeout=_OUTPUT_SECONDS,
+        raise_on_iopub_timeout=True,
         kernel_name="python3",
         allow_errors=False,
         # Nothing of an unattended kernel is worth a history, or a graceful end once its cells are done.
