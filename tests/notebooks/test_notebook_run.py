@@ -139,8 +139,29 @@ def test_a_killed_kernel_is_told_with_its_cell_and_the_usual_cause(run: Run) -> 
 
 
 def test_what_ran_before_the_kernel_was_killed_is_kept(run: Run) -> None:
-    assert lines(run.task("killed-1")) == 2 * ["before the kill"]
+    assert lines(run.task("killed-1")) == 2 * ["before the kill", "at the kill"]
     assert set(run.task("killed-1").artifacts()) == {"notebook.ipynb", "notebook.html"}
+
+
+def test_what_forks_and_threads_of_cells_print_is_recorded_whole_and_once(run: Run) -> None:
+    found = sorted(line for line in lines(run.task("prints-1")) if line.startswith(("fork", "a thread")))
+
+    assert found == sorted(
+        [
+            "a thread of the cell before",
+            *(f"fork {each} line {line}" for each in (0, 1) for line in range(1000)),
+        ]
+    )
+
+
+def test_what_programs_print_is_recorded_once_and_kept_with_its_cell(run: Run) -> None:
+    said = ["a program", "a program on sys.stdout", "a shell", "the cell itself"]
+    outputs = cells(run.task("prints-1"))[1]["outputs"]
+    shown = "".join("".join(output["text"]) for output in outputs)
+
+    assert sorted(line for line in lines(run.task("prints-1")) if line in said) == said
+    assert sorted(shown.splitlines()) == said
+    assert {output["name"] for output in outputs} == {"stdout", "stderr"}
 
 
 def test_every_option_of_a_notebook_does_what_it_says(sealed: Sealed) -> None:

@@ -110,12 +110,50 @@ killed = made(
 
     # %%
     import os, signal
+    print("at the kill")
     os.kill(os.getpid(), signal.SIGKILL)
     """,
     retries=1,
     backoff="50ms",
     retry_on=(ConnectionError,),
     allow_failure=True,
+)
+prints = made(
+    "prints.py",
+    """\
+    # %%
+    import multiprocessing, os, subprocess, sys, threading
+
+    def much(number):
+        for line in range(1000):
+            print(f"fork {number} line {line}", flush=True)
+
+    forks = [multiprocessing.get_context("fork").Process(target=much, args=(each,)) for each in range(2)]
+    for fork in forks:
+        fork.start()
+    for fork in forks:
+        fork.join()
+
+    # %%
+    subprocess.run(["echo", "a program"], check=True)
+    subprocess.run(["echo", "a program on sys.stdout"], stdout=sys.stdout, check=True)
+    os.system("echo a shell >&2")
+    print("the cell itself")
+
+    # %%
+    go_on, printed = threading.Event(), threading.Event()
+
+    def later():
+        go_on.wait()
+        print("a thread of the cell before")
+        printed.set()
+
+    threading.Thread(target=later).start()
+
+    # %%
+    go_on.set()
+    assert printed.wait(60)
+    """,
 )
 all_options = made(
     "all_options.py",
@@ -161,4 +199,5 @@ def notebooks(prompts: list[str]) -> None:
     awaits()
     numbered(n=5)
     killed()
+    prints()
     all_options.options(after=[given])()

@@ -7,14 +7,18 @@ and the user's own spans work with no set-up, and upstream values are there to b
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pickle
 import signal
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vaportrail.errors import UsageError
+from vaportrail.notebooks.followed_files import DESCRIPTORS, PRINTED_FILES
 from vaportrail.notebooks.notebook_source import cell_name
 from vaportrail.telemetry.notebook_outputs import send_outputs_to
 from vaportrail.telemetry.private_files import read_private, write_private
@@ -150,6 +154,41 @@ def _wait_for_readers(iopub: Any) -> None:
     iopub.schedule(lambda: iopub.socket.setsockopt(zmq.XPUB_NODROP, 1))
 
 
+class _PrintedFile:
+    """Where a copy of what a stream gets is written at once, for the attempt to read."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def write(self, text: str) -> int:
+        raw = memoryview(text.encode("utf-8", "backslashreplace"))
+        while raw:
+            raw = raw[os.write(self._file, raw) :]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def _print_to_files(folder: Path) -> None:
+    """Have what cells print copied to files, and this kernel's forks print to descriptors 1 and 2.
+
+    What forks send to the kernel may come too late to be anybody's.
+    """
+    streams = {name: getattr(sys, name) for name in DESCRIPTORS}
+    for name, stream in streams.items():
+        stream.fileno = partial(int, DESCRIPTORS[name])
+        stream.echo = _PrintedFile(folder / PRINTED_FILES[name])
+
+    def in_child() -> None:
+        for name, stream in streams.items():
+            raw = io.FileIO(DESCRIPTORS[name], "w", closefd=False)
+            plain = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
+            stream.write, stream.flush = plain.write, plain.flush
+
+    os.register_at_fork(after_in_child=in_child)
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Tie this kernel to the attempt that its environment names; do nothing in plain Jupyter."""
     raw = os.environ.pop(ENVIRONMENT, "")
@@ -159,6 +198,7 @@ def load_ipython_extension(shell: Any) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _wait_for_readers(shell.kernel.iopub_thread)
     folder = Path(raw)
+    _print_to_files(folder)
     config = json.loads(read_private(folder / CONFIG_FILE))
     with contextlib.suppress(FileNotFoundError):
         _parameters.update(pickle.loads(read_private(folder / PARAMETERS_FILE)))

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.execution.deadline import AttemptInterrupted
+from vaportrail.notebooks.followed_files import PRINTED_FILES, FollowedFiles, own_output
 from vaportrail.notebooks.kept_outputs import KeptOutputs
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.identity import cell_span_id
 from vaportrail.telemetry.output import SEVERITY, Stream
 from vaportrail.telemetry.output_blocks import Block, split_blocks
+from vaportrail.telemetry.private_files import write_private
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["SILENT", "QuietLoop", "make_client"]
@@ -69,6 +71,7 @@ def make_client(
     """
     from jupyter_client.kernelspec import KernelSpec
     from nbclient import NotebookClient
+    from nbformat.v4 import new_output
 
     class Client(NotebookClient):  # type: ignore[misc]
         """Records what cells print, as it arrives."""
@@ -78,6 +81,8 @@ def make_client(
         """The number and the source of the cell that runs, or ran last."""
         pending: dict[tuple[Stream, int], str]
         kept: KeptOutputs
+        printed: FollowedFiles
+        programs: FollowedFiles
 
         async def async_start_new_kernel(self, **kwargs: Any) -> None:
             await super().async_start_new_kernel(**kwargs)
@@ -88,6 +93,8 @@ def make_client(
             if number is None:
                 return cell
             self.running = (number, cell.source)
+            for _ in self.programs.arrived():
+                pass  # of no cell
             try:
                 # The cell that was put in has no part in the kernel's own counting.
                 return await super().async_execute_cell(
@@ -95,16 +102,32 @@ def make_client(
                 )
             finally:
                 cell["execution_count"] = number
+                self._record(number)
+                self._show_programs(cell, cell_index)
 
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             if msg["msg_type"] == "stream":
-                content = msg["content"]
-                self._take(content["name"], content["text"], numbers[cell_index], final=False)
+                self._record(numbers[cell_index])
             bounded = self.kept.message(msg, cell_index)
             return None if bounded is None else super().process_message(bounded, cell, cell_index)
 
+        def _record(self, number: int) -> None:
+            for name, text in self.printed.arrived():
+                self._take(name, text, number, final=False)
+
+        def _show_programs(self, cell: Any, cell_index: int) -> None:
+            for name, text in self.programs.arrived():
+                content = {"name": name, "text": text}
+                bounded = self.kept.message({"msg_type": "stream", "content": content}, cell_index)
+                if bounded is not None:
+                    cell.outputs.append(new_output("stream", **bounded["content"]))
+
         def finish(self) -> None:
             """Record what was printed without an end, and say in the notebook what of it is not kept."""
+            if self.running is not None:
+                self._record(self.running[0])
+            self.printed.close()
+            self.programs.close()
             self.kept.tell(self.nb)
             if recorder is not None and scope is not None and self.kept.dropped:
                 recorder.not_captured(_TOO_LARGE, self.kept.dropped)
@@ -136,12 +159,17 @@ def make_client(
         extra_arguments=[
             "--IPKernelApp.extensions=['vaportrail.notebooks.kernel']",
             "--HistoryManager.enabled=False",
+            "--IPKernelApp.capture_fd_output=False",
         ],
         shutdown_kernel="immediate",
         log=SILENT,
     )
     client.pending = {}
     client.kept = KeptOutputs()
+    for file in PRINTED_FILES.values():
+        write_private(folder / file, b"")
+    client.printed = FollowedFiles({stream: folder / file for stream, file in PRINTED_FILES.items()})
+    client.programs = own_output()
     manager = client.create_kernel_manager()
     manager.log = SILENT
     # This very Python: a user's own kernel of the name may be another one.
