@@ -28,7 +28,7 @@ from vaportrail.execution.local import embedded_ray  # noqa: E402
 from vaportrail.execution.observers import NoProgress  # noqa: E402
 from vaportrail.execution.prepare import prepare  # noqa: E402
 from vaportrail.execution.ray_backend import RayBackend  # noqa: E402
-from vaportrail.telemetry.recorder import install  # noqa: E402
+from vaportrail.telemetry.active_recorder import install  # noqa: E402
 
 TASKS = 500
 HOPS = 50

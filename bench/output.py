@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from figure_log import record_figure  # noqa: E402
 
 from vaportrail import log, pipeline, result, task  # noqa: E402
-from vaportrail.telemetry.recorder import active  # noqa: E402
+from vaportrail.telemetry.active_recorder import active  # noqa: E402
 
 LINES = 200_000
 POINTS = 10_000

@@ -38,7 +38,7 @@ from vaportrail.execution.local import embedded_ray  # noqa: E402
 from vaportrail.execution.observers import NoProgress, Unfailing  # noqa: E402
 from vaportrail.execution.prepare import prepare  # noqa: E402
 from vaportrail.execution.ray_backend import RayBackend  # noqa: E402
-from vaportrail.telemetry.recorder import install, uninstall  # noqa: E402
+from vaportrail.telemetry.active_recorder import install, uninstall  # noqa: E402
 
 SMALL, LARGE = 1_000, 100_000
 PAIRS = 7

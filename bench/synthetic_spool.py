@@ -17,6 +17,7 @@ from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.storage.layout import run_path
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id, trace_id
+from vaportrail.telemetry.log_types import VALUES as LOGGED
 from vaportrail.telemetry.otlp_json import log_record
 from vaportrail.telemetry.recorder import run_values
 from vaportrail.telemetry.spool import Header, compact, header_line
@@ -27,6 +28,8 @@ __all__ = ["make_spool"]
 UID = "0190a0b0-0000-7000-8000-000000000000"
 BEGAN = 1_900_000_000_000_000_000
 POINTS = 3
+METRIC = LOGGED["metric"].event
+PARAM = LOGGED["param"].event
 _SEQ = 987654321
 _TASK = "train-123456789"
 _TIMES = ("1900000000000000001", "1900000000000000002")
@@ -148,12 +151,12 @@ def _of_the_worker() -> list[tuple[str, str, dict[str, Any]]]:
         c.PROCESS_PID: 4242, c.NODE_ID: "n" * 56, c.STDOUT_OFFSET: 0, c.STDERR_OFFSET: 0,
     }  # fmt: skip
     logged = [
-        ("L", c.SCOPE, _log(c.EVENT_METRIC, {**mine, c.VALUE_NAME: "loss", c.METRIC_STEP: step}, span, 0.25))
+        ("L", c.SCOPE, _log(METRIC, {**mine, c.VALUE_NAME: "loss", c.METRIC_STEP: step}, span, 0.25))
         for step in range(POINTS)
     ]
     return [
         ("L", c.SCOPE, _log(c.EVENT_ATTEMPT_STARTED, started, span)),
-        ("L", c.SCOPE, _log(c.EVENT_PARAM, {**mine, c.VALUE_NAME: "depth"}, span, 3)),
+        ("L", c.SCOPE, _log(PARAM, {**mine, c.VALUE_NAME: "depth"}, span, 3)),
         *logged,
         ("L", "stdout", _log("", {**mine, c.LOG_IOSTREAM: "stdout"}, span, "epoch 1 of 3: loss 0.25")),
         (

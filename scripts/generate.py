@@ -12,9 +12,11 @@ from pathlib import Path
 from manifests import manifest_texts, with_values_table
 from reference import with_field_tables
 
+from vaportrail.contract.otlp_signals import IN_LEDGERS
 from vaportrail.contract.outcome import TRAITS
 from vaportrail.record.manifest import manifest_schema
-from vaportrail.telemetry.conventions import ATTRIBUTES, EVENTS
+from vaportrail.telemetry.conventions import ATTRIBUTES, EVENT_ARTIFACT, EVENTS
+from vaportrail.telemetry.log_types import FILE_TYPES, VALUE_TYPES, FileType
 from vaportrail_operator.api.crd import pipelinerun_definition, to_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,9 +25,9 @@ ATTRIBUTE_TABLE = "docs/attributes.md"
 DEFINITION = "charts/vaportrail/files/pipelineruns.vaportrail.dev.yaml"
 REFERENCE_PAGE = "docs/pipelinerun.md"
 SDK_PAGE = "docs/sdk.md"
+FORMAT_PAGE = "docs/record-format.md"
 KUBERNETES_PAGE = "docs/kubernetes.md"
 
-_OUTCOMES = re.compile(r"(<!-- outcomes: .*?-->\n).*?(<!-- outcomes end -->)", re.DOTALL)
 _HEAD = """\
 # Attributes and events
 
@@ -52,7 +54,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     made[KUBERNETES_PAGE] = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
     page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")
     made[REFERENCE_PAGE] = with_field_tables(page, definition)
-    made[SDK_PAGE] = with_outcomes((root / SDK_PAGE).read_text(encoding="utf-8"))
+    made[SDK_PAGE] = with_table((root / SDK_PAGE).read_text(encoding="utf-8"), "outcomes", outcomes())
+    page = with_table((root / FORMAT_PAGE).read_text(encoding="utf-8"), "signals", signals())
+    made[FORMAT_PAGE] = with_table(page, "log types", log_types())
     stale = [name for name, text in made.items() if not stands(root / name, text)]
     if given:
         for name in stale:
@@ -85,20 +89,66 @@ def attribute_text() -> str:
     return "\n".join([_HEAD, "## Attributes", "", *attributes, "", "## Events", "", *events(EVENTS), ""])
 
 
-def with_outcomes(page: str) -> str:
-    """Return a page with the table of outcomes between its two marks.
+def with_table(page: str, name: str, lines: Iterable[str]) -> str:
+    """Return a page with a table between the two marks of that name.
 
     Raises:
         ValueError: the page does not have the marks.
     """
-    rows = ((f"`{outcome}`", traits.meaning, traits.retried) for outcome, traits in TRAITS.items())
-    text = "\n".join(table(("Outcome", "Means", "Retried"), rows))
-    page, found = _OUTCOMES.subn(lambda marks: f"{marks[1]}\n{text}\n\n{marks[2]}", page)
+    marks = re.compile(rf"(<!-- {name}: .*?-->\n).*?(<!-- {name} end -->)", re.DOTALL)
+    text = "\n".join(lines)
+    page, found = marks.subn(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page)
     if not found:
         raise ValueError(
-            "the page has no `<!-- outcomes: … -->` and `<!-- outcomes end -->` around the table"
+            f"the page has no `<!-- {name}: … -->` and `<!-- {name} end -->` around the table of {name}"
         )
     return page
+
+
+def outcomes() -> list[str]:
+    """Return the lines of the table of outcomes."""
+    rows = ((f"`{outcome}`", traits.meaning, traits.retried) for outcome, traits in TRAITS.items())
+    return table(("Outcome", "Means", "Retried"), rows)
+
+
+def signals() -> list[str]:
+    """Return the lines of the table of signals, in the order of a ledger's counters."""
+    rows = (
+        (
+            f"`{signal.file}`", f"`{signal.resources}[].{signal.scopes}[].{signal.records}`",
+            f"`{signal.kind}`",
+            f"`counts.{signal.many}`" if signal.counted else "not: this version makes none",
+        )
+        for signal in IN_LEDGERS
+    )  # fmt: skip
+    return table(("Signal", "A line holds", "Letter", "Counted as"), rows)
+
+
+def log_types() -> list[str]:
+    """Return the lines of the table of what `log` records."""
+    values = (
+        (
+            f"`log.{each.method}`", f"`{each.kind}`", f"`{each.event}`",
+            "each in the logs; in the line how many, the last, the least, the greatest"
+            if each.numbers
+            else "the last value of a name",
+        )
+        for each in VALUE_TYPES
+    )  # fmt: skip
+    files = (
+        (
+            f"`log.{each.method}`" if each.method else "a notebook that ends",
+            f"`artifact`, its `kind` is `{each.kind}`", f"`{EVENT_ARTIFACT}`",
+            _file(each),
+        )
+        for each in FILE_TYPES
+    )  # fmt: skip
+    return table(("Logged by", "`line`", "Event", "Holds"), (*values, *files))
+
+
+def _file(logged: FileType) -> str:
+    made = " or ".join(f"`{media_type}`" for media_type in logged.endings)
+    return f"a file; what is made of another value is {made}" if made else "a file"
 
 
 def events(known: Mapping[str, str]) -> list[str]:

@@ -591,7 +591,7 @@ ELSEWHERE: dict[str, str] = {
     "telemetry/output_files.py OutputFiles.__init__ Thread": (
         "test_a_disk_that_is_full_is_told_and_breaks_nothing"
     ),
-    "telemetry/logger.py _unrecorded_folder register": (
+    "telemetry/log_files.py _unrecorded_folder register": (
         "test_outside_a_run_an_artifact_can_be_read_all_the_same"
     ),
     "notebooks/kernel.py load_ipython_extension register": (

@@ -26,8 +26,8 @@ from vaportrail.execution.prepare import prepare
 from vaportrail.execution.run import execute
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.seal.local_seal import seal_spool
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.children import no_child
-from vaportrail.telemetry.recorder import active
 
 WAITS = "import sys; print('here', flush=True); sys.stdin.read()"
 started: list[Any] = []

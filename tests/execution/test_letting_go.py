@@ -22,7 +22,8 @@ from vaportrail.execution.local import embedded_ray
 from vaportrail.execution.observers import NoProgress, Unfailing
 from vaportrail.execution.prepare import prepare
 from vaportrail.execution.ray_backend import RayBackend
-from vaportrail.telemetry.recorder import Recorder, install, uninstall
+from vaportrail.telemetry.active_recorder import install, uninstall
+from vaportrail.telemetry.recorder import Recorder
 
 MEGABYTES = 40
 UID = "7d2ab5c0-0000-4000-8000-000000000001"

@@ -18,8 +18,8 @@ from vaportrail.execution.attempt import run_attempt
 from vaportrail.execution.nested_ray import NestedWork, count_nested_work, counted_nested_work
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
+from vaportrail.telemetry import active_recorder as recorders
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry import recorder as recorders
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.recorder import Recorder
 

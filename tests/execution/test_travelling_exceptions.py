@@ -19,7 +19,7 @@ from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.run_cancellation import RunCancelled
 from vaportrail.execution.travelling_exception import unpickled
 from vaportrail.execution.verdict import CANCELLED
-from vaportrail.telemetry.recorder import install, uninstall
+from vaportrail.telemetry.active_recorder import install, uninstall
 
 SECRET = "hunter2hunter2xyz"
 

@@ -10,7 +10,10 @@ from vaportrail.export.tree import write_tree
 from vaportrail.export.tree_lines import write_lines
 from vaportrail.record.otlp_lines import Record
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.log_types import VALUES as LOGGED
 from vaportrail.telemetry.values import attributes, to_any_value
+
+METRIC = LOGGED["metric"].event
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -27,7 +30,7 @@ def record(values: dict[str, Any], time: int, body: Any, event: str = "") -> Rec
 
 def metric(task: str, time: int, name: str, value: float, step: int | None) -> Record:
     values = {c.TASK_RUN_ID: task, c.SEQ: time + 1, c.VALUE_NAME: name, c.METRIC_STEP: step}
-    return record(values, time, value, c.EVENT_METRIC)
+    return record(values, time, value, METRIC)
 
 
 def test_lines_go_to_their_tasks_in_the_order_they_were_made(tmp_path: Path) -> None:

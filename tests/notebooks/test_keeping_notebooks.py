@@ -40,7 +40,7 @@ ATTEMPT = """
     from vaportrail.execution.deadline import AttemptTimedOut, time_limit
     from vaportrail.notebooks.run_notebook import run_notebook
     from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
-    from vaportrail.telemetry.recorder import install
+    from vaportrail.telemetry.active_recorder import install
 
     class SlowMachine(importlib.abc.MetaPathFinder):
         def find_spec(self, name, path, target=None):

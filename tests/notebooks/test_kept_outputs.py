@@ -118,7 +118,7 @@ from pathlib import Path
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.notebooks.run_notebook import run_notebook
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
-from vaportrail.telemetry.recorder import install
+from vaportrail.telemetry.active_recorder import install
 
 here = str(Path.cwd())
 settings = RunSettings(RunIdentity("0" * 32, "p", "p", 1), here, here, "record")

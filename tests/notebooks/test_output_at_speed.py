@@ -24,7 +24,7 @@ from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.notebooks import notebook_client
 from vaportrail.notebooks.run_notebook import run_notebook
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
-from vaportrail.telemetry.recorder import install
+from vaportrail.telemetry.active_recorder import install
 
 log_block = notebook_client._log_block
 

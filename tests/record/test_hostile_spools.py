@@ -17,8 +17,12 @@ from vaportrail.record.unpacked import Damaged, bounded_lines, unpacked
 from vaportrail.record.verify import unfounded, verify
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.log_types import VALUES as LOGGED
 from vaportrail.telemetry.spool import spool_line
 from vaportrail.telemetry.values import attributes
+
+METRIC = LOGGED["metric"].event
+PARAM = LOGGED["param"].event
 
 if TYPE_CHECKING:
     from tests.record.clusters import Cluster
@@ -90,15 +94,15 @@ HOSTILE: dict[str, bytes] = {
     "number -1": wrote(event(attributes=attributes({c.SEQ: -1})), -1),
     "number 2^70": wrote(event(attributes=[{"key": c.SEQ, "value": {"intValue": str(2**70)}}]), 2**70),
     "another number within": wrote(event(), FREE + 1),
-    "integer of 4000 digits": wrote(named({c.VALUE_NAME: "p"}, c.EVENT_PARAM, body={"intValue": "9" * 4000})),
+    "integer of 4000 digits": wrote(named({c.VALUE_NAME: "p"}, PARAM, body={"intValue": "9" * 4000})),
     "attributes are an object": wrote(event(attributes={"a": 1})),
     "an attribute is a list": wrote(event(attributes=[[]])),
     "an attribute has no key": wrote(event(attributes=[{"value": {}}])),
     "an attribute is no value": wrote(event(attributes=[{"key": "a", "value": 1}])),
     "an outcome that is none": wrote(named({c.OUTCOME: "fine", c.RUN_MESSAGE: ""}, c.EVENT_RUN_ENDED)),
     "an outcome that is a list": wrote(named({c.OUTCOME: [], c.RUN_MESSAGE: ""}, c.EVENT_RUN_ENDED)),
-    "a metric of text": wrote(named({c.VALUE_NAME: "m"}, c.EVENT_METRIC, body={"stringValue": "high"})),
-    "a parameter of bytes": wrote(named({c.VALUE_NAME: "p"}, c.EVENT_PARAM, body={"bytesValue": "/w=="})),
+    "a metric of text": wrote(named({c.VALUE_NAME: "m"}, METRIC, body={"stringValue": "high"})),
+    "a parameter of bytes": wrote(named({c.VALUE_NAME: "p"}, PARAM, body={"bytesValue": "/w=="})),
     "an artifact elsewhere": wrote(
         named(
             {

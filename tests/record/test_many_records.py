@@ -9,7 +9,10 @@ from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.log_types import VALUES as LOGGED
 from vaportrail.telemetry.recorder import Recorder
+
+METRIC = LOGGED["metric"].event
 
 POINTS = 60_000
 
@@ -21,7 +24,7 @@ def test_reading_a_spool_holds_a_few_bits_a_point_and_leaves_out_what_comes_twic
         writer_id="w",
     )
     for step in range(POINTS):
-        recorder.log(1.5, event=c.EVENT_METRIC, values={c.VALUE_NAME: "loss", c.METRIC_STEP: step})
+        recorder.log(1.5, event=METRIC, values={c.VALUE_NAME: "loss", c.METRIC_STEP: step})
     recorder.writer.close()
     spool = tmp_path / "w.spool"
     lines = spool.read_bytes().splitlines(keepends=True)

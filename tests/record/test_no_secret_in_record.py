@@ -34,12 +34,18 @@ from vaportrail.storage import layout
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.described import describe
+from vaportrail.telemetry.exceptions import exception_values
 from vaportrail.telemetry.identity import attempt_span_id, run_span_id, task_span_id
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.logger import record_artifact
+from vaportrail.telemetry.log_files import record_artifact
+from vaportrail.telemetry.log_types import VALUES as LOGGED
 from vaportrail.telemetry.output import SEVERITY, block_values
 from vaportrail.telemetry.output_blocks import split_blocks
-from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, run_values
+from vaportrail.telemetry.recorder import SERVER, Recorder, run_values
+
+METRIC = LOGGED["metric"].event
+PARAM = LOGGED["param"].event
+TAG = LOGGED["tag"].event
 
 UID = "7d2ab5c0-0000-4000-8000-000000000001"
 PLACE = "/srv/team/code"
@@ -118,9 +124,9 @@ class Run:
             text[:60]: {text: [text, number, text.encode()]},
         }.items():
             body = describe(value, plain=worker.plain)
-            worker.log(body, event=c.EVENT_PARAM, values={c.VALUE_NAME: name}, attempt=attempt)
-        worker.log(float(number), event=c.EVENT_METRIC, values={c.VALUE_NAME: "loss"}, attempt=attempt)
-        worker.log(f"cwd {PLACE}", event=c.EVENT_TAG, values={c.VALUE_NAME: "cwd"}, attempt=attempt)
+            worker.log(body, event=PARAM, values={c.VALUE_NAME: name}, attempt=attempt)
+        worker.log(float(number), event=METRIC, values={c.VALUE_NAME: "loss"}, attempt=attempt)
+        worker.log(f"cwd {PLACE}", event=TAG, values={c.VALUE_NAME: "cwd"}, attempt=attempt)
         with suppress(UsageError):  # not every text can be a name
             record_artifact(worker, f"{text[:80]}.txt", b"content", "text/plain", "text")
         failure = describe_failure(RuntimeError(text))

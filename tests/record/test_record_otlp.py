@@ -19,7 +19,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from vaportrail.record.otlp_lines import SIGNALS, Record, read_line, write_lines
+from vaportrail.contract.otlp_signals import SIGNALS
+from vaportrail.record.otlp_lines import Record, read_line, write_lines
 from vaportrail.record.verify import sealed_records
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c

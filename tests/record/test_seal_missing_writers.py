@@ -139,7 +139,7 @@ def test_attempts_that_ended_in_their_own_words_are_missed(outcome: str, missed:
 
 
 def test_a_runner_whose_count_is_known_was_heard_of() -> None:
-    counted = LedgerEntry(writer="runner-1", state="exact", logs=3)
+    counted = LedgerEntry(writer="runner-1", state="exact", made={"L": 3})
 
     assert list(MissingWriters().entries(plan(runner_started=True, lost=[counted]))) == []
     assert len(list(MissingWriters().entries(plan(runner_started=True)))) == 1

@@ -96,7 +96,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import vaportrail") & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("module", ["outcome", "run_identity", "pod_environment"])
+@pytest.mark.parametrize("module", ["outcome", "run_identity", "pod_environment", "otlp_signals"])
 def test_what_every_process_starts_with_needs_nothing_but_the_standard_library(module: str) -> None:
     tree = ast.parse((PACKAGE / "contract" / f"{module}.py").read_text())
     roots = {

@@ -88,6 +88,81 @@ KINDS = {
         ),
         generated=True,
     ),
+    "signal": Kind(
+        edits={
+            "its letter": Edit(
+                f"{SOURCE}/contract/otlp_signals.py", ', "P"', after='Kind = Literal["L", "T", "M"'
+            ),
+            "its row": Edit(
+                f"{SOURCE}/contract/otlp_signals.py",
+                '    Signal("P", 3, "profiles", "resourceProfiles", "scopeProfiles", "profiles",\n'
+                '        "profiles", "profiles", since="1.1"),\n',
+                after='        attributes="metadata", counted=False,\n    ),\n',
+            ),
+            "its count in a record": Edit(
+                f"{SOURCE}/record/manifest.py",
+                "    profiles: SignalCount = SignalCount(made=0, recorded=0, lost=0)\n",
+                after="    logs: SignalCount\n    spans: SignalCount\n",
+            ),
+            "its loss in a run's status": Edit(
+                f"{SOURCE}/crd/status.py",
+                '    profiles: Count = 0\n    """How many profiles."""\n',
+                after='    """How many log records."""\n',
+            ),
+        },
+        tests=("tests/record/test_otlp_signals.py",),
+        generated=True,
+    ),
+    "logged value": Kind(
+        edits={
+            "its name": Edit(
+                f"{SOURCE}/telemetry/log_types.py",
+                ', "remark"',
+                after='ValueKind = Literal["param", "tag", "metric"',
+            ),
+            "its row": Edit(
+                f"{SOURCE}/telemetry/log_types.py",
+                '    ValueType("remark", "remarks", "a named remark; the body is its text"),\n',
+                after='    ValueType("tag", "tags", "a named word; the body is the word"),\n',
+            ),
+            "its method": Edit(
+                f"{SOURCE}/telemetry/logger.py",
+                '\n    def remark(self, name: str, text: str) -> None:\n        """Record a remark."""\n'
+                '        self._value("remark", name, text)\n',
+                after='        self._value("tag", name, value)\n',
+            ),
+            "its line in the reference": Edit(
+                "docs/sdk.md",
+                "| `log.remark(name, text)` | a remark |\n",
+                after="| `log.tag(name, value)` | a word to find it by |\n",
+            ),
+        },
+        tests=("tests/telemetry/test_log_types.py", "tests/record/test_log_types_read.py"),
+    ),
+    "logged file": Kind(
+        edits={
+            "its name": Edit(
+                f"{SOURCE}/telemetry/log_types.py", '"sound", ', after='FileKind = Literal["text", "json", '
+            ),
+            "its row": Edit(
+                f"{SOURCE}/telemetry/log_types.py",
+                '    FileType("sound", "sound", {"audio/wav": ".wav"}),\n',
+                after='    FileType("table", "table", {"text/csv": ".csv"}),\n',
+            ),
+            "its method": Edit(
+                f"{SOURCE}/telemetry/logger.py",
+                "\n    def sound(self, name: str, wave: bytes) -> Artifact | None:\n"
+                '        """Store a sound."""\n        return self._file("sound", name, wave, "audio/wav")\n',
+                after='        return self._text("table", name, text)\n',
+            ),
+            "its line in the reference": Edit(
+                "docs/sdk.md",
+                "| `log.sound(name, wave)` | a sound |\n",
+                after="| `log.tag(name, value)` | a word to find it by |\n",
+            ),
+        },
+        tests=("tests/telemetry/test_log_types.py", "tests/record/test_log_types_read.py"),
+    ),
     "command": Kind(
         edits={
             "its module": Edit(

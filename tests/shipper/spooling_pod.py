@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vaportrail.contract.otlp_signals import BY_KIND, Kind
 from vaportrail.shipper.shipper import PostResult, Reply, Shipper
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp_json import log_record
-from vaportrail.telemetry.spool import Header, Kind, compact, header_line, spool_line
+from vaportrail.telemetry.spool import Header, compact, header_line, spool_line
 from vaportrail.telemetry.values import attributes, read_attributes
 
 UID = "run-1"
@@ -162,7 +163,7 @@ class Pod:
             for _, r in self.records()
             if r.get("eventName") == c.EVENT_LEDGER
         ]
-        return {n[c.LEDGER_WRITER]: n[c.LEDGER_MADE_LOGS] for n in named if n[c.LEDGER_STATE] == state}
+        return {n[c.LEDGER_WRITER]: n[BY_KIND["L"].counter] for n in named if n[c.LEDGER_STATE] == state}
 
     def recovered(self) -> list[tuple[int, str, dict[str, Any]]]:
         """Return number, text and attributes of what a shipper recovered of output, each block once."""

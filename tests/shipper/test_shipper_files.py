@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from vaportrail.contract.otlp_signals import Kind
 from vaportrail.shipper.files import SpoolFolder
 from vaportrail.shipper.shipper import PostResult, Reply, Shipper
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Header, Kind, Writer
+from vaportrail.telemetry.spool import Header, Writer
 from vaportrail.telemetry.values import attributes, read_attributes
 
 MEBIBYTE = 1 << 20

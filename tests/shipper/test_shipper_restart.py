@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.shipper.spooling_pod import UID, Killed, Pod, nothing
 
+from vaportrail.contract.otlp_signals import Kind
 from vaportrail.shipper import feed
 from vaportrail.shipper.mark import Mark, read_mark
 from vaportrail.shipper.shipper import Reply
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Kind
 
 FAULTS = st.lists(st.sampled_from([Reply.STORED, Reply.FAILED, Reply.REFUSED]), max_size=30)
 KILLS = st.lists(st.booleans(), max_size=30)

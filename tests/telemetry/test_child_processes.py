@@ -18,8 +18,8 @@ import pytest
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
+from vaportrail.telemetry import active_recorder
 from vaportrail.telemetry import attempt_scope as scopes
-from vaportrail.telemetry import recorder
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope, set_attempt_scope
 from vaportrail.telemetry.children import (
     CHILD_VARIABLE,
@@ -45,7 +45,7 @@ def run(tmp_path: Path) -> RunSettings:
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process is no child before and after each test."""
-    monkeypatch.setattr(recorder, "_active", None)
+    monkeypatch.setattr(active_recorder, "_active", None)
     monkeypatch.setattr(scopes, "_settings", None)
     monkeypatch.delenv(CHILD_VARIABLE, raising=False)
     yield
@@ -183,7 +183,7 @@ def test_a_child_that_logs_does_not_warn(run: RunSettings, monkeypatch: pytest.M
 
 
 def test_a_forked_child_that_logs_after_the_seal_leaves_nothing_and_is_told(run: RunSettings) -> None:
-    recorder.install(run, "worker")
+    active_recorder.install(run, "worker")
     child = os.fork()
     if child == 0:
         shutil.rmtree(run.spool)
@@ -193,7 +193,7 @@ def test_a_forked_child_that_logs_after_the_seal_leaves_nothing_and_is_told(run:
             log.metric("late", 1)
         os._exit(0 if len(told) == 1 and not Path(run.spool).exists() else 1)
     _, status = os.waitpid(child, 0)
-    recorder.uninstall()
+    active_recorder.uninstall()
 
     assert os.waitstatus_to_exitcode(status) == 0
 

@@ -10,8 +10,10 @@ from typing import get_args
 
 import pytest
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.contract.outcome import TRAITS, Outcome
 from vaportrail.telemetry import conventions
+from vaportrail.telemetry.log_types import BY_EVENT
 from vaportrail.telemetry.recorder import Role
 from vaportrail.telemetry.stdlib_logging import severity
 
@@ -23,6 +25,7 @@ NAMES = {
     and isinstance(node.value, ast.Constant)
 }
 EVENTS = {key: value for key, value in NAMES.items() if key.startswith("EVENT_")}
+COUNTERS = {signal.counter for signal in SIGNALS}
 ATTRIBUTES = {key: value for key, value in NAMES.items() if key not in EVENTS and key != "SCOPE"}
 TYPE = re.compile(r"(string|int|bool|double|string\[\])( \(JSON\))?")
 
@@ -38,7 +41,7 @@ def test_no_attribute_is_in_the_table_twice() -> None:
 
 
 def test_every_attribute_that_has_a_name_is_in_the_table() -> None:
-    assert set(ATTRIBUTES.values()) == {attribute.name for attribute in conventions.ATTRIBUTES}
+    assert set(ATTRIBUTES.values()) | COUNTERS == {attribute.name for attribute in conventions.ATTRIBUTES}
 
 
 def test_no_two_names_mean_the_same_attribute_or_event() -> None:
@@ -46,7 +49,8 @@ def test_no_two_names_mean_the_same_attribute_or_event() -> None:
 
 
 def test_every_event_that_has_a_name_is_in_the_table() -> None:
-    assert set(EVENTS.values()) == set(conventions.EVENTS)
+    assert set(EVENTS.values()) | set(BY_EVENT) == set(conventions.EVENTS)
+    assert set(EVENTS.values()).isdisjoint(BY_EVENT)
 
 
 @pytest.mark.parametrize("attribute", conventions.ATTRIBUTES, ids=lambda a: a.name)

@@ -12,11 +12,11 @@ import pytest
 
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import install, uninstall
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope, set_attempt_scope
 from vaportrail.telemetry.context import context
 from vaportrail.telemetry.left_output import LeftOutput
 from vaportrail.telemetry.left_threads import leave_threads
-from vaportrail.telemetry.recorder import install, uninstall
 from vaportrail.telemetry.spool import read_spool
 from vaportrail.telemetry.values import read_attributes
 

@@ -31,7 +31,7 @@ from pydantic import BaseModel
 from vaportrail import Artifact, Hidden, log
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import UsageError
-from vaportrail.telemetry.recorder import install, uninstall
+from vaportrail.telemetry.active_recorder import install, uninstall
 from vaportrail.telemetry.spool import read_spool
 from vaportrail.telemetry.values import from_any_value, read_attributes
 

@@ -12,8 +12,9 @@ from vaportrail.contract.outcome import Failure
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.shipper.lines import LINE_LIMIT
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import span_failure
 from vaportrail.telemetry.long_texts import TEXT_LIMIT
-from vaportrail.telemetry.recorder import Recorder, span_failure
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.spool import SpoolLine, read_spool
 from vaportrail.telemetry.values import from_any_value, read_attributes
 

@@ -14,10 +14,11 @@ import pytest
 from vaportrail.contract.outcome import Failure
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import active, install, uninstall
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.context import context
 from vaportrail.telemetry.identity import run_span_id, trace_id
-from vaportrail.telemetry.recorder import Recorder, active, install, uninstall
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.spool import SpoolLine, read_header, read_spool
 from vaportrail.telemetry.stdlib_logging import SpoolHandler
 from vaportrail.telemetry.values import read_attributes

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
-from vaportrail.telemetry import recorder as recorders
+from vaportrail.telemetry import active_recorder as recorders
 from vaportrail.telemetry.recorder import Recorder
-from vaportrail.telemetry.spool import Header, Ledger, Writer, read_ledger, read_spool
+from vaportrail.telemetry.spool import Header, Writer, read_ledger, read_spool
 from vaportrail.telemetry.stdlib_logging import install_handler
 
 PATIENCE = 60
@@ -40,7 +40,7 @@ def no_deadlock() -> Iterator[None]:
 def texts(folder: Path) -> dict[int, Any]:
     """Return what is in a spool by its number, and check that the ledger counts just that."""
     lines = list(read_spool(iter((folder / "w.spool").read_bytes().splitlines(keepends=True)[1:])))
-    assert read_ledger((folder / "w.ledger").read_bytes()) == Ledger(len(lines), 0, 0)
+    assert read_ledger((folder / "w.ledger").read_bytes()) == {"L": len(lines), "T": 0, "M": 0}
     return {line.seq: line.record.get("text") for line in lines}
 
 

@@ -17,8 +17,8 @@ import pytest
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.record.spooled import spooled_records
 from vaportrail.storage.store import open_store
+from vaportrail.telemetry import active_recorder as recorders
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry import recorder as recorders
 from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.started_programs import PROGRAMS, report_started_programs
 

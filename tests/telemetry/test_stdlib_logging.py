@@ -17,7 +17,7 @@ HEAD = """
 import json, logging, logging.config, sys
 from pathlib import Path
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.telemetry.recorder import install
+from vaportrail.telemetry.active_recorder import install
 from vaportrail.telemetry.stdlib_logging import install_handler
 
 root, log = logging.getLogger(), logging.getLogger("mine")

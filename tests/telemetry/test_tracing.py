@@ -16,9 +16,10 @@ from opentelemetry.util._once import Once
 
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import install, uninstall
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.identity import run_span_id, trace_id
-from vaportrail.telemetry.recorder import Recorder, install, uninstall
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.spool import SpoolLine, read_spool
 from vaportrail.telemetry.tracing import SpoolSpanProcessor, install_provider, parent_context
 from vaportrail.telemetry.values import read_attributes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.pod_messages import SealReport
 from vaportrail.crd.status import Loss, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
 from vaportrail_operator.planning import deadlines, times
@@ -150,8 +151,7 @@ def _message(observed: Observed, sealer: ObservedPod | None) -> str:
 def _sealed(observed: Observed, status: PipelineRunStatus, report: SealReport) -> PipelineRunStatus:
     loss = Loss(
         state=report.loss,
-        spans=max(0, report.lost_spans),
-        log_records=max(0, report.lost_logs),
+        **{signal.status_field: max(0, report.lost.get(signal.many, 0)) for signal in COUNTED},
     )
     record = RecordStatus(
         uri=record_uri(observed.run), state="Sealed", manifest_sha256=report.sha256[:64], loss=loss

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import click
 
 from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json_pieces
+from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.outcome import Outcome
 from vaportrail.record.label import call_label
 from vaportrail.record.reading.recorded_run import Run
-from vaportrail.record.rows import AttemptInfo
+from vaportrail.record.rows import AttemptInfo, MetricInfo
 from vaportrail.record.times import from_rfc3339
+from vaportrail.telemetry.log_types import VALUE_TYPES
 
 __all__ = ["attempt_failure_lines", "body_failure_lines", "command", "loss_lines", "verdict_line"]
 
@@ -68,9 +69,8 @@ def describe(run: Run) -> Iterator[str]:
         dirty = " (changed)" if git.get("dirty") else ""
         yield f"revision    {str(git['revision'])[:12]} on {git.get('branch') or '?'}{dirty}"
     counts = facts.counts
-    yield (
-        f"telemetry   {counts.spans.recorded} spans, {counts.logs.recorded} log records, loss: {_loss(run)}"
-    )
+    made = ", ".join(f"{counts.of(signal).recorded} {signal.noun}" for signal in COUNTED)
+    yield f"telemetry   {made}, loss: {_loss(run)}"
     yield from loss_lines(run)
     yield ""
     yield from _tasks(run)
@@ -80,12 +80,11 @@ def describe(run: Run) -> Iterator[str]:
 
 def _loss(run: Run) -> str:
     counts = run.facts.counts
-    lost = counts.logs.lost + counts.spans.lost
     if counts.loss == "None":
         return "none"
     if counts.loss == "Counted":
-        return f"{lost} records"
-    return f"{lost} records or more" if lost else "unknown"
+        return f"{counts.lost} records"
+    return f"{counts.lost} records or more" if counts.lost else "unknown"
 
 
 def loss_lines(run: Run) -> Iterator[str]:
@@ -164,16 +163,20 @@ def failure_lines(attempt: AttemptInfo) -> Iterator[str]:
 
 def _values(run: Run) -> Iterator[str]:
     facts = run.facts
-    if facts.params or facts.metrics or facts.tags:
+    if any(facts.table.totals[each.kind] for each in VALUE_TYPES):
         yield ""
         yield "logged"
-    for value in chain(facts.params, facts.tags):
-        yield f"  {value.task or '(pipeline)':<20} {value.name} = {value.value}"
-    for metric in facts.metrics:
-        steps = f"  (last of {metric.count}, {metric.min:g} … {metric.max:g})" if metric.count > 1 else ""
-        yield f"  {metric.task or '(pipeline)':<20} {metric.name} = {metric.last:.6g}{steps}"
+    for each in VALUE_TYPES:
+        for row in facts.table.rows(each.kind):
+            said = _number(row) if each.numbers else row.value
+            yield f"  {row.task or '(pipeline)':<20} {row.name} = {said}"
     if facts.artifacts:
         yield ""
         total = sum(artifact.size for artifact in facts.artifacts)
         count = len(facts.artifacts)
         yield f"files       {count}, {formatting.size(total)}; unpack them with: vaportrail export tree"
+
+
+def _number(metric: MetricInfo) -> str:
+    steps = f"  (last of {metric.count}, {metric.min:g} … {metric.max:g})" if metric.count > 1 else ""
+    return f"{metric.last:.6g}{steps}"

@@ -40,9 +40,9 @@ from vaportrail.record.times import rfc3339
 from vaportrail.storage import layout
 from vaportrail.storage.interruptible import interruptibly
 from vaportrail.storage.store import normalise_root, open_store, probe
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT
-from vaportrail.telemetry.recorder import active
 from vaportrail.telemetry.redact import redactor
 
 __all__ = ["FinishedRun", "drive"]

@@ -7,10 +7,18 @@ of runners up to two versions back.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_environment import CONTRACT_VERSION, SPOOL_FOLDER
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
@@ -26,6 +34,9 @@ __all__ = [
     "Source",
     "TimelineEntry",
 ]
+
+
+_LOST: Final = "lost_"
 
 
 class _Model(BaseModel):
@@ -162,11 +173,24 @@ class SealReport(_Model):
     sha256: str
     """Of the manifest, hex."""
     loss: Literal["None", "Counted", "Unknown"]
-    lost_spans: int = 0
-    lost_logs: int = 0
+    lost: dict[str, int] = {}
+    """How many records of each signal, by what they are called; a field of its own each where it travels."""
     tasks: dict[str, int] = {}
     """How many tasks ended how."""
     timings: dict[str, float] = {}
     """Seconds that the steps of the seal took."""
     late_parts: int = 0
     """Files that arrived after the seal was planned: not in the record, and kept where they are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lost_by_signal(cls, said: Any) -> Any:
+        if not isinstance(said, dict) or "lost" in said:
+            return said
+        fields = {signal.many: f"{_LOST}{signal.many}" for signal in COUNTED}
+        return {**said, "lost": {many: said[name] for many, name in fields.items() if name in said}}
+
+    @model_serializer(mode="wrap")
+    def _a_field_a_signal(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = handler(self)
+        return {**said, **{f"{_LOST}{many}": count for many, count in said.pop("lost").items()}}

@@ -29,13 +29,14 @@ from vaportrail.execution.process_state import put_back
 from vaportrail.execution.travelling_exception import pickled
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import active, install
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.output import end_values
-from vaportrail.telemetry.recorder import Recorder, active, install
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
 

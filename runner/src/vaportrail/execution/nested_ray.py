@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
-from vaportrail.telemetry.recorder import active
 
 __all__ = ["NESTED", "NestedWork", "count_nested_work", "counted_nested_work", "tell_nested_work"]
 

@@ -40,9 +40,10 @@ from vaportrail.execution.run_cancellation import Cancellation, RunCancelled
 from vaportrail.execution.run_recorder import write_body_failure, write_finished, write_started
 from vaportrail.execution.variables import variables
 from vaportrail.execution.verdict import CANCELLED, Verdict
+from vaportrail.telemetry.active_recorder import install, uninstall
 from vaportrail.telemetry.body_output import recorded_output
 from vaportrail.telemetry.children import child_variables, no_child
-from vaportrail.telemetry.recorder import Recorder, install, uninstall
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.started_programs import report_started_programs
 from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import traced

@@ -8,8 +8,9 @@ from typing import Any
 from vaportrail.contract.outcome import Failure
 from vaportrail.execution.verdict import Verdict
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import exception_values
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.recorder import SERVER, Recorder, exception_values, run_values
+from vaportrail.telemetry.recorder import SERVER, Recorder, run_values
 
 __all__ = ["write_body_failure", "write_finished", "write_started"]
 

@@ -10,9 +10,10 @@ from vaportrail.execution.backend import AttemptEnd
 from vaportrail.execution.call import TaskCall
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
+from vaportrail.telemetry.exceptions import exception_values
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.recorder import Recorder, exception_values
+from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["TaskRecorder"]
 

@@ -13,26 +13,22 @@ from vaportrail.export.tree_lines import write_lines
 from vaportrail.export.tree_paths import FreePaths, safe_path
 from vaportrail.record.reading.log_lines import IDLE_WORKER
 from vaportrail.record.reading.recorded_run import Run
+from vaportrail.record.rows import RowKind
 from vaportrail.storage.artifacts import Artifact
+from vaportrail.telemetry.log_types import ENDINGS, VALUE_TYPES, VALUES, FileKind
 
 __all__ = ["safe_path", "write_tree"]
 
 _PIPELINE_FOLDER = "pipeline"
-_ENDINGS: Final = {
-    "application/json": ".json",
-    "application/vnd.plotly.v1+json": ".json",
-    "image/png": ".png",
-    "text/csv": ".csv",
-    "text/plain": ".txt",
-}
-"""Of what the record knows the form of."""
+_KEEPS_ITS_NAME: Final[FileKind] = "file"
+_ROWS: Final[tuple[RowKind, ...]] = (*VALUES, "artifact")
 
 
 def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     """Unpack a run below `target` and return how many files were written.
 
     `run.json` holds the run without its tasks; each task's folder holds `task.json`, `log.txt`,
-    `metrics.csv` with every value that it logged, and its files.
+    `metrics.csv` with every number that it measured, and its files.
 
     Args:
         run: a record.
@@ -41,7 +37,7 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     """
     target.mkdir(parents=True, exist_ok=True)
     with (target / "run.json").open("w", encoding="utf-8") as file:
-        file.writelines(run.facts.json_pieces(rows=("param", "metric", "tag", "artifact")))
+        file.writelines(run.facts.json_pieces(rows=_ROWS))
         file.write("\n")
     count = 1 + _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
     places = FreePaths()
@@ -53,8 +49,7 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
         content = {
             **dict(task.info),
             "attempts": task.attempts,
-            "params": task.params,
-            "metrics": task.metrics,
+            **_logged(run, task.id),
         }
         folder.mkdir(parents=True, exist_ok=True)
         text = to_json(content, indent=2, inf_nan_mode="strings")
@@ -66,10 +61,20 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     return count + write_lines(run.log_records(), {**others, **folders}, made=folders)
 
 
+def _logged(run: Run, task: str) -> dict[str, dict[str, Any]]:
+    """Return the values that a task logged, by type and name; of numbers the last of each."""
+    return {
+        each.many: {
+            row.name: row.last if each.numbers else row.value for row in run.facts.table.of(task, each.kind)
+        }
+        for each in VALUE_TYPES
+    }
+
+
 def _with_ending(name: str, artifact: Artifact) -> str:
     """Return a logged name with the ending that its kind has, where it has none."""
-    ending = "" if PurePosixPath(name).suffix else _ENDINGS.get(artifact.media_type, "")
-    return name if artifact.kind == "file" else f"{name}{ending}"
+    ending = "" if PurePosixPath(name).suffix else ENDINGS.get(artifact.media_type, "")
+    return name if artifact.kind == _KEEPS_ITS_NAME else f"{name}{ending}"
 
 
 def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:

@@ -12,12 +12,11 @@ from vaportrail.export.plain_text import plain, text_lines
 from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.in_order import Entry, in_order
 from vaportrail.record.reading.log_lines import log_lines
-from vaportrail.record.reading.metric_points import metric_point
+from vaportrail.record.reading.metric_points import logged_number
 
 __all__ = ["write_lines"]
 
 _LOG: Final = "log.txt"
-_METRICS: Final = "metrics.csv"
 _COLUMNS: Final = ("name", "step", "time", "value")
 
 
@@ -35,7 +34,7 @@ def write_lines(records: Iterable[Record], folders: Mapping[str, Path], made: Co
         folder = folders[task]
         if task not in made:
             folder.mkdir(parents=True, exist_ok=True)
-        write = _write_log if file == _LOG else _write_metrics
+        write = _write_log if file == _LOG else _write_numbers
         write(folder / file, (parts for _, parts in entries))
         count += 1
     return count
@@ -44,10 +43,10 @@ def write_lines(records: Iterable[Record], folders: Mapping[str, Path], made: Co
 def _entries(record: Record) -> Iterator[Entry]:
     for place, line in log_lines(record):
         yield (line.task, _LOG, *place), [line.time, line.source, line.text]
-    found = metric_point(record)
+    found = logged_number(record)
     if found is not None:
-        place, point = found
-        yield (point.task, _METRICS, *place), [point.name, point.step, point.time, point.value]
+        logged, place, point = found
+        yield (point.task, f"{logged.many}.csv", *place), [point.name, point.step, point.time, point.value]
 
 
 def _write_log(path: Path, lines: Iterable[list[Any]]) -> None:
@@ -56,7 +55,7 @@ def _write_log(path: Path, lines: Iterable[list[Any]]) -> None:
             file.writelines(f"{plain(line)}\n" for line in text_lines(f"{time} {source} {text}"))
 
 
-def _write_metrics(path: Path, points: Iterable[list[Any]]) -> None:
+def _write_numbers(path: Path, points: Iterable[list[Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(_COLUMNS)

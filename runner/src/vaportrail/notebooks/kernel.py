@@ -53,8 +53,8 @@ class CellSpans:
 
     def __init__(self, config: dict[str, Any], folder: Path) -> None:
         from vaportrail.contract.run_identity import RunSettings
+        from vaportrail.telemetry.active_recorder import install
         from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
-        from vaportrail.telemetry.recorder import install
         from vaportrail.telemetry.stdlib_logging import install_handler
         from vaportrail.telemetry.tracing import install_provider
 

@@ -23,12 +23,13 @@ from vaportrail.notebooks import kernel
 from vaportrail.notebooks.kernel_death import kernel_death
 from vaportrail.notebooks.notebook_client import QuietLoop, make_client
 from vaportrail.notebooks.notebook_source import cell_name, cell_numbers, inject_parameters, read_notebook
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
-from vaportrail.telemetry.logger import record_artifact
+from vaportrail.telemetry.log_files import record_artifact
 from vaportrail.telemetry.notebook_outputs import read_outputs
 from vaportrail.telemetry.otlp_json import WARN
 from vaportrail.telemetry.private_files import read_private, write_private
-from vaportrail.telemetry.recorder import Recorder, active
+from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["NO_PAGE", "keep_notebook", "run_notebook"]
 

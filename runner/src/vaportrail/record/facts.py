@@ -23,8 +23,9 @@ from vaportrail.record.run_facts import Facts
 from vaportrail.record.task_facts import TaskFacts
 from vaportrail.record.times import rfc3339
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import span_failure
 from vaportrail.telemetry.json_attributes import decode_attribute
-from vaportrail.telemetry.recorder import span_failure
+from vaportrail.telemetry.log_types import BY_EVENT
 from vaportrail.telemetry.values import from_any_value
 
 __all__ = ["FactsBuilder", "build_facts"]
@@ -101,6 +102,9 @@ class FactsBuilder:
         body = from_any_value(record.body.get("body", {}))
         # Two writers may share a nanosecond; the order of reading must not matter.
         when = (time, writer, int(attributes.get(c.SEQ, 0)))
+        if event in BY_EVENT:
+            self._tasks.value(BY_EVENT[event], task, name, when, body, attributes.get(c.METRIC_STEP))
+            return
         match event:
             case c.EVENT_RUN_STARTED:
                 self._run = (record, attributes)
@@ -112,12 +116,6 @@ class FactsBuilder:
                 self._tasks.attempt_started(task, attempt, time, record)
             case c.EVENT_ATTEMPT_RESOLVED:
                 self._tasks.attempt_resolved(task, attempt, time, attributes)
-            case c.EVENT_PARAM:
-                self._tasks.param(task, name, when, body)
-            case c.EVENT_TAG:
-                self._tasks.tag(task, name, when, body)
-            case c.EVENT_METRIC:
-                self._tasks.metric(task, name, when, float(body), attributes.get(c.METRIC_STEP))
             case c.EVENT_ARTIFACT:
                 self._tasks.artifact(task, attempt, name, when, attributes)
             case c.EVENT_MILESTONE:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, Field, FiniteFloat, PrivateAttr
 
+from vaportrail.contract.otlp_signals import COUNTED, Signal
 from vaportrail.contract.outcome import Failure
 from vaportrail.contract.run_identity import FORMAT_VERSION
 from vaportrail.record.known_outcomes import OutcomeText
@@ -99,6 +100,16 @@ class Counts(RecordModel):
     """Lines of spools that held no record, and were left out: no writer of ours makes such."""
     known_until: Time = ""
     """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
+
+    def of(self, signal: Signal) -> SignalCount:
+        """Return the counts of one signal's records."""
+        found: SignalCount = getattr(self, signal.many)
+        return found
+
+    @property
+    def lost(self) -> int:
+        """How many records are known to be lost, of all signals."""
+        return sum(self.of(signal).lost for signal in COUNTED)
 
 
 class TimelineEntry(RecordModel):

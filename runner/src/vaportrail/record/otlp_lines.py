@@ -1,6 +1,6 @@
 """OTLP JSON lines, as OpenTelemetry's file exporter writes them: records in, lines out, and back.
 
-One signal a file, one `ExportTraceServiceRequest` (or its logs and metrics kin) a line.
+One signal a file, one export request (such as an `ExportTraceServiceRequest`) a line.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vaportrail.contract.otlp_signals import BY_KIND, SIGNALS, Kind
 from vaportrail.record.sound import Unsound, check_record, named_values, parse
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.otlp_json import SIGNALS, export_request
-from vaportrail.telemetry.spool import Kind, compact
+from vaportrail.telemetry.otlp_json import export_request
+from vaportrail.telemetry.spool import compact
 
 __all__ = [
-    "RECORD_LIMIT", "SIGNALS", "Groups", "Record", "Resource", "read_groups", "read_line", "sound_record",
+    "RECORD_LIMIT", "Groups", "Record", "Resource", "read_groups", "read_line", "sound_record",
     "write_lines",
 ]  # fmt: skip
 
@@ -62,7 +63,7 @@ class Record:
     def attributes(self) -> dict[str, Any]:
         """Its attributes as Python values (a metric's are its metadata)."""
         if not self._named:
-            pairs = self.body.get("metadata" if self.kind == "M" else "attributes", [])
+            pairs = self.body.get(BY_KIND[self.kind].attributes, [])
             self._named.append(named_values(pairs))
         return self._named[0]
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from vaportrail.contract.otlp_signals import COUNTED, Kind
 from vaportrail.record.loss import loss_reasons
 from vaportrail.record.manifest import Counts, SignalCount
 from vaportrail.record.times import rfc3339
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Kind
 
 __all__ = ["RecordCounts"]
-
-_SIGNAL_NAME: Final[Mapping[Kind, str]] = {"L": "logs", "T": "spans"}
-_COUNTERS: Final[Mapping[Kind, str]] = {
-    "L": c.LEDGER_MADE_LOGS, "T": c.LEDGER_MADE_SPANS, "M": c.LEDGER_MADE_METRICS
-}  # fmt: skip
 
 
 class RecordCounts:
@@ -54,19 +49,23 @@ class RecordCounts:
             _, ledger = self._ledgers.get(writer, (None, {}))
             if ledger.get(c.LEDGER_STATE) != "exact":
                 unsure[writer] = ledger.get(c.LEDGER_COUNTED_AT, 0)
-            for kind, counter in _COUNTERS.items():
+            for signal in COUNTED:
+                kind = signal.kind
                 here = self._recorded[writer, kind]
                 recorded[kind] += here
-                made[kind] += max(here, ledger.get(counter, 0))
+                made[kind] += max(here, ledger.get(signal.counter, 0))
         signals = {
-            name: SignalCount(made=made[kind], recorded=recorded[kind], lost=made[kind] - recorded[kind])
-            for kind, name in _SIGNAL_NAME.items()
+            signal.many: SignalCount(
+                made=made[kind], recorded=recorded[kind], lost=made[kind] - recorded[kind]
+            )
+            for signal in COUNTED
+            for kind in (signal.kind,)
         }
         parts = sealed.get(c.SEAL_UNREADABLE_PARTS, 0)
         lines = sealed.get(c.SEAL_UNREADABLE_RECORDS, 0)
         unsure = unsure if sealed else {}
         reasons = loss_reasons(self._not_captured, unsure, parts, lines)
-        lost = any(signal.lost for signal in signals.values())
+        lost = any(count.lost for count in signals.values())
         return Counts(
             **signals,
             loss="Unknown" if reasons else "Counted" if lost else "None",

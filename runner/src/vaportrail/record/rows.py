@@ -15,13 +15,14 @@ from pydantic_core import to_json
 from vaportrail.contract.outcome import Failure
 from vaportrail.record.known_outcomes import OutcomeText
 from vaportrail.record.model import Number, RecordModel, Time
+from vaportrail.telemetry.log_types import VALUE_TYPES, ValueKind
 
 __all__ = [
     "OWNED", "ROWS", "ArtifactInfo", "AttemptInfo", "Edge", "FileInfo", "MetricInfo", "RowKind", "TaskInfo",
     "ValueInfo", "damaged_line", "file_line", "owner_of", "row_line", "rows_in_order", "section_line",
 ]  # fmt: skip
 
-RowKind = Literal["task", "attempt", "param", "tag", "metric", "artifact"]
+RowKind = Literal["task", "attempt"] | ValueKind | Literal["artifact"]
 
 
 class Edge(RecordModel):
@@ -120,12 +121,13 @@ class FileInfo(RecordModel):
 
 
 ROWS: Final[Mapping[RowKind, type[RecordModel]]] = {
-    "task": TaskInfo, "attempt": AttemptInfo, "param": ValueInfo, "tag": ValueInfo, "metric": MetricInfo,
+    "task": TaskInfo, "attempt": AttemptInfo,
+    **{each.kind: MetricInfo if each.numbers else ValueInfo for each in VALUE_TYPES},
     "artifact": ArtifactInfo,
 }  # fmt: skip
 """What a line of each kind holds, in the order that the lines of one task have."""
 OWNED: Final[Mapping[RowKind, str]] = {
-    "task": "tasks", "attempt": "attempts", "param": "params", "tag": "tags", "metric": "metrics",
+    "task": "tasks", "attempt": "attempts", **{each.kind: each.many for each in VALUE_TYPES},
     "artifact": "artifacts",
 }  # fmt: skip
 """How many of them together are called."""

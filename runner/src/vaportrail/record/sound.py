@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from vaportrail.contract.otlp_signals import BY_KIND, FIRST_FORMAT, SIGNALS, Kind
 from vaportrail.record.known_outcomes import is_outcome
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Kind, compact
+from vaportrail.telemetry.log_types import BY_EVENT
+from vaportrail.telemetry.spool import compact
 
 __all__ = ["Unsound", "check_record", "named_values", "parse", "shallow"]
 
@@ -189,9 +191,9 @@ _FITS: Final[dict[str, Callable[[Any], bool]]] = {
         name: lambda value: _is_int(value) and value >= 0
         for name in (
             c.STREAM_OFFSET, c.STDOUT_OFFSET, c.STDERR_OFFSET, c.ARTIFACT_SIZE, c.RECEIPT_COUNT,
-            c.LEDGER_MADE_LOGS, c.LEDGER_MADE_SPANS, c.LEDGER_MADE_METRICS, c.SEAL_UNREADABLE_PARTS,
-            c.SEAL_UNREADABLE_RECORDS, c.RUN_CREATED, c.SEALED_AT, c.LEDGER_COUNTED_AT,
-            c.RECEIPT_CREATED, c.RECEIPT_REMOVED, c.NOT_CAPTURED_COUNT,
+            *(signal.counter for signal in SIGNALS), c.SEAL_UNREADABLE_PARTS, c.SEAL_UNREADABLE_RECORDS,
+            c.RUN_CREATED, c.SEALED_AT, c.LEDGER_COUNTED_AT, c.RECEIPT_CREATED, c.RECEIPT_REMOVED,
+            c.NOT_CAPTURED_COUNT,
         )
     },
 }  # fmt: skip
@@ -209,15 +211,14 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
     ),
     c.EVENT_ATTEMPT_STARTED: (c.TASK_RUN_ID, c.ATTEMPT, c.STDOUT_OFFSET, c.STDERR_OFFSET),
     c.EVENT_ATTEMPT_RESOLVED: (c.TASK_RUN_ID, c.ATTEMPT, c.OUTCOME),
-    c.EVENT_PARAM: _VALUE,
-    c.EVENT_METRIC: _VALUE,
-    c.EVENT_TAG: _VALUE,
+    **dict.fromkeys(BY_EVENT, _VALUE),
     c.EVENT_ARTIFACT: (
         *_VALUE, c.ARTIFACT_KIND, c.ARTIFACT_SHA256, c.ARTIFACT_SIZE, c.ARTIFACT_MEDIA_TYPE,
     ),
     c.EVENT_RECEIPT: (c.RECEIPT_OBJECT, c.RECEIPT_UID, c.RECEIPT_COUNT, c.RECEIPT_CREATED),
     c.EVENT_LEDGER: (
-        c.LEDGER_WRITER, c.LEDGER_STATE, c.LEDGER_MADE_LOGS, c.LEDGER_MADE_SPANS, c.LEDGER_MADE_METRICS,
+        c.LEDGER_WRITER, c.LEDGER_STATE,
+        *(signal.counter for signal in SIGNALS if signal.since == FIRST_FORMAT),
     ),
     c.EVENT_SEALED: (c.SEALED_AT,),
 }  # fmt: skip
@@ -245,7 +246,7 @@ def check_record(kind: Kind, process: Mapping[str, Any], body: Any) -> dict[str,
     """
     if type(body) is not dict:
         raise Unsound("a record is no object")
-    named = named_values(body.get("metadata" if kind == "M" else "attributes", []))
+    named = named_values(body.get(BY_KIND[kind].attributes, []))
     _check_named(named)
     _check_ids(body)
     if kind == "T":
@@ -311,11 +312,12 @@ def _check_log(body: Mapping[str, Any], named: Mapping[str, Any], process: Mappi
         raise Unsound(f"{event} has no span")
     if event == c.EVENT_RUN_STARTED and not all(type(process.get(name)) is str for name in _OF_THE_RUN):
         raise Unsound(f"{event} does not say whose")
-    if event == c.EVENT_METRIC and type(said) not in (int, float):
-        raise Unsound("a metric's value is no number")
+    value = BY_EVENT.get(event)
+    if value is not None and value.numbers and type(said) not in (int, float):
+        raise Unsound(f"a {value.kind}'s value is no number")
     if event == c.EVENT_NOT_CAPTURED and type(said) is not str:
         raise Unsound("what was not captured has no reason")
-    if event in (c.EVENT_PARAM, c.EVENT_TAG) and _holds_bytes(said):
+    if value is not None and not value.numbers and _holds_bytes(said):
         raise Unsound("a value holds bytes, which JSON has no form for")
 
 

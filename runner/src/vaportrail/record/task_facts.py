@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
 
@@ -25,8 +25,9 @@ from vaportrail.record.rows import (
 from vaportrail.record.times import rfc3339
 from vaportrail.storage.layout import artifact_path
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import read_failure
 from vaportrail.telemetry.json_attributes import decode_attribute
-from vaportrail.telemetry.recorder import read_failure
+from vaportrail.telemetry.log_types import VALUE_TYPES, VALUES, ValueType
 
 __all__ = ["Row", "TaskFacts", "When"]
 
@@ -52,21 +53,35 @@ class _Attempt:
     """The runner's word of its end counts: it saw what the process could not say."""
 
 
-@dataclass(slots=True)
 class _OfTask:
-    """All that is of one task, or of the pipeline's body."""
+    """All that is of one task, or of the pipeline's body; a slot for what it logged of each type."""
 
-    called: int = -1
-    span_id: str = ""
-    call: tuple[Any, ...] = ()
-    ended: int = 0
-    outcome: Outcome = Outcome.UNFINISHED
-    cause: str = ""
-    attempts: dict[int, _Attempt] = field(default_factory=dict)
-    params: dict[str, tuple[When, Any]] | None = None
-    tags: dict[str, tuple[When, Any]] | None = None
-    metrics: dict[str, MetricSeries] | None = None
-    artifacts: dict[tuple[int, str], tuple[When, Named]] | None = None
+    __slots__ = (
+        "called", "span_id", "call", "ended", "outcome", "cause", "attempts", "artifacts",
+        *(each.many for each in VALUE_TYPES),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.called = -1
+        self.span_id = self.cause = ""
+        self.call: tuple[Any, ...] = ()
+        self.ended = 0
+        self.outcome = Outcome.UNFINISHED
+        self.attempts: dict[int, _Attempt] = {}
+        self.artifacts: dict[tuple[int, str], tuple[When, Named]] | None = None
+        for each in VALUE_TYPES:
+            setattr(self, each.many, None)
+
+    def logged(self, each: ValueType) -> dict[str, Any]:
+        """Return what it logged of a type, by its names: `MetricSeries` of numbers, else `(When, value)`."""
+        found: dict[str, Any] | None = getattr(self, each.many)
+        if found is None:
+            setattr(self, each.many, found := {})
+        return found
+
+    def in_order(self, each: ValueType) -> list[tuple[str, Any]]:
+        """Return the same in the order of its names."""
+        return sorted((getattr(self, each.many) or {}).items(), key=_first)
 
 
 class TaskFacts:
@@ -118,29 +133,18 @@ class TaskFacts:
         mine.ended, mine.outcome = time, read_outcome(named[c.OUTCOME])
         mine.failure = read_failure(named)
 
-    def param(self, task: str, name: str, when: When, value: Any) -> None:
-        """Take a logged parameter; of several of one name the latest."""
-        mine = self._owner(task)
-        if mine.params is None:
-            mine.params = {}
-        _keep_latest(mine.params, name, when, value)
-
-    def tag(self, task: str, name: str, when: When, value: Any) -> None:
-        """Take a logged tag; of several of one name the latest."""
-        mine = self._owner(task)
-        if mine.tags is None:
-            mine.tags = {}
-        _keep_latest(mine.tags, name, when, value)
-
-    def metric(self, task: str, name: str, when: When, value: float, step: int | None) -> None:
-        """Take a logged value of a metric."""
-        mine = self._owner(task)
-        if mine.metrics is None:
-            mine.metrics = {}
-        series = mine.metrics.get(name)
+    def value(
+        self, logged: ValueType, task: str, name: str, when: When, value: Any, step: int | None
+    ) -> None:
+        """Take a logged value; of several of one name the latest, or where they are numbers all of them."""
+        known = self._owner(task).logged(logged)
+        if not logged.numbers:
+            _keep_latest(known, name, when, value)
+            return
+        series = known.get(name)
         if series is None:
-            series = mine.metrics[name] = MetricSeries()
-        series.take((when[0], when[2], when[1]), value, step)
+            series = known[name] = MetricSeries()
+        series.take((when[0], when[2], when[1]), float(value), step)
 
     def artifact(self, task: str, attempt: int, name: str, when: When, said: Named) -> None:
         """Take a stored file; of several of one name and attempt the latest."""
@@ -155,20 +159,22 @@ class TaskFacts:
 
     def totals(self) -> dict[str, int]:
         """Return how many rows of each kind there are."""
-        found = self._of.values()
-        counts: dict[RowKind, int] = {
-            "task": sum(mine.called >= 0 for mine in found),
-            "attempt": sum(len(mine.attempts) for mine in found),
-            "param": sum(len(mine.params or ()) for mine in found),
-            "tag": sum(len(mine.tags or ()) for mine in found),
-            "metric": sum(len(mine.metrics or ()) for mine in found),
-            "artifact": sum(len(mine.artifacts or ()) for mine in found),
-        }
+        counts: Counter[RowKind] = Counter(dict.fromkeys(OWNED, 0))
+        for mine in self._of.values():
+            counts["task"] += mine.called >= 0
+            counts["attempt"] += len(mine.attempts)
+            for each in VALUE_TYPES:
+                counts[each.kind] += len(getattr(mine, each.many) or ())
+            counts["artifact"] += len(mine.artifacts or ())
         return {OWNED[kind]: count for kind, count in counts.items()}
 
     def newest_metrics(self, most: int) -> list[MetricInfo]:
         """Return the body's metrics and the ones last logged, in the order of their rows."""
-        found = ((task, name, series) for task, mine in self._of.items() for name, series in _metrics(mine))
+        found = (
+            (task, name, series)
+            for task, mine in self._of.items()
+            for name, series in mine.in_order(VALUES["metric"])
+        )
         chosen = nlargest(most, found, key=lambda each: (not each[0], each[2].last_when, each[:2]))
         place = {task: at for at, task in enumerate(self._order())} if len(chosen) > 1 else {}
         chosen.sort(key=lambda each: (place.get(each[0], 0), each[1]))
@@ -192,22 +198,16 @@ def _rows(task: str, mine: _OfTask) -> Iterator[Row]:
         yield "task", _task(task, mine)
     for number in sorted(mine.attempts):
         yield "attempt", _attempt_info(task, number, mine.attempts[number])
-    for name, (_, value) in sorted((mine.params or {}).items(), key=_first):
-        yield "param", ValueInfo(task=task, name=name, value=value)
-    for name, (_, value) in sorted((mine.tags or {}).items(), key=_first):
-        yield "tag", ValueInfo(task=task, name=name, value=value)
-    for name, series in _metrics(mine):
-        yield "metric", series.info(task, name)
+    for each in VALUE_TYPES:
+        for name, found in mine.in_order(each):
+            row = found.info(task, name) if each.numbers else ValueInfo(task=task, name=name, value=found[1])
+            yield each.kind, row
     for (attempt, name), (_, said) in sorted((mine.artifacts or {}).items(), key=_first):
         yield "artifact", _artifact(task, attempt, name, said)
 
 
 def _first(item: tuple[Any, Any]) -> Any:
     return item[0]
-
-
-def _metrics(mine: _OfTask) -> list[tuple[str, MetricSeries]]:
-    return sorted((mine.metrics or {}).items(), key=_first)
 
 
 def _task(task: str, mine: _OfTask) -> TaskInfo:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.facts import build_facts
 from vaportrail.record.manifest import Manifest, hash_line
-from vaportrail.record.otlp_lines import SIGNALS, Record, read_line
+from vaportrail.record.otlp_lines import Record, read_line
 from vaportrail.record.rows import OWNED, FileInfo
 from vaportrail.record.run_facts import Facts
 from vaportrail.record.sealed_lines import FILES, row_blocks, stored_files

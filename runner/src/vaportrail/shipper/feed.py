@@ -13,13 +13,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+from vaportrail.contract.otlp_signals import IN_LEDGERS, Kind
 from vaportrail.shipper.lines import Readable, SpoolLines
 from vaportrail.shipper.mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp_json import log_record
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
 from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, Withheld, read_digests
-from vaportrail.telemetry.spool import Header, Kind, Ledger, compact, read_header, read_ledger, whole_line
+from vaportrail.telemetry.spool import (
+    LEDGER_BYTES,
+    Header,
+    Ledger,
+    compact,
+    read_header,
+    read_ledger,
+    whole_line,
+)
 from vaportrail.telemetry.values import attributes, read_attributes
 from vaportrail.version import __version__
 
@@ -289,16 +298,14 @@ class Feed:
         return (read_digests(raw) or Withheld()) if raw else None
 
     def _ledger(self) -> Ledger | None:
-        return read_ledger(self._files.read(f"{self._path}.ledger", 0, 64))
+        return read_ledger(self._files.read(f"{self._path}.ledger", 0, LEDGER_BYTES + 1))
 
     def _count(self, ledger: Ledger, state: str, unix_nano: int) -> Entry:
         values = {
             c.LEDGER_WRITER: self._sender.writer,
             c.LEDGER_STATE: state,
             c.LEDGER_COUNTED_AT: unix_nano,
-            c.LEDGER_MADE_LOGS: ledger.logs,
-            c.LEDGER_MADE_SPANS: ledger.spans,
-            c.LEDGER_MADE_METRICS: ledger.metrics,
+            **{signal.counter: ledger[signal.kind] for signal in IN_LEDGERS},
         }
         record = log_record(
             None, values, unix_nano=unix_nano, observed_unix_nano=unix_nano, event=c.EVENT_LEDGER

@@ -11,9 +11,8 @@ from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
+from vaportrail.contract.otlp_signals import BY_KIND, Kind
 from vaportrail.shipper.shipper import PostResult, Reply
-from vaportrail.telemetry.otlp_json import BY_KIND
-from vaportrail.telemetry.spool import Kind
 
 __all__ = ["HttpCollector"]
 
@@ -87,7 +86,7 @@ class HttpCollector:
         return connection
 
     def _request(self, connection: HTTPConnection, kind: Kind, body: bytes) -> None:
-        connection.request("POST", f"/v1/{BY_KIND[kind].file}", body, self._headers)
+        connection.request("POST", BY_KIND[kind].path, body, self._headers)
 
     def _post_result(
         self, kind: Kind, connection: HTTPConnection, left: Callable[[], float], until: float

@@ -12,9 +12,9 @@ from enum import Enum
 from math import inf
 from typing import Final, NamedTuple, Protocol
 
+from vaportrail.contract.otlp_signals import Kind
 from vaportrail.shipper.feed import Entry, Feed, Files
 from vaportrail.telemetry.otlp_json import export_request
-from vaportrail.telemetry.spool import Kind
 
 __all__ = ["Collector", "PostResult", "Reply", "Shipper"]
 

@@ -45,7 +45,7 @@ class Artifact:
         sha256: hex SHA-256 of its bytes; also its name in the record.
         size: bytes.
         media_type: IANA media type.
-        kind: `file`, `text`, `json`, `table`, `figure`, `image` or `notebook`.
+        kind: what it is to a reader, such as `file` or `table`: see `log`.
     """
 
     name: str

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 from unicodedata import category
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.errors import UsageError
 
@@ -32,8 +33,9 @@ PLAN_LIMIT: Final = 512 * 2**20
 """Bytes of a seal plan that a sealer takes."""
 ARTIFACT_FILE: Final = re.compile(rf"{ARTIFACTS}/[0-9a-f]{{64}}")
 """Where an artifact lies in its record."""
+_LINES: Final = "|".join([*(signal.file for signal in SIGNALS), "tasks", "files"])
 RECORD_FILE: Final = re.compile(
-    rf"{ARTIFACT_FILE.pattern}|(traces|logs|metrics|tasks|files)-\d{{4,}}\.jsonl\.gz|manifest\.(json|sha256)"
+    rf"{ARTIFACT_FILE.pattern}|({_LINES})-\d{{4,}}\.jsonl\.gz|manifest\.(json|sha256)"
 )
 """Where anything lies in a record that is a file of it."""
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from vaportrail.contract.otlp_signals import IN_LEDGERS
+from vaportrail.telemetry.log_types import FILE_TYPES, VALUE_TYPES
+
 # OpenTelemetry semantic conventions.
 SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
@@ -89,9 +92,6 @@ ARTIFACT_MEDIA_TYPE: Final = "vaportrail.artifact.media_type"
 # The seal.
 LEDGER_WRITER: Final = "vaportrail.ledger.writer"
 LEDGER_STATE: Final = "vaportrail.ledger.state"
-LEDGER_MADE_LOGS: Final = "vaportrail.ledger.made.logs"
-LEDGER_MADE_SPANS: Final = "vaportrail.ledger.made.spans"
-LEDGER_MADE_METRICS: Final = "vaportrail.ledger.made.metrics"
 LEDGER_COUNTED_AT: Final = "vaportrail.ledger.counted_at"
 NOT_CAPTURED_COUNT: Final = "vaportrail.not_captured.count"
 SEALED_AT: Final = "vaportrail.sealed_at"
@@ -114,9 +114,6 @@ EVENT_ATTEMPT_STARTED: Final = "vaportrail.attempt.started"
 EVENT_ATTEMPT_RESOLVED: Final = "vaportrail.attempt.resolved"
 EVENT_SPAN_STARTED: Final = "vaportrail.span.started"
 EVENT_MILESTONE: Final = "vaportrail.milestone"
-EVENT_PARAM: Final = "vaportrail.param"
-EVENT_METRIC: Final = "vaportrail.metric"
-EVENT_TAG: Final = "vaportrail.tag"
 EVENT_ARTIFACT: Final = "vaportrail.artifact"
 EVENT_RECEIPT: Final = "vaportrail.receipt"
 EVENT_NOT_CAPTURED: Final = "vaportrail.not_captured"
@@ -207,7 +204,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(SYNTHESISED, "bool", "spans", "the sealer closed it: its process died"),
     Attribute(VALUE_NAME, "string", "logged values", "the name given by the user"),
     Attribute(METRIC_STEP, "int", "metric", "the step given by the user"),
-    Attribute(ARTIFACT_KIND, "string", "artifact", "`text json table figure image file notebook`"),
+    Attribute(ARTIFACT_KIND, "string", "artifact", f"`{' '.join(each.kind for each in FILE_TYPES)}`"),
     Attribute(ARTIFACT_SHA256, "string", "artifact", "SHA-256 of its bytes, hex"),
     Attribute(ARTIFACT_SIZE, "int", "artifact", "bytes"),
     Attribute(ARTIFACT_MEDIA_TYPE, "string", "artifact", "IANA media type"),
@@ -215,9 +212,7 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(LEDGER_WRITER, "string", "ledger, recovered lines", "the writer it is about"),
     Attribute(LEDGER_STATE, "string", "ledger", "`exact`, or `unknown` where the last count is gone"),
     Attribute(LEDGER_COUNTED_AT, "int", "ledger", "until when an `unknown` count is sure, ns"),
-    Attribute(LEDGER_MADE_LOGS, "int", "ledger", "log records made"),
-    Attribute(LEDGER_MADE_SPANS, "int", "ledger", "spans made"),
-    Attribute(LEDGER_MADE_METRICS, "int", "ledger", "metrics made"),
+    *(Attribute(signal.counter, "int", "ledger", f"{signal.noun} made") for signal in IN_LEDGERS),
     Attribute(NOT_CAPTURED_COUNT, "int", "not captured", "how many things were not captured"),
     Attribute(SEALED_AT, "int", "sealed", "when the seal was planned, ns since the epoch"),
     Attribute(
@@ -243,9 +238,7 @@ EVENTS: Final[dict[str, str]] = {
     EVENT_ATTEMPT_RESOLVED: "an attempt's outcome, said by the runner where the process could not",
     EVENT_SPAN_STARTED: "a span was opened; lets the sealer close it if its process dies",
     EVENT_MILESTONE: "a moment of the run's own timeline; the body is its name",
-    EVENT_PARAM: "a named value that was set; the body is the value",
-    EVENT_METRIC: "a named number that was measured; the body is the number",
-    EVENT_TAG: "a named word; the body is the word",
+    **{each.event: each.meaning for each in VALUE_TYPES},
     EVENT_ARTIFACT: "a stored file",
     EVENT_RECEIPT: "something that was made for the run, and when it was gone",
     EVENT_NOT_CAPTURED: "something of the run that is not in the record; the body is the reason",

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import atexit
 import operator
-import os
 import sys
-import tempfile
 import warnings
 from collections.abc import Mapping
-from functools import lru_cache
 from os import PathLike
-from pathlib import Path
 from typing import Any, BinaryIO, Final, overload
 
 from vaportrail.errors import UsageError
-from vaportrail.storage.artifacts import Artifact, store_artifact
+from vaportrail.storage.artifacts import Artifact
 from vaportrail.storage.layout import check_value_name
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.attempt_scope import attempt_scope
 from vaportrail.telemetry.children import is_child
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.json_files import json_text
+from vaportrail.telemetry.log_files import record_artifact, refuse_folder, unrecorded_artifact
+from vaportrail.telemetry.log_types import FILES, VALUES, FileKind, ValueKind
 from vaportrail.telemetry.metric_names import named_metrics, number
 from vaportrail.telemetry.object_fields import fields_of
 from vaportrail.telemetry.pictures import figure_file, image_png
-from vaportrail.telemetry.recorder import Recorder, active
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.tables import csv_text
 
 __all__ = ["Log", "log"]
@@ -49,7 +47,7 @@ class Log:
         check_value_name(name)
         recorder = _recorder()
         plain = _unchanged if recorder is None else recorder.plain
-        self._event(c.EVENT_PARAM, name, describe(value, plain=plain))
+        self._value("param", name, describe(value, plain=plain))
 
     def params(self, values: object) -> None:
         """Record many parameters; see `param`.
@@ -92,7 +90,7 @@ class Log:
                 raise UsageError(
                     f"metric {name!r}: step={step!r} is not an integer; give a whole number or None"
                 ) from None
-        self._event(c.EVENT_METRIC, name, plain, {c.METRIC_STEP: step})
+        self._value("metric", name, plain, {c.METRIC_STEP: step})
 
     @overload
     def metrics(self, values: Mapping[str, Any], /, *, step: int | None = None) -> None: ...
@@ -124,11 +122,11 @@ class Log:
         """Record a word to find this by: a dataset's version, a team, a verdict."""
         if not isinstance(value, str):
             raise UsageError(f"tag {name!r}: {value!r} is not a str; give str(value)")
-        self._event(c.EVENT_TAG, name, value)
+        self._value("tag", name, value)
 
     def text(self, name: str, text: str) -> Artifact | None:
         """Store text as a file (UTF-8)."""
-        return self._store(name, text.encode("utf-8", "backslashreplace"), "text/plain", "text")
+        return self._text("text", name, text)
 
     def json(self, name: str, value: Any) -> Artifact | None:
         """Store a value as JSON.
@@ -143,7 +141,7 @@ class Log:
             text = json_text(value)
         except (TypeError, ValueError) as error:
             raise UsageError(f"json {name!r}: {error}; convert it to plain types first") from None
-        return self._store(name, text.encode("utf-8", "backslashreplace"), "application/json", "json")
+        return self._text("json", name, text)
 
     def table(self, name: str, rows: Any) -> Artifact | None:
         """Store a table as CSV with a header.
@@ -161,7 +159,7 @@ class Log:
             text = csv_text(rows)
         except (TypeError, ValueError) as error:
             raise UsageError(f"table {name!r}: {error}") from None
-        return self._store(name, text.encode("utf-8", "backslashreplace"), "text/csv", "table")
+        return self._text("table", name, text)
 
     def figure(self, name: str, figure: Any) -> Artifact | None:
         """Store a Matplotlib figure, or axes of one, as PNG, or a Plotly figure as its JSON.
@@ -173,7 +171,7 @@ class Log:
             raw, media_type = figure_file(figure)
         except TypeError as error:
             raise UsageError(f"figure {name!r}: {error}; use log.image or log.artifact") from None
-        return self._store(name, raw, media_type, "figure")
+        return self._file("figure", name, raw, media_type)
 
     def image(self, name: str, image: Any) -> Artifact | None:
         """Store an image: encoded bytes, a path, a Pillow image, or an array (H, W[, 1, 3 or 4]).
@@ -184,12 +182,12 @@ class Log:
             UsageError: it is none of these, or cannot be converted.
         """
         if isinstance(image, bytes | str | PathLike):
-            return self._store(name, image, None, "image")
+            return self._file("image", name, image)
         try:
             raw = image_png(image)
         except (TypeError, ValueError, OSError) as error:
             raise UsageError(f"image {name!r}: {error}") from None
-        return self._store(name, raw, "image/png", "image")
+        return self._file("image", name, raw, FILES["image"].media_type)
 
     def artifact(
         self,
@@ -219,25 +217,23 @@ class Log:
                 f"artifact {name!r}: {type(source).__name__} is not a path, bytes or a binary stream; "
                 "save it to a file first, or use log.json, log.table or log.image"
             )
-        stored = self._store(name, source, media_type, "file")
+        stored = self._file("file", name, source, media_type)
         if stored is not None:
             return stored
-        return _unstored(name, source, media_type)
+        return unrecorded_artifact(name, source, media_type)
 
-    def _event(self, event: str, name: str, body: Any, values: Mapping[str, Any] | None = None) -> None:
+    def _value(self, kind: ValueKind, name: str, body: Any, values: Mapping[str, Any] | None = None) -> None:
         check_value_name(name)
         recorder = _recorder()
         if recorder is not None:
-            recorder.log(body, event=event, values={c.VALUE_NAME: name, **(values or {})})
+            recorder.log(body, event=VALUES[kind].event, values={c.VALUE_NAME: name, **(values or {})})
 
-    def _store(self, name: str, source: Any, media_type: str | None, kind: str) -> Artifact | None:
+    def _text(self, kind: FileKind, name: str, text: str) -> Artifact | None:
+        return self._file(kind, name, text.encode("utf-8", "backslashreplace"), FILES[kind].media_type)
+
+    def _file(self, kind: FileKind, name: str, source: Any, media_type: str | None = None) -> Artifact | None:
         check_value_name(name)
-        if isinstance(source, str | PathLike) and Path(source).is_dir():
-            raise UsageError(
-                f"{kind} {name!r}: {os.fspath(source)!r} is a folder; make one file of it: "
-                f"log.artifact({name + '.zip'!r}, shutil.make_archive({name!r}, 'zip', folder)), "
-                "or log each of its files"
-            )
+        refuse_folder(name, source, kind)
         recorder = _recorder()
         return None if recorder is None else record_artifact(recorder, name, source, media_type, kind)
 
@@ -247,22 +243,6 @@ class Log:
 
 def _unchanged(text: str) -> str:
     return text
-
-
-def record_artifact(
-    recorder: Recorder, name: str, source: Any, media_type: str | None, kind: str
-) -> Artifact:
-    """Store a file in the run's record and write the event that names it."""
-    stored = store_artifact(recorder.settings.record_uri, name, source, media_type=media_type, kind=kind)
-    values = {
-        c.VALUE_NAME: name,
-        c.ARTIFACT_KIND: kind,
-        c.ARTIFACT_SHA256: stored.sha256,
-        c.ARTIFACT_SIZE: stored.size,
-        c.ARTIFACT_MEDIA_TYPE: stored.media_type,
-    }
-    recorder.log(event=c.EVENT_ARTIFACT, values=values)
-    return stored
 
 
 def _recorder() -> Recorder | None:
@@ -288,18 +268,6 @@ def _where() -> str:
     if worker is not None and worker.global_worker.mode == worker.WORKER_MODE:
         return _BESIDE_THE_TASKS
     return "outside a run"
-
-
-def _unstored(name: str, source: Any, media_type: str | None) -> Artifact:
-    """Store an artifact that is logged outside a run until the process ends, so that code goes on."""
-    return store_artifact(_unrecorded_folder().name, name, source, media_type=media_type)
-
-
-@lru_cache(maxsize=1)
-def _unrecorded_folder() -> tempfile.TemporaryDirectory[str]:
-    folder = tempfile.TemporaryDirectory(prefix="vaportrail-unrecorded-")
-    atexit.register(folder.cleanup)
-    return folder
 
 
 log = Log()

@@ -1,4 +1,4 @@
-"""OTLP in its JSON form: what the signals are called, export requests, and log records.
+"""OTLP in its JSON form: export requests, and log records.
 
 Light on purpose: the shipper, which runs beside every process of a run, starts with it.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from json.encoder import encode_basestring
@@ -15,36 +14,17 @@ from math import isfinite
 from operator import itemgetter
 from typing import Any, Final
 
-from vaportrail.telemetry.spool import Kind, compact
+from vaportrail.contract.otlp_signals import BY_KIND, Kind
+from vaportrail.telemetry.spool import compact
 from vaportrail.telemetry.values import clean, to_any_value
 
-__all__ = ["BY_KIND", "INFO", "SIGNALS", "WARN", "Signal", "export_request", "log_json", "log_record"]
+__all__ = ["INFO", "WARN", "export_request", "log_json", "log_record"]
 
 INFO: Final = (9, "INFO")
 WARN: Final = (13, "WARN")
 _INT64: Final = 2**63
 _SHORT: Final = 64
 """Characters of a text that may come again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """The words that OTLP uses for one signal."""
-
-    kind: Kind
-    file: str
-    """How files of it are called, and where OTLP over HTTP takes it: `/v1/<file>`."""
-    resources: str
-    scopes: str
-    records: str
-
-
-SIGNALS: Final[tuple[Signal, ...]] = (
-    Signal("T", "traces", "resourceSpans", "scopeSpans", "spans"),
-    Signal("L", "logs", "resourceLogs", "scopeLogs", "logRecords"),
-    Signal("M", "metrics", "resourceMetrics", "scopeMetrics", "metrics"),
-)
-BY_KIND: Final = {signal.kind: signal for signal in SIGNALS}
 
 
 def export_request(kind: Kind, records: Iterable[tuple[bytes, str, bytes]]) -> bytes:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from vaportrail.contract.otlp_signals import Kind
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.output_blocks import Block, split_blocks
 from vaportrail.telemetry.redact import Finder
-from vaportrail.telemetry.spool import Kind
 
 __all__ = [
     "RAY_MARKS",

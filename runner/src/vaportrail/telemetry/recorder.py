@@ -19,7 +19,7 @@ from vaportrail.contract.run_identity import FORMAT_VERSION, RunIdentity, RunSet
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
-from vaportrail.telemetry.children import adopt, is_child
+from vaportrail.telemetry.exceptions import exception_event
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp_json import INFO, WARN, log_json
@@ -28,10 +28,10 @@ from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
 from vaportrail.telemetry.secret_names import NAMING_VARIABLES
 from vaportrail.telemetry.secret_texts import secret_texts
 from vaportrail.telemetry.spool import Header, Writer
-from vaportrail.telemetry.values import attributes, clean, read_attributes
+from vaportrail.telemetry.values import attributes, clean
 from vaportrail.version import __version__
 
-__all__ = ["Recorder", "Role", "active", "install"]
+__all__ = ["Recorder", "Role"]
 
 Role = Literal["runner", "worker", "kernel", "child"]
 
@@ -238,84 +238,3 @@ def run_values(identity: RunIdentity, incarnation: int) -> dict[str, Any]:
         c.RUN_ENTRYPOINT: identity.entrypoint,
         c.DRIVER: incarnation,
     }
-
-
-def exception_values(failure: Failure) -> dict[str, Any]:
-    """Return the semantic conventions' attributes of an exception."""
-    return {
-        c.EXCEPTION_TYPE: failure.type,
-        c.EXCEPTION_MESSAGE: failure.message,
-        c.EXCEPTION_STACKTRACE: failure.traceback,
-    }
-
-
-def read_failure(values: Mapping[str, Any]) -> Failure | None:
-    """Return the exception that attributes tell of, or None; the inverse of `exception_values`."""
-    if c.EXCEPTION_TYPE not in values:
-        return None
-    return Failure(
-        type=str(values[c.EXCEPTION_TYPE]),
-        message=str(values.get(c.EXCEPTION_MESSAGE, "")),
-        traceback=str(values.get(c.EXCEPTION_STACKTRACE, "")),
-    )
-
-
-def span_failure(body: Mapping[str, Any]) -> Failure | None:
-    """Return the exception that ended a span, by its event, or None; see `exception_event`."""
-    for event in body.get("events", []):
-        if event.get("name") == "exception":
-            return read_failure(read_attributes(event.get("attributes", [])))
-    return None
-
-
-def exception_event(failure: Failure, unix_nano: int) -> dict[str, Any]:
-    """Return the span event that says which exception ended the span."""
-    return {
-        "timeUnixNano": str(unix_nano),
-        "name": "exception",
-        "attributes": attributes(exception_values(failure)),
-    }
-
-
-_active: Recorder | None = None
-
-
-def active() -> Recorder | None:
-    """Return this process's recorder, or None outside a run.
-
-    A child of a run's process gets a writer of its own: two processes never share a sequence of numbers.
-    """
-    global _active
-    if _active is None and is_child():
-        settings = adopt()
-        _active = None if settings is None else _child(settings)
-    elif _active is not None and _active.writer.pid != os.getpid():
-        _active = _child(_active.settings)
-    return _active
-
-
-def _child(settings: RunSettings) -> Recorder | None:
-    """Return a recorder for a child process; None where the run is sealed, and its spool gone."""
-    try:
-        return Recorder(settings, "child")
-    except SpoolError:
-        if Path(settings.spool).is_dir():
-            raise
-        return None
-
-
-def install(settings: RunSettings, role: Role) -> Recorder:
-    """Make (or find) this process's recorder for the run."""
-    global _active
-    current = active() if _active is not None else None
-    if current is None or current.settings.identity.uid != settings.identity.uid:
-        current = _active = Recorder(settings, role)
-    return current
-
-
-def uninstall() -> None:
-    """Forget this process's recorder; its files are closed and stay."""
-    global _active
-    if _active is not None:
-        _active.writer.close()
-        _active = None

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from vaportrail.errors import RecordError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.json_attributes import JSON_ATTRIBUTES, decode_attribute, encode_attribute
+from vaportrail.telemetry.log_types import VALUE_TYPES
 from vaportrail.telemetry.secret_texts import escaped, forms, secret_texts
 
 __all__ = ["Finder", "Redactor", "cut_outside", "redactor"]
@@ -30,6 +31,7 @@ _OURS: Final = frozenset(row.name for row in c.ATTRIBUTES)
 """Their names and numbers are the engine's, never a user's."""
 _OUR_TREES: Final = frozenset({c.TASK_OPTIONS, c.TASK_EDGES, c.RUN_ENVIRONMENT})
 """Trees whose keys are the engine's."""
+_NUMBERS: Final = frozenset(each.event for each in VALUE_TYPES if each.numbers)
 _TEXT_KEYS: Final = frozenset({"stringValue", "name", "message"})
 _TASK_ID: Final = re.compile(r"[A-Za-z0-9_.-]+-[0-9]+")
 _NOTEBOOK_KEYS: Final = frozenset(
@@ -217,7 +219,7 @@ class Redactor:
             if isinstance(value.get("key"), str):
                 return self._attribute(value["key"], value)
             said = {name: self.record(item, name) for name, item in value.items()}
-            return _number_kept(value, said) if value.get("eventName") == c.EVENT_METRIC else said
+            return _number_kept(value, said) if value.get("eventName") in _NUMBERS else said
         return [self.record(item, key) for item in value] if isinstance(value, list) else value
 
     def _attribute(self, key: str, pair: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,9 +7,9 @@ CRC32 SP SEQ SP KIND SP SCOPE SP OTLP-JSON LF
 ```
 
 each made by one `write(2)`, so that a process that is killed leaves whole lines (and at most one
-torn one, which its checksum shows). `KIND` is `L` (log record), `T` (span) or `M` (metric);
-`SCOPE` is the percent-encoded instrumentation scope. Beside it lies the ledger, 32 bytes mapped into
-memory, whose counters go up *before* each write: made minus read is lost, exactly.
+torn one, which its checksum shows). `KIND` is the letter of a signal, such as `L` (a log record) or `T`
+(a span); `SCOPE` is the percent-encoded instrumentation scope. Beside it lies the ledger, a few bytes
+mapped into memory, whose counters go up *before* each write: made minus read is lost, exactly.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from vaportrail.contract.otlp_signals import BY_KIND, FIRST_FORMAT, IN_LEDGERS, SIGNALS, Kind
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.long_texts import TEXT_LIMIT, cut_long_texts
 from vaportrail.telemetry.redact import Redactor
 
 __all__ = [
+    "LEDGER_BYTES",
     "Header",
-    "Kind",
     "Ledger",
     "SpoolLine",
     "Writer",
@@ -49,12 +50,14 @@ __all__ = [
     "whole_line",
 ]
 
-Kind = Literal["L", "T", "M"]
 _MAGIC: Final = b"VTLEDG1\n"
-_LEDGER: Final = struct.Struct("<8sQQQ")
 _COUNTER: Final = struct.Struct("<Q")
-_OFFSET: Final[dict[Kind, int]] = {"L": 8, "T": 16, "M": 24}
-_KINDS: Final[dict[bytes, Kind]] = {b"L": "L", b"T": "T", b"M": "M"}
+_OFFSET: Final = {signal.kind: len(_MAGIC) + _COUNTER.size * signal.slot for signal in SIGNALS}
+LEDGER_BYTES: Final = len(_MAGIC) + _COUNTER.size * len(SIGNALS)
+_FIRST_COUNTERS: Final = sum(signal.since == FIRST_FORMAT for signal in SIGNALS)
+_KINDS: Final = {kind.encode(): kind for kind in BY_KIND}
+Ledger = Mapping[Kind, int]
+"""How many records of each signal a writer has made."""
 FORMAT: Final = 1
 
 
@@ -65,15 +68,6 @@ _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, all
 def compact(value: Any) -> str:
     """Return `value` as JSON on one line, without spaces."""
     return _encode(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """How many records a writer has made: log records, spans, metrics."""
-
-    logs: int
-    spans: int
-    metrics: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +188,8 @@ class Writer:
 def _create_ledger(path: Path) -> mmap.mmap:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, _LEDGER.pack(_MAGIC, 0, 0, 0))
-        return mmap.mmap(fd, _LEDGER.size)
+        os.write(fd, _MAGIC + bytes(LEDGER_BYTES - len(_MAGIC)))
+        return mmap.mmap(fd, LEDGER_BYTES)
     finally:
         os.close(fd)
 
@@ -224,11 +218,17 @@ def spool_line(seq: int, kind: Kind, scope: str, body: str) -> bytes:
 
 
 def read_ledger(raw: bytes) -> Ledger | None:
-    """Return a ledger file's counts, or None where the bytes are not a ledger."""
-    if len(raw) != _LEDGER.size:
+    """Return a ledger file's counts, or None where the bytes are not a ledger.
+
+    One that is older than a signal has no counter of it.
+    """
+    counters, rest = divmod(len(raw) - len(_MAGIC), _COUNTER.size)
+    if not raw.startswith(_MAGIC) or rest or not _FIRST_COUNTERS <= counters <= len(SIGNALS):
         return None
-    magic, logs, spans, metrics = _LEDGER.unpack(raw)
-    return Ledger(logs, spans, metrics) if magic == _MAGIC else None
+    return {
+        signal.kind: _COUNTER.unpack_from(raw, _OFFSET[signal.kind])[0] if signal.slot < counters else 0
+        for signal in IN_LEDGERS
+    }
 
 
 def read_header(line: bytes) -> Header | None:

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, Final
 
 from vaportrail.errors import SpoolError
-from vaportrail.telemetry.recorder import active
+from vaportrail.telemetry.active_recorder import active
 
 __all__ = ["PROGRAMS", "report_started_programs"]
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from vaportrail.contract.outcome import exception_type
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.recorder import active
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.values import to_any_value
 
 __all__ = ["SpoolHandler", "install_handler"]

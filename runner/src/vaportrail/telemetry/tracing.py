@@ -19,8 +19,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.util._once import Once
 
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.attempt_scope import attempt_scope
-from vaportrail.telemetry.recorder import Recorder, active
+from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.values import attributes, clean
 
 __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]

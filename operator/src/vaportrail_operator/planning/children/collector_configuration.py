@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.contract.pod_environment import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE, REPLY_SECONDS
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.planning.names import record_root, spool_folder
 
 __all__ = ["collector_configuration"]
 
-SIGNALS: Final = ("traces", "logs", "metrics")
 _LARGEST_POST = 64 << 20
 _ATTEMPT_SECONDS = 30
 _RETRY_SECONDS = REPLY_SECONDS - _ATTEMPT_SECONDS - 15
@@ -33,7 +33,7 @@ def collector_configuration(run: PipelineRun) -> dict[str, Any]:
         "auth": {"authenticator": "bearertokenauth"},
     }
     exporters, exporter_of = _exporters(run)
-    pipelines = {signal: {"receivers": ["otlp"], "exporters": [exporter_of[signal]]} for signal in SIGNALS}
+    pipelines = {signal: {"receivers": ["otlp"], "exporters": [name]} for signal, name in exporter_of.items()}
     return {
         "receivers": {"otlp": {"protocols": {"http": http}}},
         "exporters": exporters,
@@ -48,12 +48,13 @@ def collector_configuration(run: PipelineRun) -> dict[str, Any]:
 
 def _exporters(run: PipelineRun) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the exporters by name, and the name of each signal's."""
+    signals = [signal.file for signal in SIGNALS]
     if urlsplit(record_root(run)).scheme == "file":
         return (
-            {f"file/{signal}": _file(run, signal) for signal in SIGNALS},
-            {signal: f"file/{signal}" for signal in SIGNALS},
+            {f"file/{signal}": _file(run, signal) for signal in signals},
+            {signal: f"file/{signal}" for signal in signals},
         )
-    return {"awss3": _s3(run)}, dict.fromkeys(SIGNALS, "awss3")
+    return {"awss3": _s3(run)}, dict.fromkeys(signals, "awss3")
 
 
 def _file(run: PipelineRun, signal: str) -> dict[str, Any]:

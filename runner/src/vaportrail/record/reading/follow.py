@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
+from vaportrail.contract.otlp_signals import BY_KIND
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound
 from vaportrail.record.numbers_seen import NumbersSeen
@@ -21,7 +22,8 @@ from vaportrail.telemetry import conventions as c
 
 __all__ = ["Follower", "live_runs"]
 
-_SIGNALS: Final = ("traces", "logs")
+_SIGNALS: Final = (BY_KIND["T"].file, BY_KIND["L"].file)
+"""Those that events are read from."""
 
 
 def live_runs(store: Store) -> Iterator[RunSettings]:

@@ -1,4 +1,4 @@
-"""A log record as the logged value of a metric. Pure."""
+"""A log record as a logged number. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.log_lines import Place
 from vaportrail.record.times import rfc3339
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.log_types import BY_EVENT, ValueType
 from vaportrail.telemetry.values import from_any_value
 
-__all__ = ["MetricPoint", "best_of_each", "metric_point"]
+__all__ = ["MetricPoint", "best_of_each", "logged_number", "metric_point"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,10 @@ class MetricPoint:
     time: str
 
 
-def metric_point(record: Record) -> tuple[Place, MetricPoint] | None:
-    """Return the value that a log record is of, and where it stands among all; None where it is of none."""
-    if record.body.get("eventName") != c.EVENT_METRIC:
+def logged_number(record: Record) -> tuple[ValueType, Place, MetricPoint] | None:
+    """Return the number that a log record is of: of which type, where it stands among all; else None."""
+    logged = BY_EVENT.get(record.body.get("eventName", ""))
+    if logged is None or not logged.numbers:
         return None
     named = record.attributes
     time = int(record.body["timeUnixNano"])
@@ -36,7 +38,13 @@ def metric_point(record: Record) -> tuple[Place, MetricPoint] | None:
         named.get(c.TASK_RUN_ID, ""), named[c.VALUE_NAME], float(from_any_value(record.body["body"])),
         named.get(c.METRIC_STEP), rfc3339(time),
     )  # fmt: skip
-    return (time, record.writer, False, named[c.SEQ]), point
+    return logged, (time, record.writer, False, named[c.SEQ]), point
+
+
+def metric_point(record: Record) -> tuple[Place, MetricPoint] | None:
+    """Return the metric's value that a log record is of, and where it stands among all; else None."""
+    found = logged_number(record)
+    return None if found is None or found[0].kind != "metric" else found[1:]
 
 
 def best_of_each(points: Iterable[MetricPoint], best: Literal["min", "max"]) -> list[MetricPoint]:

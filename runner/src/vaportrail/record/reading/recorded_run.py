@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Literal, overload
 
+from vaportrail.contract.otlp_signals import BY_KIND
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.record.label import id_label
@@ -278,7 +279,9 @@ class Run:
     def log_records(self) -> Iterator[Record]:
         """Yield the run's log records, each once, as they lie: not in the order they were made."""
         if self.manifest is not None:
-            return sealed_records(open_store(self.uri), self.manifest, "logs", unreadable=self._problem)
+            return sealed_records(
+                open_store(self.uri), self.manifest, BY_KIND["L"].file, unreadable=self._problem
+            )
         if self.stored is not None:
             return (record for record in stored_records(self.stored) if record.kind == "L")
         assert self.spool is not None

@@ -12,8 +12,8 @@ from vaportrail.record.label import call_label
 from vaportrail.record.otlp_lines import Record
 from vaportrail.record.output_lines import lines_of
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import read_failure, span_failure
 from vaportrail.telemetry.json_attributes import decode_attribute
-from vaportrail.telemetry.recorder import read_failure, span_failure
 from vaportrail.telemetry.values import from_any_value
 
 __all__ = ["RunEvent", "read_events"]

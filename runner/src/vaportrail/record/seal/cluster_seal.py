@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.pod_messages import SealReport, SealRequest
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
@@ -176,8 +177,7 @@ def _report(settings: RunSettings, result: SealResult, seconds: dict[str, float]
         uri=settings.record_uri,
         sha256=result.sha256,
         loss=counts.loss,
-        lost_spans=counts.spans.lost,
-        lost_logs=counts.logs.lost,
+        lost={signal.many: counts.of(signal).lost for signal in COUNTED},
         tasks=verdict.tasks,
         timings=seconds,
         late_parts=late,

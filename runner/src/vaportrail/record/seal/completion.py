@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vaportrail.contract.otlp_signals import IN_LEDGERS
 from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.record.known_outcomes import read_outcome
 from vaportrail.record.otlp_lines import Record
@@ -20,11 +21,12 @@ from vaportrail.record.seal.open_spans import OpenSpan, never_started
 from vaportrail.record.seal.operator_report import ReportedInterval
 from vaportrail.record.seal.spool_plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
+from vaportrail.telemetry.exceptions import exception_event, read_failure
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
 from vaportrail.telemetry.otlp_json import INFO, log_record
 from vaportrail.telemetry.output import SEVERITY, OutputWatch, Stream
-from vaportrail.telemetry.recorder import SERVER, exception_event, read_failure, run_values
+from vaportrail.telemetry.recorder import SERVER, run_values
 from vaportrail.telemetry.redact import Finder
 from vaportrail.telemetry.values import attributes
 
@@ -66,7 +68,7 @@ class Completion:
         """Take note of one record."""
         body = record.body
         self._trace_id = self._trace_id or body.get("traceId", "")
-        if record.kind != "M":
+        if record.kind in ("T", "L"):
             self._missing_writers.see(record.kind, body.get("eventName", ""), record.attributes)
         if record.kind == "T":
             self._finished.add(body["spanId"])
@@ -274,9 +276,7 @@ class Completion:
                 c.LEDGER_WRITER: entry.writer,
                 c.LEDGER_STATE: entry.state,
                 c.LEDGER_COUNTED_AT: entry.counted_at_unix_nano or None,
-                c.LEDGER_MADE_LOGS: entry.logs,
-                c.LEDGER_MADE_SPANS: entry.spans,
-                c.LEDGER_MADE_METRICS: entry.metrics,
+                **{signal.counter: entry.made.get(signal.kind, 0) for signal in IN_LEDGERS},
             }
             yield self._log(None, c.SCOPE, values, event=c.EVENT_LEDGER)
         report = self.plan.report

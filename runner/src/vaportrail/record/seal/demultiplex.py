@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.record.otlp_lines import Groups, Resource, sound_record
 from vaportrail.record.seal.spool_plan import RECOVERED, LedgerEntry
 from vaportrail.record.sound import Unsound
@@ -113,15 +114,13 @@ def _ledger(said: Mapping[str, Any]) -> LedgerEntry:
     return LedgerEntry(
         writer=said[c.LEDGER_WRITER],
         state="exact" if exact else "unknown",
-        logs=said[c.LEDGER_MADE_LOGS],
-        spans=said[c.LEDGER_MADE_SPANS],
-        metrics=said[c.LEDGER_MADE_METRICS],
+        made={signal.kind: said[signal.counter] for signal in SIGNALS if signal.counter in said},
         counted_at_unix_nano=0 if exact else said.get(c.LEDGER_COUNTED_AT, 0),
     )
 
 
 def _certainty(entry: LedgerEntry) -> tuple[bool, int, int]:
-    return entry.state == "exact", entry.logs + entry.spans + entry.metrics, entry.counted_at_unix_nano
+    return entry.state == "exact", sum(entry.made.values()), entry.counted_at_unix_nano
 
 
 def _put_in_order(arrived: Path, target: Path, writer: str, process: _Process) -> None:

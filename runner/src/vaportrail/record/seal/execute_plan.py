@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vaportrail.contract.otlp_signals import BY_KIND
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
 from vaportrail.record.facts import FactsBuilder
 from vaportrail.record.manifest import Manifest, StoredFiles, hash_line
@@ -28,7 +29,6 @@ from vaportrail.record.sealed_lines import FILES, TASKS
 from vaportrail.record.spooled import first_pieces, spooled_records
 from vaportrail.storage.layout import MANIFEST, MANIFEST_HASH
 from vaportrail.storage.store import Store
-from vaportrail.telemetry.otlp_json import BY_KIND
 from vaportrail.telemetry.output import Stream
 from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, read_digests
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vaportrail.contract.otlp_signals import Kind
 from vaportrail.contract.outcome import Outcome
 from vaportrail.record.known_outcomes import read_outcome
 from vaportrail.record.seal.spool_plan import LedgerEntry, SealPlan
 from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.spool import Kind
 
 __all__ = ["MissingWriters"]
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.record.otlp_lines import Groups, Record, read_groups, read_line
 from vaportrail.record.seal.spool_plan import SpoolRange
 from vaportrail.record.sound import Unsound
@@ -23,7 +24,7 @@ from vaportrail.storage.store import Store
 
 __all__ = ["fetch", "fetch_all", "live_part_records", "part_paths", "read_part", "spool_prefix"]
 
-_NAME: Final = re.compile(r"(traces|logs|metrics)[^/]*\.jsonl?(\.gz)?")
+_NAME: Final = re.compile(rf"({'|'.join(signal.file for signal in SIGNALS)})[^/]*\.jsonl?(\.gz)?")
 _AT_ONCE: Final = 8
 _PIECE: Final = 2**20
 

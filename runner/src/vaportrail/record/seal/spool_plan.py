@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
+from vaportrail.contract.otlp_signals import IN_LEDGERS, SIGNALS, Kind
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError
 from vaportrail.record.seal.operator_report import OperatorReport
@@ -67,11 +68,25 @@ class LedgerEntry(_Model):
 
     writer: str
     state: Literal["exact", "unknown"]
-    logs: Count = 0
-    spans: Count = 0
-    metrics: Count = 0
+    made: dict[Kind, Count] = {}
+    """How many records of each signal; a plan's file has a field a signal."""
     counted_at_unix_nano: _Nano = 0
     """Until when an `unknown` count is sure; 0 where not even that is known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_signal(cls, said: Any) -> Any:
+        if not isinstance(said, dict) or "made" in said:
+            return said
+        made = {signal.kind: said[signal.many] for signal in SIGNALS if signal.many in said}
+        many = {signal.many for signal in SIGNALS}
+        return {**{name: value for name, value in said.items() if name not in many}, "made": made}
+
+    @model_serializer
+    def _a_field_a_signal(self) -> dict[str, Any]:
+        counts = {signal.many: self.made.get(signal.kind, 0) for signal in IN_LEDGERS}
+        at = {"counted_at_unix_nano": self.counted_at_unix_nano}
+        return {"writer": self.writer, "state": self.state, **counts, **at}
 
 
 class WriterPart(_Model):
@@ -295,8 +310,6 @@ def _part(spool: Store, path: str) -> SpoolRange:
 
 def _ledger(spool: Store, path: str, writer: str, sizes: dict[str, int]) -> LedgerEntry:
     ledger = read_ledger(spool.get(path)) if path in sizes else None
-    if ledger is None or max(ledger.logs, ledger.spans, ledger.metrics) >= 2**63:
+    if ledger is None or max(ledger.values()) >= 2**63:
         return LedgerEntry(writer=writer, state="unknown")
-    return LedgerEntry(
-        writer=writer, state="exact", logs=ledger.logs, spans=ledger.spans, metrics=ledger.metrics
-    )
+    return LedgerEntry(writer=writer, state="exact", made=dict(ledger))
