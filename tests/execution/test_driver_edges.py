@@ -47,6 +47,7 @@ from vaportrail.execution.backend import Backend
 from vaportrail.execution.call import TaskCall
 from vaportrail.execution.graph import Graph
 from vaportrail.execution.observers import Aside, NoProgress, Progress
+from vaportrail.execution.packed_attempt import pack_report
 from vaportrail.execution.prepare import Prepared, keep_to_oneself, prepare
 from vaportrail.execution.ray_backend import RayBackend
 from vaportrail.execution.run import execute
@@ -491,25 +492,24 @@ def test_a_second_interrupt_ends_what_is_open_as_cancelled(
     no_executor_is_left()
 
 
+def failed_with(error: bytes) -> bytes:
+    """Return the report of an attempt whose exception travels as these bytes."""
+    return pack_report(AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), error, recorded=False))
+
+
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
     "an exception that cannot be loaded here": (
-        lambda future: future.set_result(
-            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), b"no pickle", recorded=False)
-        ),
+        lambda future: future.set_result(failed_with(b"no pickle")),
         bounded,
         f"x.Y: {FAULT}",
     ),
     "an exception that ends whoever loads it": (
-        lambda future: future.set_result(
-            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Exits()), recorded=False)
-        ),
+        lambda future: future.set_result(failed_with(pickle.dumps(Exits()))),
         bounded,
         f"x.Y: {FAULT}",
     ),
     "an exception that holds up whoever loads it": (
-        lambda future: future.set_result(
-            AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), pickle.dumps(Sleeps()), recorded=False)
-        ),
+        lambda future: future.set_result(failed_with(pickle.dumps(Sleeps()))),
         bounded,
         f"x.Y: {FAULT}",
     ),

@@ -46,6 +46,29 @@ capture.close()
 """
 
 
+BETWEEN_ATTEMPTS = """
+import os, sys
+from vaportrail.contract.run_identity import RunSettings
+from vaportrail.telemetry.capture import Capture
+from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.recorder import Recorder
+
+capture = Capture(Recorder(RunSettings.from_json(sys.argv[1]), "worker", writer_id="w"))
+for number in (1, 2):
+    print(":task_name:run_attempt\\n", end="")
+    assert number == 1 or capture.sizes() == before, "Ray's line is not even written"
+    print("between", number)
+    capture.offsets()
+    set_attempt_scope(AttemptScope("t-1", "t", number, "0" * 16, None, ""))
+    print(":task_name:of the user\\n", end="")
+    print("of attempt", number)
+    assert capture.finish(AttemptScope("t-1", "t", number, "0" * 16, None, "")) == {}
+    set_attempt_scope(None)
+    before = capture.sizes()
+capture.close()
+"""
+
+
 def run(program: str, folder: Path) -> list[str]:
     """Return the lines on record that a program printed."""
     settings = RunSettings(RunIdentity("uid", "p", "p", 1), str(folder), str(folder), "runs/p/x")
@@ -60,6 +83,12 @@ def test_markers_are_passed_over_and_never_read_again(tmp_path: Path) -> None:
 
 def test_a_line_of_an_attempt_is_the_users_whatever_it_looks_like(tmp_path: Path) -> None:
     assert run(IN_AN_ATTEMPT, tmp_path) == [":task_name:of the user"]
+
+
+def test_what_ray_prints_between_two_attempts_is_left_out_and_nothing_else(tmp_path: Path) -> None:
+    attempts = [["between " + number, ":task_name:of the user", "of attempt " + number] for number in "12"]
+
+    assert run(BETWEEN_ATTEMPTS, tmp_path) == attempts[0] + attempts[1]
 
 
 def test_what_nobody_recorded_is_the_users_only_while_an_attempt_ran() -> None:

@@ -35,24 +35,29 @@ class NestedWork:
         self._lock = threading.RLock()
         self._reported: Counter[AttemptScope | None] = Counter()
         self._made: Counter[AttemptScope | None] = Counter()
+        self._untold = False
 
     def note(self) -> None:
         """Count one submission of the current attempt, or of the pipeline's body."""
         scope = attempt_scope()
         with self._lock:
             self._made[scope] += 1
+            self._untold = True
             first = self._made[scope] == 1
         if first:
             self.tell()
 
     def tell(self) -> None:
         """Write what was counted and not told."""
+        if not self._untold:
+            return
         recorder = active()
         if recorder is None:
             return
         with self._lock:
             more = self._made - self._reported
             self._reported = Counter(self._made)
+            self._untold = False
         for scope, count in more.items():
             recorder.not_captured(NESTED, count, attempt=scope)
 

@@ -7,6 +7,7 @@ give each task the same numbers. Other threads may change any of it meanwhile.
 
 from __future__ import annotations
 
+import _locale
 import decimal
 import faulthandler
 import gc
@@ -22,6 +23,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from operator import attrgetter, is_
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
@@ -36,20 +39,24 @@ class Part(NamedTuple):
 
     name: str
     take: Callable[[], Any]
-    restore: Callable[[Any], None]
+    restore: Callable[[Any], object]
+    compared: bool = False
+    """Whether what is taken says by itself if it changed: then it is put back only where it did."""
 
 
-def _attributes(owner: Any, *names: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-    """Return how attributes of a module are taken and put back."""
+def _plain(name: str, take: Callable[[], Any], restore: Callable[[Any], object]) -> Part:
+    """Return a part that is put back where it is not equal to what it was: best where `take` is all C."""
+    return Part(name, take, restore, compared=True)
 
-    def take() -> dict[str, Any]:
-        return {name: getattr(owner, name) for name in names}
 
-    def restore(values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            setattr(owner, name, value)
+def _attributes(name: str, owner: Any, *attributes: str) -> Part:
+    """Return attributes of a module as a part; with none, the one of that name."""
+    return _plain(name, partial(attrgetter(*attributes), owner), partial(_set_attributes, owner, attributes))
 
-    return take, restore
+
+def _set_attributes(owner: Any, attributes: tuple[str, ...], values: Any) -> None:
+    for name, value in zip(attributes, values if len(attributes) > 1 else (values,), strict=True):
+        setattr(owner, name, value)
 
 
 def _list(owner: Any, name: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
@@ -85,20 +92,9 @@ def _environ() -> dict[bytes, bytes]:
 
 
 def _set_environ(before: dict[bytes, bytes]) -> None:
-    now = _environ()
-    if now != before:
-        for name in now.keys() - before.keys():
-            os.environb.pop(name, None)
-        os.environb.update(before)
-
-
-def _time_zone() -> tuple[Any, ...]:
-    return time.tzname, time.timezone, time.altzone
-
-
-def _set_time_zone(before: tuple[Any, ...]) -> None:
-    if _time_zone() != before:
-        time.tzset()  # after the environment, which names it
+    for name in _environ().keys() - before.keys():
+        os.environb.pop(name, None)
+    os.environb.update(before)
 
 
 def _umask() -> int:
@@ -107,32 +103,12 @@ def _umask() -> int:
     return umask
 
 
-def _set_umask(before: int) -> None:
-    os.umask(before)
-
-
-def _streams() -> dict[str, Any]:
-    return {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr", "__stdout__", "__stderr__")}
-
-
-def _set_streams(before: dict[str, Any]) -> None:
-    for name, file in before.items():
+def _set_streams(before: tuple[Any, ...]) -> None:
+    for name, file in zip(_STREAMS, before, strict=True):
         if getattr(sys, name) is not file:
             with suppress(Exception):
                 getattr(sys, name).flush()  # a Tee may still hold some of it
             setattr(sys, name, file)
-
-
-def _changed(
-    take: Callable[[], Any], put: Callable[[Any], object]
-) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-    """Return how a part is taken and put back, where to look whether it changed costs less."""
-
-    def restore(before: Any) -> None:
-        if take() != before:
-            put(before)
-
-    return take, restore
 
 
 def _filters() -> list[Any]:
@@ -145,22 +121,8 @@ def _set_filters(before: list[Any]) -> None:
         warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
-def _provider() -> tuple[Any, bool]:
-    return trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE._done
-
-
 def _set_provider(before: tuple[Any, bool]) -> None:
     trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE._done = before
-
-
-def _set_trace(before: Any) -> None:
-    if sys.gettrace() is not before:
-        sys.settrace(before)
-
-
-def _set_profile(before: Any) -> None:
-    if sys.getprofile() is not before:
-        sys.setprofile(before)
 
 
 def _thread_functions() -> tuple[Any, Any]:
@@ -171,10 +133,6 @@ def _set_thread_functions(before: tuple[Any, Any]) -> None:
     traces, profiles = before
     threading.settrace(traces)
     threading.setprofile(profiles)
-
-
-def _set_stack_size(before: int) -> None:
-    threading.stack_size(before)
 
 
 def _collector() -> tuple[bool, tuple[int, int, int], int]:
@@ -214,45 +172,27 @@ def _handlers() -> list[Any]:
 
 
 def _set_handlers(before: list[Any]) -> None:
-    for number, handler, now in zip(_HANDLED, before, _handlers(), strict=True):
+    found = _handlers()
+    if all(map(is_, found, before)):
+        return
+    for number, handler, now in zip(_HANDLED, before, found, strict=True):
         # None: a handler that Python did not set, and cannot set again.
         if handler is not None and now is not handler:
             signal.signal(number, handler)
 
 
-def _signal_mask() -> set[int]:
-    return set(_sigmask(signal.SIG_BLOCK, ()))
+def _timers() -> list[tuple[float, float]]:
+    return list(map(signal.getitimer, _TIMERS))
 
 
-def _set_signal_mask(before: set[int]) -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _timers() -> list[bool]:
-    return [signal.getitimer(timer)[0] > 0 for timer in _TIMERS]
-
-
-def _stop_timers(before: list[bool]) -> None:
-    for timer, was_running, runs in zip(_TIMERS, before, _timers(), strict=True):
-        if runs and not was_running:
+def _stop_timers(before: list[tuple[float, float]]) -> None:
+    for timer, (left, _), (still_left, _) in zip(_TIMERS, before, _timers(), strict=True):
+        if still_left and not left:
             signal.setitimer(timer, 0)
 
 
-def _captures_warnings() -> bool:
-    return logging._warnings_showwarning is not None  # type: ignore[attr-defined]
-
-
-def _locale() -> str:
-    return locale.setlocale(locale.LC_ALL)
-
-
-def _set_locale(before: str) -> None:
-    if locale.setlocale(locale.LC_ALL) != before:
-        locale.setlocale(locale.LC_ALL, before)
-
-
-def _faulthandler(before: bool) -> None:
-    if before is False and faulthandler.is_enabled():
+def _disable_faulthandler(before: bool) -> None:
+    if not before:  # where it writes to is not known
         faulthandler.disable()
 
 
@@ -263,45 +203,58 @@ _low: Any = signal._signal  # type: ignore[attr-defined]
 _getsignal, _sigmask = _low.getsignal, _low.pthread_sigmask
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
+_STREAMS: Final = ("stdin", "stdout", "stderr", "__stdout__", "__stderr__")
+_HOOKS: Final = ("excepthook", "unraisablehook", "displayhook", "breakpointhook")
+
 PARTS: Final[Sequence[Part]] = (
     Part("working directory", _folder, _enter_folder),
-    Part("environment", _environ, _set_environ),
-    Part("time zone", _time_zone, _set_time_zone),
-    Part("umask", _umask, _set_umask),
-    Part("temporary folder", *_attributes(tempfile, "tempdir")),
+    _plain("environment", _environ, _set_environ),
+    # After the environment, which names it.
+    _plain(
+        "time zone", partial(attrgetter("tzname", "timezone", "altzone"), time), lambda _before: time.tzset()
+    ),
+    Part("umask", _umask, os.umask),
+    _attributes("temporary folder", tempfile, "tempdir"),
     Part("sys.path", *_list(sys, "path")),
     Part("sys.argv", *_list(sys, "argv")),
-    Part("streams", _streams, _set_streams),
-    Part("hooks", *_attributes(sys, "excepthook", "unraisablehook", "displayhook", "breakpointhook")),
-    Part("threads' hook", *_attributes(threading, "excepthook")),
-    Part("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-    Part("trace function", sys.gettrace, _set_trace),
-    Part("profile function", sys.getprofile, _set_profile),
-    Part("threads' functions", _thread_functions, _set_thread_functions),
-    Part("threads' stack", threading.stack_size, _set_stack_size),
-    Part("switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    Part("digits of integers", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
-    Part("hooks of generators", sys.get_asyncgen_hooks, lambda before: sys.set_asyncgen_hooks(*before)),
-    Part("event loop", _event_loop, _set_event_loop),
-    Part("garbage collector", _collector, _set_collector),
-    Part("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
-    Part(
-        "processors", *_changed(lambda: os.sched_getaffinity(0), lambda cpus: os.sched_setaffinity(0, cpus))
-    ),
+    _plain("streams", partial(attrgetter(*_STREAMS), sys), _set_streams),
+    _attributes("hooks", sys, *_HOOKS),
+    _attributes("threads' hook", threading, "excepthook"),
+    _plain("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    _plain("trace function", sys.gettrace, sys.settrace),
+    _plain("profile function", sys.getprofile, sys.setprofile),
+    _plain("threads' functions", _thread_functions, _set_thread_functions),
+    _plain("threads' stack", threading.stack_size, threading.stack_size),
+    _plain("switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    _plain("digits of integers", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    _plain("hooks of generators", sys.get_asyncgen_hooks, lambda before: sys.set_asyncgen_hooks(*before)),
+    _plain("event loop", _event_loop, _set_event_loop),
+    _plain("garbage collector", _collector, _set_collector),
+    _plain("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    _plain("processors", partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)),
     Part("signal handlers", _handlers, _set_handlers),
-    Part("signal mask", *_changed(_signal_mask, _set_signal_mask)),
+    _plain("signal mask", partial(_sigmask, signal.SIG_BLOCK, ()), partial(_sigmask, signal.SIG_SETMASK)),
     Part("timers", _timers, _stop_timers),
-    Part("logging", *_attributes(logging, "raiseExceptions", "lastResort")),
-    Part("logging.disable", *_changed(lambda: logging.root.manager.disable, logging.disable)),
-    Part("logging.captureWarnings", _captures_warnings, logging.captureWarnings),
-    Part("log record factory", logging.getLogRecordFactory, logging.setLogRecordFactory),
-    Part("loggers", take_loggers, put_back_loggers),
+    _attributes("logging", logging, "raiseExceptions", "lastResort"),
+    _plain("logging.disable", partial(attrgetter("root.manager.disable"), logging), logging.disable),
+    _plain(
+        "logging.captureWarnings",
+        partial(attrgetter("_warnings_showwarning"), logging),
+        lambda before: logging.captureWarnings(before is not None),
+    ),
+    _attributes("log record factory", logging, "_logRecordFactory"),
+    _plain("loggers", take_loggers, put_back_loggers),
     Part("warnings", _filters, _set_filters),
-    Part("warnings' display", *_attributes(warnings, "showwarning", "formatwarning")),
-    Part("tracer provider", _provider, _set_provider),
-    Part("locale", _locale, _set_locale),
+    _attributes("warnings' display", warnings, "showwarning", "formatwarning"),
+    _plain(
+        "tracer provider",
+        partial(attrgetter("_TRACER_PROVIDER", "_TRACER_PROVIDER_SET_ONCE._done"), trace),
+        _set_provider,
+    ),
+    # Below `locale.setlocale`, which first looks at what it is given.
+    _plain("locale", partial(_locale.setlocale, locale.LC_ALL), partial(_locale.setlocale, locale.LC_ALL)),
     Part("decimal context", lambda: decimal.getcontext().copy(), decimal.setcontext),
-    Part("faulthandler", faulthandler.is_enabled, _faulthandler),
+    _plain("faulthandler", faulthandler.is_enabled, _disable_faulthandler),
 )
 """Order counts: the folder comes first, since what follows may be relative to it; the signals' handlers
 come before what lets signals in, and the environment before the time zone that it names."""
@@ -328,12 +281,20 @@ def put_back(parts: Sequence[Part] = PARTS) -> Iterator[None]:
         interrupted: BaseException | None = None
         for part, value in taken:
             try:
-                _restore(part, value)
+                if not _is_as_before(part, value):
+                    _restore(part, value)
             except BaseException as error:  # a time limit or a cancellation: once all is put back
                 interrupted = error
                 _restore(part, value)
         if interrupted is not None:
             raise interrupted
+
+
+def _is_as_before(part: Part, value: Any) -> bool:
+    try:
+        return part.compared and bool(part.take() == value)
+    except Exception:
+        return False
 
 
 def _restore(part: Part, value: Any) -> None:

@@ -18,7 +18,7 @@ from vaportrail.execution.attempt import AttemptReport, AttemptSpec, stack_file
 from vaportrail.execution.attempt_cancellation import cancel_marker
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.deadline import AttemptTimedOut
-from vaportrail.execution.packed_attempt import pack_attempt, pack_kind, run_packed
+from vaportrail.execution.packed_attempt import pack_attempt, pack_kind, read_report, run_packed
 from vaportrail.execution.ray_errors import end_from_ray_error, failure_of, original, plain
 from vaportrail.execution.ray_reports import Reports
 from vaportrail.execution.stacks import find_stacks, read_stacks
@@ -153,7 +153,7 @@ class RayBackend:
         return (self._isolated if options.isolate else self._remote).options(**chosen)
 
     def _landed(
-        self, spec: AttemptSpec, get: Callable[[], AttemptReport], on_end: Callable[[AttemptEnd], None]
+        self, spec: AttemptSpec, get: Callable[[], bytes], on_end: Callable[[AttemptEnd], None]
     ) -> None:
         """Take an attempt's end from Ray, in the thread that waits for all of them: it raises nothing."""
         try:
@@ -169,7 +169,7 @@ class RayBackend:
                     return
                 end = end_from_ray_error(error, forced=self._is_forced(spec))
             else:
-                end = self._self_reported_end(report)
+                end = self._self_reported_end(read_report(report))
         except BaseException as fault:
             end = AttemptEnd.refused(InternalError.of(fault))
         on_end(end)
@@ -221,7 +221,7 @@ class _Kind(NamedTuple):
 def _attempts_of(settings_json: str) -> Callable[..., Any]:
     """Return the function that a run gives to Ray: with its settings, which so travel to a worker once."""
 
-    def run_attempt(packed: bytes, *values: Any) -> tuple[AttemptReport, Any]:
+    def run_attempt(packed: bytes, *values: Any) -> tuple[bytes, Any]:
         return run_packed(settings_json, packed, *values)
 
     return run_attempt

@@ -18,14 +18,16 @@ __all__ = ["Reports"]
 _Landed = Callable[[Callable[[], Any]], None]
 
 _EAGER_SECONDS: Final = 0.001
-"""How long new attempts may go unheard of while others come and go."""
+"""How long a new attempt may go unheard of just after others came or went; later, as long as it was quiet."""
 _LAZY_SECONDS: Final = 0.02
-"""The same once nothing has come or gone for a while."""
+"""How long at most."""
 _LAZY_SECONDS_EACH: Final = 2e-5
 """More for each attempt: to look at thousands costs as much each time."""
-_EAGER_FOR_SECONDS: Final = 0.1
-_LOOKED_AT_FOR_EACH: Final = 8
-"""How many attempts may be looked at for each that has ended, where they come in numbers."""
+_MANY: Final = 16
+"""So many attempts keep their workers busy for longer than the next lines say."""
+_GATHER_SECONDS: Final = 0.004
+"""How long, of many, those that end soon after another are left to come together: each look costs by how
+many there are, and each waking takes the interpreter from who hands over the next."""
 _LINGER_SECONDS: Final = 0.5
 """How long the thread stays without an attempt to wait for."""
 _CLOSE_SECONDS: Final = 2.0
@@ -83,11 +85,13 @@ class Reports:
                     return
                 continue
             lazy = max(_LAZY_SECONDS, _LAZY_SECONDS_EACH * len(pending))
-            eager = time.monotonic() - moved < _EAGER_FOR_SECONDS
-            ready = self._ready(list(pending), _EAGER_SECONDS if eager else lazy)
+            quiet = max(_EAGER_SECONDS, time.monotonic() - moved)
+            ready = self._ready(list(pending), min(quiet, lazy))
             if ready:
-                moved = time.monotonic()
                 self._land([(reference, pending.pop(reference)) for reference in ready])
+                moved = time.monotonic()
+                if len(pending) >= _MANY:
+                    time.sleep(_GATHER_SECONDS)
 
     def _take_new(self, pending: dict[Any, _Landed]) -> bool:
         """Take those that were added, and wait for one where there is none to wait for."""
@@ -118,16 +122,18 @@ class Reports:
             return False
 
     def _ready(self, references: list[Any], timeout: float) -> list[Any]:
-        """Return those that are ready, once a part of them are: each look costs by how many there are."""
+        """Return those that are ready, once there is one."""
         # It would start a Ray where there is none any more.
         if not self._ray.is_initialized():
             raise RuntimeError(
                 "the Ray that the run's tasks were on is gone from this process: something in the pipeline's "
                 "body has shut it down; leave that out, the run ends it itself"
             )
-        some = max(1, len(references) // _LOOKED_AT_FOR_EACH)
         try:
-            ready, _ = self._ray.wait(references, num_returns=some, timeout=timeout, fetch_local=False)
+            ready, _ = self._ray.wait(references, timeout=timeout, fetch_local=False)
+            if ready and len(references) >= _MANY:
+                every = len(references)
+                ready, _ = self._ray.wait(references, num_returns=every, timeout=0, fetch_local=False)
         except Exception:  # what each has to say of it is heard when it is asked
             return references
         return list(ready)

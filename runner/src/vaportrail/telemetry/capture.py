@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -65,6 +66,7 @@ class Capture(OutputFiles):
 
         What comes after them belongs to the attempt that asks.
         """
+        self._pass_marks_over(False)
         self.drain()
         return dict(self._done)
 
@@ -80,12 +82,25 @@ class Capture(OutputFiles):
             Where in each stream its output ends, if there was no time for all of it: the rest is recorded
             as the attempt's before the next one begins, else by whoever finishes this process's output.
         """
-        if self.drain(seconds=_PATIENCE):
+        whole = self.drain(seconds=_PATIENCE)
+        self._pass_marks_over(True)
+        if whole:
             return {}
         ends = self.sizes()
         with self._lock:
             self._left_over = scope, ends
         return ends
+
+    def _pass_marks_over(self, between: bool) -> None:
+        """Keep out of the files, between two attempts, what Ray prints then: it would only be passed over."""
+        for file in self._files.values():
+            named = getattr(file, "__dict__", None)
+            if named is None:
+                continue
+            if not between and getattr(named.get("write"), "func", None) is _write_between:
+                del file.write
+            if between and "write" not in named:  # it is ours where threads that were left print as well
+                file.write = partial(_write_between, file.write)
 
     def _owner(self, stream: Stream) -> tuple[AttemptScope | None, int]:
         if self._left_over is not None:
@@ -103,10 +118,19 @@ class Capture(OutputFiles):
 
     def _flush(self) -> None:
         """Let what is buffered go out; a stream that cannot is no fault of the task's."""
-        for file in (sys.stdout, sys.stderr, *self._files.values()):
-            with suppress(Exception):
-                file.flush()
+        for stream, own in self._files.items():
+            current = getattr(sys, stream, None)
+            for file in (current,) if current is own else (current, own):
+                try:
+                    file.flush()  # type: ignore[union-attr]
+                except Exception:
+                    continue
 
     def _passed_over(self, owner: AttemptScope | None) -> tuple[str, ...]:
         busy = owner is not None or attempt_scope() is not None
         return RAY_PROGRESS if busy else RAY_PROGRESS + RAY_MARKS
+
+
+def _write_between(write: Callable[[str], int], text: str) -> int:
+    is_mark = text.startswith(RAY_MARKS) and text.find("\n") == len(text) - 1
+    return len(text) if is_mark else write(text)

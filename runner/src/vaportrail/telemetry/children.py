@@ -35,6 +35,9 @@ CHILD_VARIABLE: Final = "VAPORTRAIL_CHILD_OF"
 _SETTINGS: Final = "children.json"
 _LIMIT: Final = 16 << 20
 
+_written = ""
+"""The last run's settings that this process knows to be in their spool."""
+
 
 def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[str, str]:
     """Return the environment by which child processes log into an attempt.
@@ -46,12 +49,14 @@ def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[s
     Raises:
         SpoolError: the disk is full or gone.
     """
+    global _written
     path = f"{settings.spool}{os.sep}{_SETTINGS}"
-    if not os.path.exists(path):
+    if path != _written and not os.path.exists(path):
         try:
             _write_private(Path(path), settings.to_json())
         except OSError as error:
             raise SpoolError(settings.spool, error.strerror or str(error)) from error
+    _written = path
     said = {"settings": path, "scope": None if scope is None else scope.fields()}
     return {CHILD_VARIABLE: json.dumps(said)}
 

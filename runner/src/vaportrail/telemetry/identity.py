@@ -19,10 +19,10 @@ __all__ = [
 
 
 def _digest(length: int, *path: str | int) -> str:
-    joined = "\x1f".join(str(part) for part in path)
+    joined = "\x1f".join(map(str, path))
     raw = hashlib.sha256(joined.encode()).digest()[:length]
     # All zeros means "no id" in W3C Trace Context.
-    return raw.hex() if any(raw) else "0" * (2 * length - 1) + "1"
+    return raw.hex() if raw.strip(b"\0") else "0" * (2 * length - 1) + "1"
 
 
 def trace_id(run_uid: str) -> str:

@@ -6,7 +6,7 @@ Light on purpose: the shipper, which runs beside every process of a run, starts 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from json.encoder import encode_basestring
@@ -18,7 +18,7 @@ from vaportrail.contract.otlp_signals import BY_KIND, Kind
 from vaportrail.telemetry.spool import compact
 from vaportrail.telemetry.values import clean, to_any_value
 
-__all__ = ["INFO", "WARN", "export_request", "log_json", "log_record"]
+__all__ = ["INFO", "WARN", "export_request", "log_json", "log_record", "span_json"]
 
 INFO: Final = (9, "INFO")
 WARN: Final = (13, "WARN")
@@ -68,7 +68,7 @@ def log_json(
     of them first, and JSON of that, takes several times as long.
     """
     said = "" if body is None else f'"body":{_value_json(body)},'
-    named = ",".join([_named_json(key, value) for key, value in values.items() if value is not None])
+    named = _attributes_json(values)
     # The sealer has these from records that others wrote.
     span = (
         f',"traceId":{encode_basestring(trace_id)},"spanId":{encode_basestring(span_id)}' if span_id else ""
@@ -81,10 +81,56 @@ def log_json(
     )
 
 
+def span_json(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    trace_id: str,
+    span_id: str,
+    parent: str,
+    kind: int,
+    start: int,
+    end: int,
+    error: str | None = None,
+    events: Sequence[Mapping[str, Any]] = (),
+    links: Sequence[str] = (),
+) -> str:
+    """Return an ended span as JSON, put together as text as a log record is.
+
+    Args:
+        name: what it is called.
+        values: its attributes.
+        trace_id: its trace, and that of its links.
+        span_id: its own id.
+        parent: its parent's id; empty where it has none.
+        kind: OTLP's number for it.
+        start: nanoseconds since the epoch.
+        end: the same.
+        error: how it failed, in words; None where it did not.
+        events: its events, as trees.
+        links: ids of spans of the same trace.
+    """
+    above = f'"parentSpanId":"{parent}",' if parent else ""
+    linked = ",".join([f'{{"traceId":"{trace_id}","spanId":"{link}"}}' for link in links])
+    status = '{"code":1}' if error is None else f'{{"code":2,"message":{encode_basestring(clean(error))}}}'
+    return (
+        f'{{"traceId":"{trace_id}","spanId":"{span_id}",{above}"name":{encode_basestring(clean(name))},'
+        f'"kind":{kind},"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}",'
+        f'"attributes":[{_attributes_json(values)}],'
+        + (f'"events":{compact(events)},' if events else "")
+        + (f'"links":[{linked}],' if linked else "")
+        + f'"status":{status}}}'
+    )
+
+
 def log_record(body: Any, values: Mapping[str, Any], **said: Any) -> dict[str, Any]:
     """Return a log record as a tree; see `log_json`."""
     found: dict[str, Any] = json.loads(log_json(body, values, **said))
     return found
+
+
+def _attributes_json(values: Mapping[str, Any]) -> str:
+    return ",".join([_named_json(key, value) for key, value in values.items() if value is not None])
 
 
 def _named_json(key: str, value: Any) -> str:
@@ -116,4 +162,8 @@ def _value_json(value: Any) -> str:
         return f'{{"intValue":"{value}"}}'
     if kind is float and isfinite(value):
         return f'{{"doubleValue":{value!r}}}'
+    if kind is bool:
+        return '{"boolValue":true}' if value else '{"boolValue":false}'
+    if kind is list:
+        return f'{{"arrayValue":{{"values":[{",".join(map(_value_json, value))}]}}}}'
     return compact(to_any_value(value))

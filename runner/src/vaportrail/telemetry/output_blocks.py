@@ -7,12 +7,13 @@ once: whoever reads the same bytes from the same place on makes the same blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vaportrail.telemetry.redact import Finder, cut_outside
 from vaportrail.telemetry.secret_digests import WITHHELD
 
-__all__ = ["BLOCK_BYTES", "Block", "last_state", "lines_without_secrets", "split_blocks"]
+__all__ = ["BLOCK_BYTES", "Block", "is_passed_over", "last_state", "lines_without_secrets", "split_blocks"]
 
 BLOCK_BYTES: Final = 64 * 1024
 """Bytes of a block, and of a line: a longer one is cut."""
@@ -72,6 +73,20 @@ def split_blocks(
             return
         yield from _finished(raw[at:stop], start + stop, secrets, passed_over)
         at = stop
+
+
+def is_passed_over(raw: bytes, passed_over: tuple[str, ...]) -> bool:
+    """Return whether something printed is one whole line that is left out, as Ray prints before each task."""
+    return (
+        raw.startswith(_encoded(passed_over))
+        and raw.find(b"\n") == len(raw) - 1 < BLOCK_BYTES
+        and b"\r" not in raw
+    )
+
+
+@lru_cache(maxsize=8)
+def _encoded(beginnings: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(beginning.encode() for beginning in beginnings)
 
 
 def _first_part(ahead: bytes, secrets: Finder | None, *, sure: bool, frames: bool) -> int:

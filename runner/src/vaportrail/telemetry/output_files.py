@@ -18,7 +18,7 @@ from typing import Final
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.output import SEVERITY, SUFFIX, Stream, block_values
-from vaportrail.telemetry.output_blocks import split_blocks
+from vaportrail.telemetry.output_blocks import is_passed_over, split_blocks
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["OutputFiles"]
@@ -102,6 +102,10 @@ class OutputFiles:
         frames: bool,
         waiting: bool,
     ) -> None:
+        passed_over = self._passed_over(owner)
+        if is_passed_over(raw, passed_over):
+            self._done[stream] += len(raw)
+            return
         blocks = split_blocks(
             raw,
             self._done[stream],
@@ -109,7 +113,7 @@ class OutputFiles:
             waiting=waiting,
             frames=frames,
             secrets=self._recorder.writer.redact,
-            passed_over=self._passed_over(owner),
+            passed_over=passed_over,
         )
         for block in blocks:
             self._done[stream] = block.end

@@ -22,13 +22,13 @@ from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.exceptions import exception_event
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
-from vaportrail.telemetry.otlp_json import INFO, WARN, log_json
+from vaportrail.telemetry.otlp_json import INFO, WARN, log_json, span_json
 from vaportrail.telemetry.redact import Redactor
 from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
 from vaportrail.telemetry.secret_names import NAMING_VARIABLES
 from vaportrail.telemetry.secret_texts import secret_texts
 from vaportrail.telemetry.spool import Header, Writer
-from vaportrail.telemetry.values import attributes, clean
+from vaportrail.telemetry.values import attributes
 from vaportrail.version import __version__
 
 __all__ = ["Recorder", "Role"]
@@ -36,7 +36,7 @@ __all__ = ["Recorder", "Role"]
 Role = Literal["runner", "worker", "kernel", "child"]
 
 INTERNAL, SERVER = 1, 2
-OK, ERROR = 1, 2
+OK = 1
 
 
 class Recorder:
@@ -172,23 +172,20 @@ class Recorder:
     ) -> None:
         """Write one ended span; `links` are ids of spans of the same trace."""
 
-        def make(seq: int) -> dict[str, Any]:
-            record: dict[str, Any] = {"traceId": self.trace_id, "spanId": span_id}
-            if parent:
-                record["parentSpanId"] = parent
-            record |= {
-                "name": clean(name),
-                "kind": kind,
-                "startTimeUnixNano": str(start),
-                "endTimeUnixNano": str(end),
-                "attributes": attributes({**(values or {}), c.SEQ: seq}),
-            }
-            if failure is not None:
-                record["events"] = [exception_event(failure, end)]
-            if links:
-                record["links"] = [{"traceId": self.trace_id, "spanId": link} for link in links]
-            record["status"] = {"code": OK} if ok else {"code": ERROR, "message": clean(message)}
-            return record
+        def make(seq: int) -> str:
+            return span_json(
+                name,
+                {**(values or {}), c.SEQ: seq},
+                trace_id=self.trace_id,
+                span_id=span_id,
+                parent=parent,
+                kind=kind,
+                start=start,
+                end=end,
+                error=None if ok else message,
+                events=() if failure is None else [exception_event(failure, end)],
+                links=links,
+            )
 
         self.writer.append("T", scope, make)
 
