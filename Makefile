@@ -6,7 +6,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz e2e e2e-smoke e2e-bench check format bench lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz e2e e2e-smoke e2e-bench check check-steps format bench lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ e2e-demo: setup-dev ## The same on the end-to-end cluster (root)
 TESTS := -m pytest --numprocesses $$(( $$(nproc) + 1 )) --dist loadfile --no-loadscope-reorder -m "not api_server"
 
 test: setup-dev ## Run the tests (real local Ray, real S3 server; no root)
-	$(PY) $(TESTS)
+	@$(PY) scripts/budget.py test -- $(PY) $(TESTS)
 
 coverage: setup-dev ## The same, measured: twice as slow
 	$(PY) $(TESTS) --cov --cov-report=term:skip-covered
@@ -48,6 +48,9 @@ e2e-bench: setup-dev ## Ten pairs of a PipelineRun and a RayJob, in turn, on the
 	PYTHONPATH=scripts $(PY) -m e2e.suite --comparison
 
 check: setup-dev ## Format, lint, types, generated files up to date
+	@$(PY) scripts/budget.py check -- $(MAKE) --no-print-directory check-steps
+
+check-steps:
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy

@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+from budget import within
 from figure_log import record_figure
 
 from e2e.cluster.cache import cache_root
@@ -25,7 +27,7 @@ def main(smoke: bool, comparison: bool) -> None:
     begun = time.monotonic()
     cold = not any((cache_root() / "parts").glob("kubernetes-*"))
     try:
-        failed = _run(smoke=smoke, comparison=comparison)
+        failed = _run(smoke=smoke, comparison=comparison, cold=cold)
     except Failed as error:
         raise click.ClickException(str(error)) from error
     if not failed and not comparison:
@@ -34,22 +36,36 @@ def main(smoke: bool, comparison: bool) -> None:
     sys.exit(int(failed))
 
 
-def _run(*, smoke: bool, comparison: bool) -> bool:
-    """Run everything; says whether any scenario failed."""
+def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
+    """Run everything; says whether any scenario failed, or a suite took too long."""
     chosen = cluster()
-    chosen.prepare()
+    if cold:
+        failed = _within("cold-build", chosen.prepare)
+    else:
+        failed = False
+        chosen.prepare()
     chosen.down()
     try:
-        # First, so that what the very first cluster leaves on a machine is seen.
-        failed = False if smoke or comparison else _pytest(FOLDER / "lifecycle")
         if not smoke and not comparison:
-            failed = _pytest(FOLDER.parent / "tests", "-m", "api_server") or failed
+            # First, so that what the very first cluster leaves on a machine is seen.
+            failed = _within("lifecycle", lambda: _pytest(FOLDER / "lifecycle")) or failed
+            tests = FOLDER.parent / "tests"
+            failed = _within("control-plane", lambda: _pytest(tests, "-m", "api_server")) or failed
         chosen.up()
         if comparison:
             return _pytest(FOLDER / "comparison", "-s")
-        return _pytest(FOLDER / "scenarios", *(["-m", "smoke"] if smoke else [])) or failed
+        if smoke:
+            return _pytest(FOLDER / "scenarios", "-m", "smoke") or failed
+        return _within("real-pods", lambda: _pytest(FOLDER / "scenarios")) or failed
     finally:
         chosen.down()
+
+
+def _within(suite: str, step: Callable[[], bool | None]) -> bool:
+    """Run a step beside its line of the budget; says whether it failed, or took too long."""
+    with within(suite) as ended:
+        failed = step()
+    return bool(failed) or ended[0].over
 
 
 def _pytest(*words: str | Path) -> bool:

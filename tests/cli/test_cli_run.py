@@ -19,6 +19,10 @@ from vaportrail.cli.main import main
 from vaportrail.execution.alone import alone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from tests.cli.conftest import Command
     from tests.conftest import Cli, Finished, Sealed
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
@@ -64,11 +68,29 @@ BAD_INPUT = {
 }
 
 
+@pytest.fixture
+def unchanged() -> Iterator[None]:
+    """Put back what importing a pipeline changes in this process."""
+    path, modules = list(sys.path), dict(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        yield
+    sys.path[:] = path
+    for name in [
+        name for name, module in sys.modules.items() if _of_pipelines(module) and name not in modules
+    ]:
+        del sys.modules[name]
+
+
+def _of_pipelines(module: ModuleType) -> bool:
+    return Path(getattr(module, "__file__", None) or "/").is_relative_to(PIPELINES)
+
+
 @pytest.mark.parametrize(("arguments", "message"), BAD_INPUT.values(), ids=BAD_INPUT.keys())
 def test_bad_input_is_named_before_anything_starts(
-    cli: Cli, tmp_path: Path, arguments: list[str], message: str
+    command: Command, unchanged: None, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    done = cli("run", *arguments)
+    done = command("run", *arguments)
 
     assert (done.code, done.out) == (2, "")
     assert message in done.err
@@ -87,10 +109,10 @@ def test_bad_input_is_named_before_anything_starts(
     ],
 )
 def test_a_bad_parameter_file_is_named_before_anything_starts(
-    cli: Cli, tmp_path: Path, content: str, message: str
+    command: Command, unchanged: None, tmp_path: Path, content: str, message: str
 ) -> None:
     (tmp_path / "parameters.yaml").write_text(content)
-    done = cli("run", SMALL, "-P", "parameters.yaml")
+    done = command("run", SMALL, "-P", "parameters.yaml")
 
     assert done.code == 2
     assert message in done.err

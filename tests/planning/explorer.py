@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -76,6 +76,7 @@ def live(
     fault: Fault | None = None,
     planner: Planner = plan,
     on_look: Callable[[World], None] = lambda world: None,
+    before: Sequence[Observed] = (),
 ) -> World:
     """Let a run live in a world until it has ended and nobody moves any more.
 
@@ -84,11 +85,13 @@ def live(
         fault: what is wrong with what the operator sees.
         planner: what is tried.
         on_look: told the world at each look.
+        before: what was seen until then, of a world that has lived already.
     """
-    seen: list[Observed] = []
+    seen: list[Observed] = list(before)
     idle = 0
-    world.deed()
-    for look in range(_LOOKS):
+    if not before:
+        world.deed()
+    for look in range(len(seen), _LOOKS):
         if fault and fault.kind == "blind" and look == fault.at:
             for _ in range(fault.length):
                 world.move()

@@ -97,9 +97,15 @@ def test_an_operator_killed_at_any_write_makes_no_difference(name: str, after: b
 )
 def test_an_operator_that_sees_late_makes_no_difference(name: str, kind: str, length: int) -> None:
     looks: list[Observed] = []
-    live(World(SCRIPTS[name]), planner=lambda observed: looks.append(observed) or plan(observed))
+    states: list[World] = []
+    live(
+        World(SCRIPTS[name]),
+        planner=lambda observed: looks.append(observed) or plan(observed),
+        on_look=lambda world: states.append(world.copy()),
+    )
     for at in range(len(looks)):
-        world = live(World(SCRIPTS[name]), fault=Fault(kind, at, length))
+        # Until then it lives as one that sees everything at once.
+        world = live(states[at], fault=Fault(kind, at, length), before=looks[:at])
         assert end_of(world) == EXPECTED[name], f"look {at}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ ONLY_IN = {
 }
 
 
+@cache
 def modules(package: str) -> dict[str, Path]:
     """Return a package's modules by their dotted names."""
     root = PACKAGES[package]
@@ -68,8 +70,9 @@ def modules(package: str) -> dict[str, Path]:
     return named
 
 
-def imports(tree: ast.Module, *, for_types: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the names that a module imports, each as the module it may be and the one it may be of."""
+@cache
+def imports(path: Path, *, for_types: bool) -> list[tuple[str, ...]]:
+    """Return the names that a module imports, each as the module it may be and the one it may be of."""
 
     def walk(node: ast.AST) -> Iterator[tuple[str, ...]]:
         for child in ast.iter_child_nodes(node):
@@ -84,7 +87,7 @@ def imports(tree: ast.Module, *, for_types: bool) -> Iterator[tuple[str, ...]]:
             if for_types or not typing_only:
                 yield from walk(child)
 
-    return walk(tree)
+    return list(walk(ast.parse(path.read_text())))
 
 
 def room_of(module: str, package: str) -> str:
@@ -99,7 +102,7 @@ def edges(package: str, *, for_types: bool) -> set[tuple[str, str]]:
     there = modules(package)
     found = set()
     for name, path in there.items():
-        for candidates in imports(ast.parse(path.read_text()), for_types=for_types):
+        for candidates in imports(path, for_types=for_types):
             target = next((each for each in candidates if each in there), None)
             if target and target != name:
                 found.add((name, target))
@@ -129,7 +132,7 @@ def test_the_operator_imports_only_what_the_runner_offers_below_its_execution() 
     used = {
         room_of(candidates[-1], "vaportrail")
         for path in modules("vaportrail_operator").values()
-        for candidates in imports(ast.parse(path.read_text()), for_types=True)
+        for candidates in imports(path, for_types=True)
         if candidates[-1].startswith("vaportrail.")
     }
     assert used <= offered
@@ -156,7 +159,7 @@ def test_a_third_party_is_known_to_the_rooms_that_exist_for_it(third_party: str)
         f"{package}.{room_of(name, package)}"
         for package in PACKAGES
         for name, path in modules(package).items()
-        for candidates in imports(ast.parse(path.read_text()), for_types=False)
+        for candidates in imports(path, for_types=False)
         if candidates[-1].split(".")[0] == third_party
     }
     assert users <= ONLY_IN[third_party]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -69,6 +70,19 @@ def test_a_line_that_takes_too_much_work_is_withheld_at_once() -> None:
 
     assert text == WITHHELD
     assert time.process_time() - begun < 5
+
+
+def test_a_ruler_is_looked_at_once_and_replaced_as_one_where_it_holds_a_secret() -> None:
+    # Looked at in each of its places, either would be too much work for a line.
+    ruler = "x" * 2**20
+    secrets = planted(["l" * 8, 100, DIGEST, "<other>"])
+    assert secrets is not None
+    assert secrets(f"{ruler} end") == f"{ruler} end"
+
+    digest = hashlib.blake2b(b"x" * 100, key=bytes(16), digest_size=16).hexdigest()
+    secrets = planted(["l" * 8, 100, digest, "<it>"])
+    assert secrets is not None
+    assert secrets(f"{ruler} end") == "<it> end"
 
 
 @pytest.mark.parametrize("secret", ["hunter2", "x", "long-" * 200, "ß€\n😀 and more"])

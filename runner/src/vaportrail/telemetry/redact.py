@@ -7,6 +7,7 @@ its values gone through, one by one. What holds a record together is never touch
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
@@ -149,7 +150,7 @@ class Redactor:
 
     def suspects(self, text: str) -> bool:
         """Return whether a text, or a finished line, may hold a secret."""
-        return any(form in text for form in self._lookouts)
+        return any(map(text.__contains__, self._lookouts))
 
     def number(self, value: float) -> str | None:
         """Return what stands for a number that is a secret, sign aside; else None."""
@@ -296,11 +297,21 @@ def _unused(name: str, used: Mapping[str, Any]) -> str:
 
 
 def _shortest(texts: Iterable[str]) -> list[str]:
-    kept: list[str] = []
-    for text in sorted(texts, key=len):
-        if not any(known in text for known in kept):
-            kept.append(text)
-    return kept
+    """Return the texts that contain none of the others."""
+    ordered = sorted(texts, key=len)
+    size = len(ordered[0]) if ordered else 0
+    kept: dict[str, None] = {}
+    lengths: defaultdict[str, set[int]] = defaultdict(set)
+    for text in ordered:
+        parts = (
+            text[at : at + length]
+            for at in range(len(text) - size + 1)
+            for length in lengths.get(text[at : at + size], ())
+        )
+        if not any(part in kept for part in parts):
+            kept[text] = None
+            lengths[text[:size]].add(len(text))
+    return list(kept)
 
 
 def _either(texts: Iterable[str]) -> re.Pattern[str]:

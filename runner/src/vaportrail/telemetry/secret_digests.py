@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import string
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,7 +36,14 @@ DIGESTS_LIMIT: Final = 16 << 20
 _FORMAT: Final = 1
 _SHAPED: Final = 8
 """Of so many first characters the class tells where a search is worth a digest."""
-_CLASSES: Final = {"l": "[a-z]", "u": "[A-Z]", "d": "[0-9]", "o": "[^a-zA-Z0-9]"}
+_CLASSES: Final = {"l": string.ascii_lowercase, "u": string.ascii_uppercase, "d": string.digits}
+_CLASS_OF: Final = bytes(
+    next((ord(name) for name, chars in _CLASSES.items() if chr(code) in chars), ord("o"))
+    for code in range(256)
+)
+"""The class of each character of ASCII; all others are of `o`, too."""
+_RUN: Final = re.compile(r"(.)\1*", re.DOTALL)
+"""One character, again and again."""
 _SIZE: Final = 16
 LENGTH_LIMIT: Final = 2**19
 """Characters of a secret: a variable has at most 128 KiB, and thrice that in a URL."""
@@ -76,9 +84,9 @@ class SecretDigests:
     def __init__(self, key: bytes, names: Mapping[tuple[str, int, str], str]) -> None:
         self._key = key
         self._names: defaultdict[tuple[str, int], dict[str, str]] = defaultdict(dict)
-        for (shape, length, digest), name in names.items():
+        # Longest first: where two fill a run, the longer one names it.
+        for (shape, length, digest), name in sorted(names.items(), key=lambda each: -each[0][1]):
             self._names[shape, length][digest] = name
-        self._searches = {(shape, length): _search(shape) for shape, length in self._names}
         # A character has at most four bytes.
         self.longest = 4 * max((length for _, length in self._names), default=0)
 
@@ -101,18 +109,19 @@ class SecretDigests:
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
         found: list[tuple[int, int, str]] = []
-        work = 0
-        for (shape, length), search in self._searches.items():
-            known = self._names[shape, length]
-            last, name = "", None
-            for match in search.finditer(text, 0, max(0, len(text) - length + len(shape))):
-                begin, end = match.start(), match.start() + length
+        work, shapes = 0, _shapes(text)
+        for (shape, length), known in self._names.items():
+            at, last = 0, max(0, len(text) - length + len(shape))
+            while (begin := shapes.find(shape.encode(), at, last)) != -1:
+                end = begin + length
                 work += length
                 if work > WORK_LIMIT:  # nobody's secrets are like that
                     return [(0, len(text), WITHHELD)]
-                if text[begin:end] != last:  # rulers and fillers are one character again and again
-                    last = text[begin:end]
-                    name = known.get(_digest(self._key, last))
+                looked_at = text[begin:end]
+                if looked_at[0] == looked_at[-1] and (run := _RUN.match(text, begin)):
+                    end = max(end, run.end())  # a ruler or a filler: the same wherever one looks
+                at = end - length + 1  # one after begin, so that those that overlap are found
+                name = known.get(_digest(self._key, looked_at))
                 if name is not None:
                     found.append((begin, end, name))
         # Longest first: a secret may contain another.
@@ -172,17 +181,12 @@ def _sound(shape: Any, length: Any, digest: Any, name: Any) -> bool:
 
 
 def _kind(text: str) -> tuple[str, int]:
-    return "".join(_class(char) for char in text[:_SHAPED]), len(text)
+    return _shapes(text[:_SHAPED]).decode(), len(text)
 
 
-def _class(char: str) -> str:
-    return next(name for name, pattern in _CLASSES.items() if re.fullmatch(pattern, char, re.S))
-
-
-def _search(shape: str) -> re.Pattern[str]:
-    begin = "".join(_CLASSES[kind] for kind in shape)
-    # Looking ahead finds those that overlap.
-    return re.compile(f"(?={begin})")
+def _shapes(text: str) -> bytes:
+    """Return the class of each character."""
+    return text.encode("ascii", "replace").translate(_CLASS_OF)
 
 
 def _digest(key: bytes, text: str) -> str:
