@@ -25,7 +25,7 @@ from vaportrail.contract.otlp_signals import (
 from vaportrail.contract.pod_messages import SealReport
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.crd.status import Loss
-from vaportrail.record.manifest import Counts, SignalCount
+from vaportrail.record.manifest import Counts, SignalCount, count_of
 from vaportrail.record.seal.spool_plan import LedgerEntry
 from vaportrail.record.sound import check_record
 from vaportrail.record.verify import sealed_records, unfounded, verify
@@ -69,7 +69,7 @@ def test_what_came_after_the_first_format_is_no_must_in_older_counts() -> None:
     older = {signal.many: zero for signal in COUNTED if signal in FIRST}
 
     read = Counts.model_validate({**older, "loss": "None", "synthesised_spans": 0, "recovered_lines": 0})
-    assert [read.of(signal).made for signal in COUNTED] == [0] * len(COUNTED)
+    assert [count_of(read, signal).made for signal in COUNTED] == [0] * len(COUNTED)
 
 
 def test_a_runs_status_says_of_each_signal_how_much_is_lost() -> None:
@@ -178,6 +178,6 @@ def test_what_a_process_records_of_a_signal_is_counted_shipped_sealed_and_read(
     assert verify(record, "it").problems == []
     assert unfounded(record, manifest) == []
     if signal.counted:
-        count = manifest.counts.of(signal)
+        count = count_of(manifest.counts, signal)
         assert (count.made - count.recorded, count.lost, report.lost[signal.many]) == (1, 1, 1)
         assert manifest.counts.loss == "Counted"

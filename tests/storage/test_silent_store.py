@@ -72,15 +72,21 @@ def test_a_store_that_never_answers_is_given_up(
 
 
 @contextmanager
-def alarm(asked: threading.Event) -> Iterator[None]:
-    """Raise `Interrupted` by a signal as soon as the store was asked."""
+def alarm(asked: threading.Event, *, elsewhere: bool) -> Iterator[None]:
+    """Raise `Interrupted` by a signal as soon as the store was asked.
+
+    Args:
+        asked: is set then.
+        elsewhere: give the signal to another thread than the main one, as the system may.
+    """
 
     def hear(_number: int, _frame: FrameType | None) -> None:
         raise Interrupted
 
     def send() -> None:
         if asked.wait(30):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+            main = threading.main_thread().ident or 0
+            signal.pthread_kill(threading.get_ident() if elsewhere else main, signal.SIGUSR2)
 
     before = signal.signal(signal.SIGUSR2, hear)
     sender = threading.Thread(target=send)
@@ -92,14 +98,15 @@ def alarm(asked: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGUSR2, before)
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["main thread", "another thread"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_signal_is_heard_while_a_store_does_not_answer(
-    silent: tuple[ObjectStore, threading.Event], call: Callable[[ObjectStore], object]
+    silent: tuple[ObjectStore, threading.Event], call: Callable[[ObjectStore], object], elsewhere: bool
 ) -> None:
     store, asked = silent
     begun = time.monotonic()
 
-    with pytest.raises(Interrupted), alarm(asked):
+    with pytest.raises(Interrupted), alarm(asked, elsewhere=elsewhere):
         call(store)
 
     assert time.monotonic() - begun < stores.SILENCE_SECONDS / 2

@@ -12,6 +12,7 @@ from vaportrail.cli.screen import say, say_json_pieces
 from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.outcome import Outcome
 from vaportrail.record.label import call_label
+from vaportrail.record.manifest import count_of
 from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.rows import AttemptInfo, MetricInfo
 from vaportrail.record.times import from_rfc3339
@@ -69,7 +70,7 @@ def describe(run: Run) -> Iterator[str]:
         dirty = " (changed)" if git.get("dirty") else ""
         yield f"revision    {str(git['revision'])[:12]} on {git.get('branch') or '?'}{dirty}"
     counts = facts.counts
-    made = ", ".join(f"{counts.of(signal).recorded} {signal.noun}" for signal in COUNTED)
+    made = ", ".join(f"{count_of(counts, signal).recorded} {signal.noun}" for signal in COUNTED)
     yield f"telemetry   {made}, loss: {_loss(run)}"
     yield from loss_lines(run)
     yield ""

@@ -80,7 +80,8 @@ class Join:
         Raises:
             JoinFailed: the time is over.
         """
-        self._over.wait()
+        while not self._over.wait(_LOOK_SECONDS):
+            pass  # a signal that the system gives to another thread does not wake this one
         if not self._joined:
             raise JoinFailed(
                 f"no Ray cluster was joined within {self._seconds:g} s: head {self.address} {self._trouble}"

@@ -30,6 +30,7 @@ __all__ = [
     "StoredFiles",
     "TimelineEntry",
     "VerdictInfo",
+    "count_of",
     "hash_line",
     "manifest_schema",
 ]
@@ -81,6 +82,12 @@ class SignalCount(RecordModel):
     lost: int
 
 
+def count_of(counts: Counts, signal: Signal) -> SignalCount:
+    """Return the counts of one signal's records."""
+    found: SignalCount = getattr(counts, signal.many)
+    return found
+
+
 class Counts(RecordModel):
     """What was made, and what of it is here."""
 
@@ -101,15 +108,10 @@ class Counts(RecordModel):
     known_until: Time = ""
     """With `loss` `Unknown`: until when every count is sure; empty where no such moment is known."""
 
-    def of(self, signal: Signal) -> SignalCount:
-        """Return the counts of one signal's records."""
-        found: SignalCount = getattr(self, signal.many)
-        return found
-
     @property
     def lost(self) -> int:
         """How many records are known to be lost, of all signals."""
-        return sum(self.of(signal).lost for signal in COUNTED)
+        return sum(count_of(self, signal).lost for signal in COUNTED)
 
 
 class TimelineEntry(RecordModel):

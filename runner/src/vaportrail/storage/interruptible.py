@@ -6,13 +6,17 @@ not Python. So the call goes to a thread of its own, and the main thread waits f
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 __all__ = ["interruptibly", "side_by_side"]
 
+_LOOK_SECONDS: Final = 0.5
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -31,7 +35,7 @@ def interruptibly(call: Callable[[], _Result], seconds: float | None = None) -> 
     """
     if seconds is None and threading.current_thread() is not threading.main_thread():
         return call()
-    return _begin(call).result(seconds)
+    return _wait(_begin(call), seconds)
 
 
 def side_by_side(call: Callable[[_Item], _Result], items: Iterable[_Item], at_once: int = 8) -> list[_Result]:
@@ -55,7 +59,20 @@ def side_by_side(call: Callable[[_Item], _Result], items: Iterable[_Item], at_on
 
     for _ in range(min(at_once, len(todo))):
         threading.Thread(target=work, name="vaportrail-store", daemon=True).start()
-    return [done.result() for _, done in todo]
+    return [_wait(done) for _, done in todo]
+
+
+def _wait(done: Future[_Result], seconds: float | None = None) -> _Result:
+    limit = math.inf if seconds is None else time.monotonic() + seconds
+    while True:
+        left = limit - time.monotonic()
+        # A signal that the system gives to another thread does not wake this one.
+        with suppress(TimeoutError):
+            return done.result(min(left, _LOOK_SECONDS))
+        if done.done():
+            return done.result()
+        if left <= _LOOK_SECONDS:
+            raise TimeoutError
 
 
 def _begin(call: Callable[[], _Result]) -> Future[_Result]:

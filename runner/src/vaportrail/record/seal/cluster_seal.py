@@ -18,7 +18,7 @@ from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.pod_messages import SealReport, SealRequest
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, SealConflict
-from vaportrail.record.manifest import Manifest, hash_line
+from vaportrail.record.manifest import Manifest, count_of, hash_line
 from vaportrail.record.seal.cleanup import clear_parts, clear_record
 from vaportrail.record.seal.demultiplex import Demultiplexer
 from vaportrail.record.seal.execute_plan import SealResult, carry_out
@@ -177,7 +177,7 @@ def _report(settings: RunSettings, result: SealResult, seconds: dict[str, float]
         uri=settings.record_uri,
         sha256=result.sha256,
         loss=counts.loss,
-        lost={signal.many: counts.of(signal).lost for signal in COUNTED},
+        lost={signal.many: count_of(counts, signal).lost for signal in COUNTED},
         tasks=verdict.tasks,
         timings=seconds,
         late_parts=late,
