@@ -7,10 +7,11 @@ create whose losers compare what stands there with what they made.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,8 @@ __all__ = ["SealResult", "carry_out"]
 
 FILES_NAMED: Final = 200
 """How many files of lines the manifest names itself."""
+_ALLOCATIONS: Final = 100_000
+"""After so many objects the youngest are looked through; Python's own number is 700."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def carry_out(
         _check_part(spool, part)
     facts = FactsBuilder()
     with (
+        _collected_seldom(),
         tempfile.TemporaryDirectory(prefix="vaportrail-seal-") as folder,
         closing(Segments(Path(folder))) as segments,
     ):
@@ -106,6 +110,21 @@ def carry_out(
     _create(record, MANIFEST_HASH, hash_line(raw))
     _create(record, MANIFEST, raw)
     return SealResult(manifest, hashlib.sha256(raw).hexdigest())
+
+
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """Let the garbage collector look seldom: what is read of a run are trees, and no look frees any of it.
+
+    By its own measure it looks through all of them again and again, which costs a task more the more
+    there are.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _records(plan: SealPlan, spool: Store) -> Iterator[Record]:
