@@ -53,7 +53,7 @@ def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
             failed = _within("control-plane", lambda: _pytest(tests, "-m", "api_server")) or failed
         chosen.up()
         if comparison:
-            return _pytest(FOLDER / "comparison", "-s")
+            return _pytest(FOLDER / "comparison", "-s") or failed
         if smoke:
             return _pytest(FOLDER / "scenarios", "-m", "smoke") or failed
         return _within("real-pods", lambda: _pytest(FOLDER / "scenarios")) or failed

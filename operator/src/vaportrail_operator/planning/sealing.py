@@ -61,7 +61,7 @@ def seal(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     # What was given up has been asked to go, without grace, for long enough.
     stuck = {pod.name for pod in observed.pods if pod.deleting and given_up}
     late_removals = late_children(observed, status, forced=late and not given_up)
-    removals = tuple(each for each in late_removals if each.name not in stuck)
+    removals = tuple(each for each in late_removals if each.kind is not Kind.POD or each.name not in stuck)
     if status.record is None or status.record.state == "Open":
         return PhaseResult(status, (*_sealing(observed, status, sealer), *removals))
     return _clean_up(observed, status, sealer, removals)

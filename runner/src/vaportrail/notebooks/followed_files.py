@@ -6,7 +6,6 @@ be of a cell that is over, or never be sent.
 
 from __future__ import annotations
 
-import codecs
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -15,12 +14,13 @@ from typing import Final
 
 from vaportrail.telemetry.output import Stream
 
-__all__ = ["DESCRIPTORS", "PRINTED_FILES", "FollowedFiles", "own_output"]
+__all__ = ["DESCRIPTORS", "PIECE", "PRINTED_FILES", "FollowedFiles", "own_output"]
 
 DESCRIPTORS: Final[Mapping[Stream, int]] = {"stdout": 1, "stderr": 2}
 PRINTED_FILES: Final[Mapping[Stream, str]] = {"stdout": "printed.stdout", "stderr": "printed.stderr"}
 """In a kernel's folder: what its cells print through `sys.stdout` and `sys.stderr`."""
-_PIECE: Final = 1 << 20
+PIECE: Final = 1 << 20
+"""Bytes that are read at once."""
 
 
 class FollowedFiles:
@@ -32,25 +32,30 @@ class FollowedFiles:
 
     def __init__(self, paths: Mapping[Stream, str | Path]) -> None:
         self._files: dict[Stream, int] = {}
-        self._read: dict[Stream, int] = {}
+        self._taken: dict[Stream, int] = {}
         for stream, path in paths.items():
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            self._files[stream], self._read[stream] = file, os.fstat(file).st_size
-        self._decoders = {
-            stream: codecs.getincrementaldecoder("utf-8")("backslashreplace") for stream in self._files
-        }
+            self._files[stream], self._taken[stream] = file, os.fstat(file).st_size
 
-    def arrived(self) -> Iterator[tuple[Stream, str]]:
-        """Yield what has arrived since the last call, in pieces."""
-        for stream, file in self._files.items():
-            end = os.fstat(file).st_size
-            while self._read[stream] < end:
-                raw = os.pread(file, min(_PIECE, end - self._read[stream]), self._read[stream])
-                if not raw:  # somebody has cut the file
-                    break
-                self._read[stream] += len(raw)
-                if text := self._decoders[stream].decode(raw):
-                    yield stream, text
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Of which there is a file."""
+        return tuple(self._files)
+
+    def look(self, stream: Stream, size: int = PIECE) -> bytes:
+        """Return so many bytes at most of those that were not taken yet."""
+        return os.pread(self._files[stream], size, self._taken[stream])
+
+    def take(self, stream: Stream, size: int) -> None:
+        """Pass over so many bytes: they are where they belong."""
+        self._taken[stream] += size
+
+    def take_all(self, stream: Stream) -> Iterator[bytes]:
+        """Yield all that was not taken yet and is there now, in pieces."""
+        end = os.fstat(self._files[stream]).st_size
+        while (left := end - self._taken[stream]) > 0 and (raw := self.look(stream, min(left, PIECE))):
+            self.take(stream, len(raw))
+            yield raw
 
     def close(self) -> None:
         """Close the files."""

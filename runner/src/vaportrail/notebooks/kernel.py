@@ -7,6 +7,7 @@ and the user's own spans work with no set-up, and upstream values are there to b
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from typing import Any
 from vaportrail.errors import UsageError
 from vaportrail.notebooks.followed_files import DESCRIPTORS, PRINTED_FILES
 from vaportrail.notebooks.notebook_source import cell_name
+from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.notebook_outputs import send_outputs_to
 from vaportrail.telemetry.private_files import read_private, write_private
 
@@ -30,6 +32,7 @@ CONFIG_FILE = "config.json"
 PARAMETERS_FILE = "parameters.pickle"
 OUTPUTS_FILE = "outputs.pickle"
 FAILURE_FILE = "failure.pickle"
+_UNWRITTEN = "what a notebook's cells printed and what could not be written, as where a disk is full"
 
 _parameters: dict[str, bytes] = {}
 
@@ -159,11 +162,19 @@ class _PrintedFile:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._failed = False
 
     def write(self, text: str) -> int:
+        """Write a text; one that cannot be written makes the loss unknown."""
         raw = memoryview(text.encode("utf-8", "backslashreplace"))
-        while raw:
-            raw = raw[os.write(self._file, raw) :]
+        try:
+            while raw:
+                raw = raw[os.write(self._file, raw) :]
+        except OSError:
+            recorder = active()
+            if recorder is not None and not self._failed:
+                self._failed = True
+                recorder.not_captured(_UNWRITTEN)
         return len(text)
 
     def flush(self) -> None:
@@ -189,6 +200,16 @@ def _print_to_files(folder: Path) -> None:
     os.register_at_fork(after_in_child=in_child)
 
 
+def _flush_programs(_result: Any) -> None:
+    """Let go what is buffered of what was printed beside `sys.stdout`: nothing is when the kernel ends."""
+    for file in (sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(Exception):
+            file.flush()  # type: ignore[union-attr]
+    with contextlib.suppress(Exception):
+        c = ctypes.CDLL(None)
+        c.fflush(ctypes.c_void_p.in_dll(c, "stdout"))
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Tie this kernel to the attempt that its environment names; do nothing in plain Jupyter."""
     raw = os.environ.pop(ENVIRONMENT, "")
@@ -199,6 +220,7 @@ def load_ipython_extension(shell: Any) -> None:
     _wait_for_readers(shell.kernel.iopub_thread)
     folder = Path(raw)
     _print_to_files(folder)
+    shell.events.register("post_run_cell", _flush_programs)
     config = json.loads(read_private(folder / CONFIG_FILE))
     with contextlib.suppress(FileNotFoundError):
         _parameters.update(pickle.loads(read_private(folder / PARAMETERS_FILE)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.execution.deadline import AttemptInterrupted
-from vaportrail.notebooks.followed_files import PRINTED_FILES, FollowedFiles, own_output
+from vaportrail.notebooks.followed_files import PIECE, PRINTED_FILES, FollowedFiles, own_output
 from vaportrail.notebooks.kept_outputs import KeptOutputs
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
@@ -31,6 +32,8 @@ _STARTUP_SECONDS: Final = 600
 _OUTPUT_SECONDS: Final = 600
 """For what a cell has printed when it is done and nobody has read yet: what is not read by then fails it."""
 
+_PERIOD: Final = 0.2
+"""Seconds after which what was printed is recorded though no message tells of it."""
 _TOO_LARGE: Final = "outputs that a notebook displayed and that are too large to be kept"
 _SHUTDOWN: Final = "unhandled exception during asyncio.run() shutdown"
 
@@ -71,6 +74,7 @@ def make_client(
     """
     from jupyter_client.kernelspec import KernelSpec
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionComplete
     from nbformat.v4 import new_output
 
     class Client(NotebookClient):  # type: ignore[misc]
@@ -79,7 +83,8 @@ def make_client(
         process: subprocess.Popen[bytes] | None = None
         running: tuple[int, str] | None = None
         """The number and the source of the cell that runs, or ran last."""
-        pending: dict[tuple[Stream, int], str]
+        broken: BaseException | None = None
+        """What broke while the cell was followed."""
         kept: KeptOutputs
         printed: FollowedFiles
         programs: FollowedFiles
@@ -93,59 +98,100 @@ def make_client(
             if number is None:
                 return cell
             self.running = (number, cell.source)
-            for _ in self.programs.arrived():
-                pass  # of no cell
+            for stream in self.programs.streams:
+                for _ in self.programs.take_all(stream):
+                    pass  # of no cell
+            following = asyncio.ensure_future(self._follow(number))
             try:
                 # The cell that was put in has no part in the kernel's own counting.
-                return await super().async_execute_cell(
+                done = await super().async_execute_cell(
                     cell, cell_index, execution_count=number, store_history=number > 0
                 )
+            except BaseException:
+                if self.broken is not None:
+                    raise self.broken from None
+                raise
             finally:
+                following.cancel()
                 cell["execution_count"] = number
-                self._record(number)
+                self._record(number, final=True)
                 self._show_programs(cell, cell_index)
+            if self.broken is not None:
+                raise self.broken
+            return done
 
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-            if msg["msg_type"] == "stream":
-                self._record(numbers[cell_index])
-            bounded = self.kept.message(msg, cell_index)
-            return None if bounded is None else super().process_message(bounded, cell, cell_index)
+            try:
+                if msg["msg_type"] == "stream":
+                    self._record(numbers[cell_index])
+                bounded = self.kept.message(msg, cell_index)
+                return None if bounded is None else super().process_message(bounded, cell, cell_index)
+            except CellExecutionComplete:
+                raise
+            except BaseException as error:
+                self._break_off(error)
+                return None
 
-        def _record(self, number: int) -> None:
-            for name, text in self.printed.arrived():
-                self._take(name, text, number, final=False)
+        def _break_off(self, error: BaseException) -> None:
+            """End the cell's run by what broke while it was followed.
+
+            Nobody waits for the task that follows it; and a kernel that nobody reads waits for ever.
+            """
+            self.broken = self.broken or error
+            if self.task_poll_for_reply is not None:
+                self.task_poll_for_reply.cancel()
+
+        async def _follow(self, number: int) -> None:
+            try:
+                while True:
+                    await asyncio.sleep(_PERIOD)
+                    self._record(number)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                self._break_off(error)
+
+        def _record(self, number: int, *, final: bool = False) -> None:
+            if recorder is None or scope is None:
+                return
+            span = cell_span_id(scope.span_id, number)
+            for stream in self.printed.streams:
+                size, last = PIECE, False
+                while not last and (raw := self.printed.look(stream, size)):
+                    done, last = 0, len(raw) < size
+                    for block in split_blocks(
+                        raw, 0, final=final and last, waiting=not last, secrets=recorder.writer.redact
+                    ):
+                        _log_block(recorder, stream, block, span)
+                        # What is interrupted before this is recorded again: better twice than never.
+                        self.printed.take(stream, block.end - done)
+                        done = block.end
+                    size *= 1 if done else 2
 
         def _show_programs(self, cell: Any, cell_index: int) -> None:
-            for name, text in self.programs.arrived():
-                content = {"name": name, "text": text}
-                bounded = self.kept.message({"msg_type": "stream", "content": content}, cell_index)
-                if bounded is not None:
-                    cell.outputs.append(new_output("stream", **bounded["content"]))
+            for stream in self.programs.streams:
+                decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+                shown = []
+                for raw in self.programs.take_all(stream):
+                    content = {"name": stream, "text": decoder.decode(raw)}
+                    bounded = self.kept.message({"msg_type": "stream", "content": content}, cell_index)
+                    shown.append("" if bounded is None else bounded["content"]["text"])
+                # In one, or a secret could stand across two.
+                if text := "".join(shown):
+                    cell.outputs.append(new_output("stream", name=stream, text=text))
 
         def finish(self) -> None:
-            """Record what was printed without an end, and say in the notebook what of it is not kept."""
-            if self.running is not None:
-                self._record(self.running[0])
-            self.printed.close()
-            self.programs.close()
+            """Record what was not yet, and say in the notebook what of it is not kept."""
+            try:
+                if self.running is not None:
+                    self._record(self.running[0], final=True)
+            finally:
+                self.printed.close()
+                self.programs.close()
             self.kept.tell(self.nb)
             if recorder is not None and scope is not None and self.kept.dropped:
                 recorder.not_captured(_TOO_LARGE, self.kept.dropped)
                 self.kept.dropped = 0
-            for name, number in list(self.pending):
-                self._take(name, "", number, final=True)
-
-        def _take(self, name: Stream, text: str, number: int, *, final: bool) -> None:
-            if recorder is None or scope is None:
-                return
-            text = self.pending.pop((name, number), "") + text
-            span = cell_span_id(scope.span_id, number)
-            raw, done = text.encode("utf-8", "backslashreplace"), 0
-            for block in split_blocks(raw, 0, final=final, secrets=recorder.writer.redact):
-                _log_block(recorder, name, block, span)
-                done = block.end
-            if done < len(raw):
-                self.pending[name, number] = raw[done:].decode("utf-8", "backslashreplace")
 
     client = Client(
         notebook,
@@ -164,7 +210,6 @@ def make_client(
         shutdown_kernel="immediate",
         log=SILENT,
     )
-    client.pending = {}
     client.kept = KeptOutputs()
     for file in PRINTED_FILES.values():
         write_private(folder / file, b"")

@@ -80,9 +80,11 @@ def run_notebook(
             error.failure = _interrupted_failure(error, client.running)
             raise
         finally:
-            client.finish()
-            if recorder is not None and scope is not None:
-                keep_notebook(recorder, notebook, path.stem)
+            try:
+                client.finish()
+            finally:
+                if recorder is not None and scope is not None:
+                    keep_notebook(recorder, notebook, path.stem)
         return _load_outputs(folder, path.name)
 
 

@@ -120,7 +120,8 @@ def _collected_seldom() -> Iterator[None]:
     there are.
     """
     before = gc.get_threshold()
-    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    if before[0]:  # else it never looks
+        gc.set_threshold(_ALLOCATIONS, *before[1:])
     try:
         yield
     finally:
