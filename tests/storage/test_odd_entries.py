@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vaportrail.storage.local_entries import files
 from vaportrail.storage.store import open_store
 
 ODD = ["\udcff", "a\nb", "\x1b[31m", "\x7f"]
@@ -49,3 +50,16 @@ def test_what_is_no_file_has_no_size_and_is_not_waited_for(
 
     assert store.size("odd") is None
     assert store.size("odd/below") is None
+
+
+def test_a_file_that_goes_while_its_folder_is_listed_is_passed_over(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(b"x")
+
+    listing = files(tmp_path, tmp_path)
+    first = next(listing)
+    gone = {"a", "b", "c"} - {first[0]}
+    for name in gone:
+        (tmp_path / name).unlink()
+
+    assert list(listing) == []

@@ -25,7 +25,12 @@ def files(root: Path, top: Path) -> Iterator[tuple[str, int]]:
         links = [name for name in inner if (Path(folder) / name).is_symlink()]
         for name in [*names, *links]:
             path = Path(folder) / name
-            yield path.relative_to(root).as_posix(), path.lstat().st_size
+            # Others write here at the same time, under names that go as they are done.
+            try:
+                size = path.lstat().st_size
+            except FileNotFoundError:
+                continue
+            yield path.relative_to(root).as_posix(), size
 
 
 def folders(folder: Path) -> list[str]:
