@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -13,11 +14,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vaportrail.execution.process_state import Part, put_back
+from vaportrail.execution.process_state import Part
+from vaportrail.execution.put_back import KnownState, put_back
 
 
 def temporary_folder() -> None:
@@ -177,3 +180,96 @@ def test_a_part_that_cannot_be_taken_leaves_the_block_and_the_others_alone() -> 
     with put_back(parts):
         pass
     assert restored == ["before"]
+
+
+# What is known from the block before.
+
+
+def test_what_was_seen_at_the_end_of_a_block_is_what_the_next_begins_with() -> None:
+    known, limit = KnownState(), sys.getrecursionlimit()
+    with put_back():
+        for _ in range(2):
+            with put_back(known=known):
+                pass
+        sys.setrecursionlimit(limit + 1)  # nobody says so
+        with put_back(known=known):
+            pass
+        assert sys.getrecursionlimit() == limit
+
+
+def test_what_a_block_changed_is_put_back_whatever_is_known() -> None:
+    known, limit = KnownState(), sys.getrecursionlimit()
+    for more in (0, 1, 0, 1, 1):
+        with put_back(known=known):
+            sys.setrecursionlimit(limit + more)
+        assert sys.getrecursionlimit() == limit
+
+
+def known_state() -> KnownState:
+    known = KnownState()
+    with put_back(known=known):
+        pass
+    return known
+
+
+def environment() -> None:
+    os.environ["RAY_SET_IT"] = "between two attempts"
+
+
+def streams() -> None:
+    sys.stdout = sys.__stderr__  # type: ignore[assignment]
+
+
+def handler() -> None:
+    signal.signal(signal.SIGALRM, lambda *_: None)
+
+
+def timer() -> None:
+    signal.setitimer(signal.ITIMER_PROF, 3600)
+
+
+PASSING: dict[Callable[[], None], Callable[[], Any]] = {
+    environment: lambda: os.environ.get("RAY_SET_IT"),
+    streams: lambda: sys.stdout,
+    handler: lambda: signal.getsignal(signal.SIGALRM),
+    timer: lambda: signal.getitimer(signal.ITIMER_PROF)[0] > 0,
+}
+
+
+@pytest.mark.parametrize("change", PASSING, ids=lambda change: change.__name__)
+def test_what_ray_and_we_change_between_two_blocks_stays(change: Callable[[], None]) -> None:
+    look = PASSING[change]
+    with put_back():
+        known = known_state()
+        before = look()
+        change()
+        changed = look()
+        with put_back(known=known):
+            pass
+        assert look() == changed != before
+    assert look() == before
+
+
+def test_what_a_module_sets_as_it_is_imported_between_two_blocks_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sets_a_limit.py").write_text("import sys; sys.setrecursionlimit(12345)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with put_back():
+        known = known_state()
+        importlib.import_module("sets_a_limit")
+        with put_back(known=known):
+            pass
+        assert sys.getrecursionlimit() == 12345
+    del sys.modules["sets_a_limit"]
+
+
+def test_what_a_thread_changes_that_was_left_stays_once_it_is_forgotten() -> None:
+    limit = sys.getrecursionlimit()
+    with put_back():
+        known = known_state()
+        known.forget()
+        sys.setrecursionlimit(limit + 1)
+        with put_back(known=known):
+            pass
+        assert sys.getrecursionlimit() == limit + 1

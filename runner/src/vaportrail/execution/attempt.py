@@ -25,7 +25,7 @@ from vaportrail.execution.described_failure import FailureCarrier, describe_fail
 from vaportrail.execution.forked import signals_by_default_in_children
 from vaportrail.execution.nested_ray import count_nested_work, tell_nested_work
 from vaportrail.execution.payload import check_picklable, load_call, load_function
-from vaportrail.execution.process_state import put_back
+from vaportrail.execution.put_back import KnownState, put_back
 from vaportrail.execution.travelling_exception import pickled
 from vaportrail.execution.variables import variables
 from vaportrail.telemetry import conventions as c
@@ -80,6 +80,7 @@ SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
 """Where attempts make their scratch folders; the system's temporary folder unless set."""
 
 _captures: dict[str, Capture] = {}
+_state = KnownState()
 
 # As this is imported: what others register afterwards runs after it.
 signals_by_default_in_children()
@@ -176,7 +177,7 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[A
             args, kwargs = _loaded("an argument", lambda: load_call(payload, values))
             function = _loaded("the task's function", lambda: load_function(spec.function))
             try:
-                with put_back():
+                with put_back(known=_state):
                     value = function(*args, **kwargs)
             except SystemExit as leaving:  # in peace, as a program's `main` does
                 if leaving.code not in (None, 0):
@@ -210,6 +211,7 @@ def _end(attempt: _Attempt, report: AttemptReport) -> None:
         attempt.capture.turn()
         if left:
             attempt.capture.divert()
+            _state.forget()
         ends = attempt.capture.finish(attempt.scope)
         _write_span(attempt, report, end_values(ends))
     finally:

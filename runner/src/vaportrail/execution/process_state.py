@@ -1,8 +1,8 @@
-"""What a process has only one of, taken and put back: what runs in between changes it for itself alone.
+"""What a process has only one of, how it is taken and how it is put back.
 
 Each part of that state is a row of `PARTS`. Import hooks and modules are none: what was imported
 stays imported, and may need its hooks. Nor are generators of random numbers: put back, they would
-give each task the same numbers. Other threads may change any of it meanwhile.
+give each task the same numbers.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
 
 from vaportrail.execution.loggers_state import put_back_loggers, take_loggers
 
-__all__ = ["PARTS", "Part", "put_back"]
+__all__ = ["OF_MAIN_THREAD", "PARTS", "Part"]
 
 
 class Part(NamedTuple):
@@ -42,11 +42,15 @@ class Part(NamedTuple):
     restore: Callable[[Any], object]
     compared: bool = False
     """Whether what is taken says by itself if it changed: then it is put back only where it did."""
+    passing: bool = False
+    """Whether Ray or we ourselves may change it between two attempts."""
 
 
-def _plain(name: str, take: Callable[[], Any], restore: Callable[[Any], object]) -> Part:
+def _plain(
+    name: str, take: Callable[[], Any], restore: Callable[[Any], object], *, passing: bool = False
+) -> Part:
     """Return a part that is put back where it is not equal to what it was: best where `take` is all C."""
-    return Part(name, take, restore, compared=True)
+    return Part(name, take, restore, compared=True, passing=passing)
 
 
 def _attributes(name: str, owner: Any, *attributes: str) -> Part:
@@ -59,21 +63,19 @@ def _set_attributes(owner: Any, attributes: tuple[str, ...], values: Any) -> Non
         setattr(owner, name, value)
 
 
-def _list(owner: Any, name: str) -> tuple[Callable[[], Any], Callable[[Any], None]]:
-    """Return how a list is taken and put back: itself, and what is in it."""
+def _list(name: str, owner: Any, attribute: str) -> Part:
+    """Return a list as a part: itself, and what is in it."""
 
-    def take() -> tuple[list[Any], list[Any]]:
-        found = getattr(owner, name)
-        return found, list(found)
+    def take() -> tuple[int, list[Any], list[Any]]:
+        found = getattr(owner, attribute)
+        return id(found), found, list(found)
 
-    def restore(taken: tuple[list[Any], list[Any]]) -> None:
-        found, content = taken
-        if getattr(owner, name) is not found:
-            setattr(owner, name, found)
-        if found != content:
-            found[:] = content
+    def restore(taken: tuple[int, list[Any], list[Any]]) -> None:
+        _, found, content = taken
+        setattr(owner, attribute, found)
+        found[:] = content
 
-    return take, restore
+    return _plain(name, take, restore)
 
 
 def _folder() -> int:
@@ -116,9 +118,8 @@ def _filters() -> list[Any]:
 
 
 def _set_filters(before: list[Any]) -> None:
-    if warnings.filters != before:
-        warnings.filters[:] = before  # type: ignore[index]
-        warnings._filters_mutated()  # type: ignore[attr-defined]
+    warnings.filters[:] = before  # type: ignore[index]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
 def _set_provider(before: tuple[Any, bool]) -> None:
@@ -172,22 +173,20 @@ def _handlers() -> list[Any]:
 
 
 def _set_handlers(before: list[Any]) -> None:
-    found = _handlers()
-    if all(map(is_, found, before)):
-        return
-    for number, handler, now in zip(_HANDLED, before, found, strict=True):
+    for number, handler, now in zip(_HANDLED, before, _handlers(), strict=True):
         # None: a handler that Python did not set, and cannot set again.
         if handler is not None and now is not handler:
             signal.signal(number, handler)
 
 
-def _timers() -> list[tuple[float, float]]:
-    return list(map(signal.getitimer, _TIMERS))
+def _timers() -> list[bool]:
+    """Return which of them run."""
+    return [left > 0 for left, _ in map(signal.getitimer, _TIMERS)]
 
 
-def _stop_timers(before: list[tuple[float, float]]) -> None:
-    for timer, (left, _), (still_left, _) in zip(_TIMERS, before, _timers(), strict=True):
-        if still_left and not left:
+def _stop_timers(before: list[bool]) -> None:
+    for timer, ran, runs in zip(_TIMERS, before, _timers(), strict=True):
+        if runs and not ran:
             signal.setitimer(timer, 0)
 
 
@@ -196,7 +195,7 @@ def _disable_faulthandler(before: bool) -> None:
         faulthandler.disable()
 
 
-_OF_MAIN_THREAD: Final = ("signal handlers", "timers")
+OF_MAIN_THREAD: Final = ("signal handlers", "timers")
 _HANDLED: Final = tuple(sorted(map(int, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})))
 # Below the names of `signal`, which makes members of enumerations of all that it returns.
 _low: Any = signal._signal  # type: ignore[attr-defined]
@@ -208,16 +207,16 @@ _HOOKS: Final = ("excepthook", "unraisablehook", "displayhook", "breakpointhook"
 
 PARTS: Final[Sequence[Part]] = (
     Part("working directory", _folder, _enter_folder),
-    _plain("environment", _environ, _set_environ),
+    _plain("environment", _environ, _set_environ, passing=True),
     # After the environment, which names it.
     _plain(
         "time zone", partial(attrgetter("tzname", "timezone", "altzone"), time), lambda _before: time.tzset()
     ),
     Part("umask", _umask, os.umask),
     _attributes("temporary folder", tempfile, "tempdir"),
-    Part("sys.path", *_list(sys, "path")),
-    Part("sys.argv", *_list(sys, "argv")),
-    _plain("streams", partial(attrgetter(*_STREAMS), sys), _set_streams),
+    _list("sys.path", sys, "path"),
+    _list("sys.argv", sys, "argv"),
+    _plain("streams", partial(attrgetter(*_STREAMS), sys), _set_streams, passing=True),
     _attributes("hooks", sys, *_HOOKS),
     _attributes("threads' hook", threading, "excepthook"),
     _plain("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
@@ -232,9 +231,9 @@ PARTS: Final[Sequence[Part]] = (
     _plain("garbage collector", _collector, _set_collector),
     _plain("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     _plain("processors", partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)),
-    Part("signal handlers", _handlers, _set_handlers),
+    _plain("signal handlers", _handlers, _set_handlers, passing=True),
     _plain("signal mask", partial(_sigmask, signal.SIG_BLOCK, ()), partial(_sigmask, signal.SIG_SETMASK)),
-    Part("timers", _timers, _stop_timers),
+    _plain("timers", _timers, _stop_timers, passing=True),
     _attributes("logging", logging, "raiseExceptions", "lastResort"),
     _plain("logging.disable", partial(attrgetter("root.manager.disable"), logging), logging.disable),
     _plain(
@@ -244,7 +243,7 @@ PARTS: Final[Sequence[Part]] = (
     ),
     _attributes("log record factory", logging, "_logRecordFactory"),
     _plain("loggers", take_loggers, put_back_loggers),
-    Part("warnings", _filters, _set_filters),
+    _plain("warnings", _filters, _set_filters),
     _attributes("warnings' display", warnings, "showwarning", "formatwarning"),
     _plain(
         "tracer provider",
@@ -256,49 +255,6 @@ PARTS: Final[Sequence[Part]] = (
     Part("decimal context", lambda: decimal.getcontext().copy(), decimal.setcontext),
     _plain("faulthandler", faulthandler.is_enabled, _disable_faulthandler),
 )
-"""Order counts: the folder comes first, since what follows may be relative to it; the signals' handlers
-come before what lets signals in, and the environment before the time zone that it names."""
-
-
-@contextmanager
-def put_back(parts: Sequence[Part] = PARTS) -> Iterator[None]:
-    """Put back each part of the process's state as it was before the block.
-
-    What cannot be taken or put back (a folder that is closed to this user by now) stays as it is, and
-    the others are put back all the same. In other threads than the main one signals are left alone.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        parts = [part for part in parts if part.name not in _OF_MAIN_THREAD]
-    taken: list[tuple[Part, Any]] = []
-    for part in parts:
-        try:
-            taken.append((part, part.take()))
-        except Exception:
-            continue
-    try:
-        yield
-    finally:
-        interrupted: BaseException | None = None
-        for part, value in taken:
-            try:
-                if not _is_as_before(part, value):
-                    _restore(part, value)
-            except BaseException as error:  # a time limit or a cancellation: once all is put back
-                interrupted = error
-                _restore(part, value)
-        if interrupted is not None:
-            raise interrupted
-
-
-def _is_as_before(part: Part, value: Any) -> bool:
-    try:
-        return part.compared and bool(part.take() == value)
-    except Exception:
-        return False
-
-
-def _restore(part: Part, value: Any) -> None:
-    try:
-        part.restore(value)
-    except Exception:
-        return
+"""Order counts: the signals' handlers come before what lets signals in, and the environment before the
+time zone that it names. The folder comes first, since what follows may be relative to it: those that are
+put back in any case are so before the others."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from vaportrail.execution.process_state import put_back
+from vaportrail.execution.put_back import put_back
 from vaportrail.execution.variables import variables
 
 __all__ = ["RAY_ENVIRONMENT", "ray_environment"]

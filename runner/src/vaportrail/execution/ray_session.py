@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.execution.own_lock import locked
-from vaportrail.execution.process_state import put_back
+from vaportrail.execution.put_back import put_back
 from vaportrail.storage.private import private_folder
 
 __all__ = ["SessionFolder", "connect", "disconnect", "quiet", "session_folder"]
