@@ -19,6 +19,7 @@ from opentelemetry import context as otel_context
 from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.execution.attempt_cancellation import AttemptCancelled, cancel_marker, cancellable, watch
+from vaportrail.execution.attempt_lines import AttemptLines, attempt_lines
 from vaportrail.execution.breakpoints import refuse_breakpoints
 from vaportrail.execution.deadline import AttemptTimedOut, keeping_limit, time_limit
 from vaportrail.execution.described_failure import FailureCarrier, describe_failure
@@ -28,7 +29,6 @@ from vaportrail.execution.payload import check_picklable, load_call, load_functi
 from vaportrail.execution.put_back import KnownState, put_back
 from vaportrail.execution.travelling_exception import pickled
 from vaportrail.execution.variables import variables
-from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.active_recorder import active, install
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.capture import Capture
@@ -122,6 +122,7 @@ class _Attempt:
     start: int
     stacks: Path
     recorder: Recorder
+    lines: AttemptLines
     capture: Capture
     threads: frozenset[threading.Thread]
     """Those that there were as it began."""
@@ -143,22 +144,11 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
         recorder.keep_secret(spec.env)
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
-    recorder.span_started(
-        spec.task_name,
-        span_id,
-        parent,
-        event=c.EVENT_ATTEMPT_STARTED,
-        unix_nano=start,
-        values={
-            c.PROCESS_PID: os.getpid(),
-            c.NODE_ID: _node_id(),
-            c.STDOUT_OFFSET: offsets["stdout"],
-            c.STDERR_OFFSET: offsets["stderr"],
-        },
-    )
+    lines = attempt_lines(recorder, spec.task_name, _node_id())
+    lines.begun(scope, parent, start, offsets)
     threads = frozenset(threading.enumerate())
     stacks = Path() if spec.timeout is None else stack_file(settings.spool, spec.task_id, spec.attempt)
-    return _Attempt(spec, scope, parent, start, stacks, recorder, capture, threads)
+    return _Attempt(spec, scope, parent, start, stacks, recorder, lines, capture, threads)
 
 
 def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[AttemptReport, Any]:
@@ -213,7 +203,9 @@ def _end(attempt: _Attempt, report: AttemptReport) -> None:
             attempt.capture.divert()
             _state.forget()
         ends = attempt.capture.finish(attempt.scope)
-        _write_span(attempt, report, end_values(ends))
+        attempt.lines.ended(
+            attempt.scope, attempt.parent, attempt.start, report.outcome, report.failure, end_values(ends)
+        )
     finally:
         if os.path.exists(attempt.scope.scratch):
             shutil.rmtree(attempt.scope.scratch, ignore_errors=True)
@@ -274,28 +266,3 @@ def _report(error: BaseException, retry_on: tuple[type[BaseException], ...]) -> 
         return AttemptReport(error.outcome, failure)
     original = error.original if isinstance(error, FailureCarrier) and error.original else error
     return AttemptReport(Outcome.FAILED, failure, pickled(original, secrets), isinstance(original, retry_on))
-
-
-def _write_span(attempt: _Attempt, report: AttemptReport, ends: Mapping[str, int]) -> None:
-    spec = attempt.spec
-    values = {
-        c.TASK_NAME: spec.task_name,
-        c.TASK_RUN_ID: spec.task_id,
-        c.ATTEMPT: spec.attempt,
-        c.TASK_RUN_RESULT: report.outcome.cicd_result,
-        c.OUTCOME: report.outcome.value,
-        **ends,
-    }
-    if report.failure is not None:
-        values[c.ERROR_TYPE] = report.failure.type
-    attempt.recorder.span(
-        spec.task_name,
-        attempt.scope.span_id,
-        attempt.parent,
-        attempt.start,
-        attempt.recorder.clock(),
-        ok=report.outcome.ok,
-        message=report.failure.message if report.failure else "",
-        values=values,
-        failure=report.failure,
-    )

@@ -18,7 +18,7 @@ from vaportrail.contract.otlp_signals import BY_KIND, Kind
 from vaportrail.telemetry.spool import compact
 from vaportrail.telemetry.values import clean, to_any_value
 
-__all__ = ["INFO", "WARN", "export_request", "log_json", "log_record", "span_json"]
+__all__ = ["INFO", "WARN", "export_request", "log_json", "log_record", "quoted", "span_json"]
 
 INFO: Final = (9, "INFO")
 WARN: Final = (13, "WARN")
@@ -112,9 +112,9 @@ def span_json(
     """
     above = f'"parentSpanId":"{parent}",' if parent else ""
     linked = ",".join([f'{{"traceId":"{trace_id}","spanId":"{link}"}}' for link in links])
-    status = '{"code":1}' if error is None else f'{{"code":2,"message":{encode_basestring(clean(error))}}}'
+    status = '{"code":1}' if error is None else f'{{"code":2,"message":{quoted(error)}}}'
     return (
-        f'{{"traceId":"{trace_id}","spanId":"{span_id}",{above}"name":{encode_basestring(clean(name))},'
+        f'{{"traceId":"{trace_id}","spanId":"{span_id}",{above}"name":{quoted(name)},'
         f'"kind":{kind},"startTimeUnixNano":"{start}","endTimeUnixNano":"{end}",'
         f'"attributes":[{_attributes_json(values)}],'
         + (f'"events":{compact(events)},' if events else "")
@@ -127,6 +127,11 @@ def log_record(body: Any, values: Mapping[str, Any], **said: Any) -> dict[str, A
     """Return a log record as a tree; see `log_json`."""
     found: dict[str, Any] = json.loads(log_json(body, values, **said))
     return found
+
+
+def quoted(text: str) -> str:
+    """Return a text as JSON."""
+    return encode_basestring(clean(text))
 
 
 def _attributes_json(values: Mapping[str, Any]) -> str:
@@ -150,14 +155,14 @@ def _short_json(key: str, value: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _key_json(key: str) -> str:
-    return f'{{"key":{encode_basestring(clean(key))},"value":'
+    return f'{{"key":{quoted(key)},"value":'
 
 
 def _value_json(value: Any) -> str:
     """Return `to_any_value(value)` as JSON."""
     kind = type(value)
     if kind is str:
-        return f'{{"stringValue":{encode_basestring(clean(value))}}}'
+        return f'{{"stringValue":{quoted(value)}}}'
     if kind is int and -_INT64 <= value < _INT64:
         return f'{{"intValue":"{value}"}}'
     if kind is float and isfinite(value):
