@@ -55,3 +55,18 @@ print("went on")
     )
 
     assert done.stdout == "went on\n", (done.returncode, done.stderr)
+
+
+def test_afterwards_the_handler_is_the_one_from_before(tmp_path: Path) -> None:
+    body = """
+before = signal.getsignal(signal.SIGINT)
+try:
+    with cancellable(mine):
+        assert signal.getsignal(signal.SIGINT) is not before
+        raise ValueError("raised within")
+except ValueError:
+    assert signal.getsignal(signal.SIGINT) is before
+"""
+    done = run(tmp_path, body)
+
+    assert done.returncode == 0, done.stderr

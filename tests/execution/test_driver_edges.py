@@ -578,8 +578,11 @@ ELSEWHERE: dict[str, str] = {
     ),
     # Those of a worker: what raises there is in the attempt's report, or ends its process.
     "execution/attempt.py _prepare signal": ("test_the_exit_code_of_a_program_that_a_task_starts_is_its_own"),
-    "execution/attempt_cancellation.py cancellable signal": (
+    "execution/attempt_cancellation.py cancellable.__enter__ signal": (
         "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
+    ),
+    "execution/attempt_cancellation.py cancellable.__exit__ signal": (
+        "test_afterwards_the_handler_is_the_one_from_before"
     ),
     "execution/attempt_cancellation.py watch signal": (
         "test_a_signal_that_comes_after_its_attempt_harms_neither_the_process_nor_the_next"
@@ -587,7 +590,7 @@ ELSEWHERE: dict[str, str] = {
     "execution/attempt_cancellation.py watch Thread": (
         "test_a_sleeping_attempt_is_woken_once_and_may_clean_up"
     ),
-    "execution/deadline.py time_limit signal": ("test_afterwards_handler_timer_and_files_are_as_they_were"),
+    "execution/deadline.py _limited signal": ("test_afterwards_handler_timer_and_files_are_as_they_were"),
     "telemetry/output_files.py OutputFiles.__init__ Thread": (
         "test_a_disk_that_is_full_is_told_and_breaks_nothing"
     ),

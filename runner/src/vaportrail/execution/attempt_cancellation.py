@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
+from vaportrail.execution import raw_signals
 from vaportrail.execution.deadline import AttemptInterrupted
 
 __all__ = ["AttemptCancelled", "cancel_marker", "cancellable", "watch"]
@@ -46,26 +46,31 @@ class _Attempt:
 _current: _Attempt | None = None
 
 
-@contextmanager
-def cancellable(marker: str | os.PathLike[str]) -> Iterator[None]:
+class cancellable(AbstractContextManager[None]):
     """Raise `AttemptCancelled` in a block of the main thread, once, when it is cancelled.
 
     Args:
         marker: the file that says so.
     """
-    global _current
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    watch()
-    # Ray's way arrives as a SIGINT that was never sent.
-    before = signal.signal(signal.SIGINT, _hear)
-    _current = _Attempt(marker)
-    try:
-        yield
-    finally:
-        _current = None
-        signal.signal(signal.SIGINT, before)
+
+    def __init__(self, marker: str | os.PathLike[str]) -> None:
+        self._marker = marker
+        self._is_heard = threading.current_thread() is threading.main_thread()
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        global _current
+        if self._is_heard:
+            watch()
+            # Ray's way arrives as a SIGINT that was never sent.
+            self._before = raw_signals.signal(signal.SIGINT, _hear)
+            _current = _Attempt(self._marker)
+
+    def __exit__(self, *_raised: object) -> None:
+        global _current
+        if self._is_heard:
+            _current = None
+            raw_signals.signal(signal.SIGINT, self._before)
 
 
 def _hear(signum: int, _frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -34,6 +34,7 @@ GRACE_SECONDS: Final = 5.0
 
 
 _KEEPING_SECONDS: Final = 120.0
+_UNLIMITED: Final = nullcontext()
 
 _watchdogs_file: int | None = None
 
@@ -52,8 +53,7 @@ class AttemptTimedOut(AttemptInterrupted):
     """The task's time is up."""
 
 
-@contextmanager
-def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
+def time_limit(seconds: float | None, stack_file: Path) -> AbstractContextManager[None]:
     """Bound the time of a block in the main thread.
 
     Args:
@@ -62,9 +62,12 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
             evidence that it was the time limit that ended it.
     """
     if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return _UNLIMITED
+    return _limited(seconds, stack_file)
 
+
+@contextmanager
+def _limited(seconds: float, stack_file: Path) -> Iterator[None]:
     def ring(_signum: int, _frame: FrameType | None) -> None:
         raise AttemptTimedOut(f"ran longer than its timeout of {seconds:g} s")
 
@@ -82,8 +85,7 @@ def time_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-@contextmanager
-def keeping_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
+def keeping_limit(seconds: float | None, stack_file: Path) -> AbstractContextManager[None]:
     """Bound the time of a block that keeps what is left of a task: by the end of this process only.
 
     What is asked of the user's objects then may hang: an exception's words, a pool's end. Whoever
@@ -94,8 +96,12 @@ def keeping_limit(seconds: float | None, stack_file: Path) -> Iterator[None]:
         stack_file: as for `time_limit`.
     """
     if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return _UNLIMITED
+    return _kept_within(seconds, stack_file)
+
+
+@contextmanager
+def _kept_within(seconds: float, stack_file: Path) -> Iterator[None]:
     fd = None
     with suppress(OSError):  # on a full disk the limit goes, and not what the task has to say
         fd = _watch(seconds + _KEEPING_SECONDS, stack_file)

@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple
 
 from opentelemetry import trace
 
+from vaportrail.execution import raw_signals
 from vaportrail.execution.loggers_state import put_back_loggers, take_loggers
 
 __all__ = ["OF_MAIN_THREAD", "PARTS", "Part"]
@@ -169,7 +170,7 @@ def _set_event_loop(before: tuple[Any, dict[str, Any]]) -> None:
 
 
 def _handlers() -> list[Any]:
-    return list(map(_getsignal, _HANDLED))
+    return list(map(raw_signals.getsignal, _HANDLED))
 
 
 def _set_handlers(before: list[Any]) -> None:
@@ -197,9 +198,6 @@ def _disable_faulthandler(before: bool) -> None:
 
 OF_MAIN_THREAD: Final = ("signal handlers", "timers")
 _HANDLED: Final = tuple(sorted(map(int, set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP})))
-# Below the names of `signal`, which makes members of enumerations of all that it returns.
-_low: Any = signal._signal  # type: ignore[attr-defined]
-_getsignal, _sigmask = _low.getsignal, _low.pthread_sigmask
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 _STREAMS: Final = ("stdin", "stdout", "stderr", "__stdout__", "__stderr__")
@@ -232,7 +230,11 @@ PARTS: Final[Sequence[Part]] = (
     _plain("sockets' timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     _plain("processors", partial(os.sched_getaffinity, 0), partial(os.sched_setaffinity, 0)),
     _plain("signal handlers", _handlers, _set_handlers, passing=True),
-    _plain("signal mask", partial(_sigmask, signal.SIG_BLOCK, ()), partial(_sigmask, signal.SIG_SETMASK)),
+    _plain(
+        "signal mask",
+        partial(raw_signals.pthread_sigmask, signal.SIG_BLOCK, ()),
+        partial(raw_signals.pthread_sigmask, signal.SIG_SETMASK),
+    ),
     _plain("timers", _timers, _stop_timers, passing=True),
     _attributes("logging", logging, "raiseExceptions", "lastResort"),
     _plain("logging.disable", partial(attrgetter("root.manager.disable"), logging), logging.disable),
