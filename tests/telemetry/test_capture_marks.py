@@ -62,7 +62,7 @@ for number in (1, 2):
     set_attempt_scope(AttemptScope("t-1", "t", number, "0" * 16, None, ""))
     print(":task_name:of the user\\n", end="")
     print("of attempt", number)
-    assert capture.finish(AttemptScope("t-1", "t", number, "0" * 16, None, "")) == {}
+    assert capture.finish(AttemptScope("t-1", "t", number, "0" * 16, None, ""), threads_left=False) == {}
     set_attempt_scope(None)
     before = capture.sizes()
 capture.close()

@@ -198,11 +198,9 @@ def _end(attempt: _Attempt, report: AttemptReport) -> None:
         end_reusable_processes()
         tell_nested_work()
         left = leave_threads(attempt.scope, attempt.threads)
-        attempt.capture.turn()
         if left:
-            attempt.capture.divert()
             _state.forget()
-        ends = attempt.capture.finish(attempt.scope)
+        ends = attempt.capture.finish(attempt.scope, threads_left=left)
         attempt.lines.ended(
             attempt.scope, attempt.parent, attempt.start, report.outcome, report.failure, end_values(ends)
         )

@@ -56,11 +56,6 @@ class Capture(OutputFiles):
                 self._files[stream] = file
             setattr(sys, stream, file)
 
-    def divert(self) -> None:
-        """Record from now on what threads print that outlived their attempt as that attempt's."""
-        for stream, file in self._files.items():
-            self._left.divert(stream, file)
-
     def offsets(self) -> dict[Stream, int]:
         """Return how many bytes of each stream have become log records: all that have arrived.
 
@@ -75,14 +70,24 @@ class Capture(OutputFiles):
         self._flush()
         self.catch_up(_PATIENCE)
 
-    def finish(self, scope: AttemptScope) -> dict[Stream, int]:
-        """Record what an attempt printed, at its end.
+    def finish(self, scope: AttemptScope, *, threads_left: bool) -> dict[Stream, int]:
+        """Record what an attempt printed, at its end, and turn the streams again.
+
+        Args:
+            scope: the attempt.
+            threads_left: whether threads have outlived an attempt: what they print from now on is recorded
+                as that attempt's.
 
         Returns:
             Where in each stream its output ends, if there was no time for all of it: the rest is recorded
             as the attempt's before the next one begins, else by whoever finishes this process's output.
         """
-        whole = self.drain(seconds=_PATIENCE)
+        self.turn()
+        if threads_left:
+            for stream, file in self._files.items():
+                self._left.divert(stream, file)
+        self._left.flush()
+        whole = super().drain(seconds=_PATIENCE)  # what was buffered is out already
         self._pass_marks_over(True)
         if whole:
             return {}
