@@ -17,7 +17,7 @@ from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd
 from vaportrail.execution.ray_backend import RayBackend
 
-SPEC = AttemptSpec("t-1", "t", 1, b"")
+SPEC = AttemptSpec("t-1", "t", 1, "a" * 16, b"")
 
 
 class OneTask:

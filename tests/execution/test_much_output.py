@@ -51,7 +51,7 @@ def little():
 
 def run(function, task_id, timeout=None):
     attempt.load_function = lambda raw: function
-    spec = attempt.AttemptSpec(task_id, task_id[:-2], 1, b"", timeout=timeout)
+    spec = attempt.AttemptSpec(task_id, task_id[:-2], 1, "a" * 16, b"", timeout=timeout)
     begin = time.monotonic()
     report, _ = attempt.run_attempt(settings.to_json(), spec, cloudpickle.dumps(((), {})))
     told.append([report.outcome.value, time.monotonic() - begin])

@@ -53,7 +53,7 @@ function, arguments = globals()[kind], cloudpickle.dumps(((), {}))
 attempt.load_function = lambda raw: function
 identity = RunIdentity("7d2ab5c0-0000-4000-8000-000000000001", "mnist", "first", 5)
 settings = RunSettings(identity, str(root / "spool"), str(root), "runs/mnist/x")
-spec = attempt.AttemptSpec("t-1", "t", 1, b"", timeout=1.0)
+spec = attempt.AttemptSpec("t-1", "t", 1, "a" * 16, b"", timeout=1.0)
 report, _ = attempt.run_attempt(settings.to_json(), spec, arguments)
 (root / "outcome").write_text(report.outcome.value)
 """

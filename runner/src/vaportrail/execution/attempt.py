@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from opentelemetry import context as otel_context
 
@@ -33,7 +33,7 @@ from vaportrail.telemetry.active_recorder import active, install
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.capture import Capture
 from vaportrail.telemetry.children import child_variables, end_reusable_processes
-from vaportrail.telemetry.identity import attempt_span_id, task_span_id
+from vaportrail.telemetry.identity import attempt_span_id
 from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.output import end_values
 from vaportrail.telemetry.recorder import Recorder
@@ -41,6 +41,7 @@ from vaportrail.telemetry.stdlib_logging import install_handler
 from vaportrail.telemetry.tracing import install_provider, parent_context
 
 __all__ = [
+    "SUCCEEDED",
     "AttemptReport",
     "AttemptSpec",
     "attempt_that_cannot_begin",
@@ -49,13 +50,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptSpec:
+class AttemptSpec(NamedTuple):
     """What a worker must know to run an attempt, besides the arguments."""
 
     task_id: str
     task_name: str
     attempt: int
+    span_id: str
+    """The task's, above the attempt's own."""
     function: bytes
     timeout: float | None = None
     env: Mapping[str, str] | None = None
@@ -75,6 +77,9 @@ class AttemptReport:
     recorded: bool = True
     """Whether the attempt could write its own end; otherwise the runner has to."""
 
+
+SUCCEEDED: Final = AttemptReport(Outcome.SUCCEEDED)
+"""What most of them say."""
 
 SCRATCH_VARIABLE = "VAPORTRAIL_SCRATCH"
 """Where attempts make their scratch folders; the system's temporary folder unless set."""
@@ -112,13 +117,11 @@ def run_attempt(
     return report, value
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(NamedTuple):
     """An attempt that has begun: its place in the record, and its own hands on it."""
 
     spec: AttemptSpec
     scope: AttemptScope
-    parent: str
     start: int
     stacks: Path
     recorder: Recorder
@@ -133,22 +136,20 @@ def _begin(settings_json: str, spec: AttemptSpec) -> _Attempt:
     recorder, capture = _prepare(settings)
     uid = settings.identity.uid
     span_id = attempt_span_id(uid, spec.task_id, spec.attempt, settings.incarnation)
-    parent = task_span_id(uid, spec.task_id, settings.incarnation)
     start = recorder.clock()
     deadline = None if spec.timeout is None else start + int(spec.timeout * 1e9)
     # Only its name: who asks for the folder makes it.
-    scratch_root = os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()
-    scratch = os.path.join(scratch_root, f"vaportrail-{uid[:8]}-{spec.task_id}.{spec.attempt}")
+    scratch = f"{_scratch_root()}{os.sep}vaportrail-{uid[:8]}-{spec.task_id}.{spec.attempt}"
     scope = AttemptScope(spec.task_id, spec.task_name, spec.attempt, span_id, deadline, scratch)
     if spec.env:
         recorder.keep_secret(spec.env)
     offsets = capture.offsets()
     set_attempt_scope(scope, settings)
     lines = attempt_lines(recorder, spec.task_name, _node_id())
-    lines.begun(scope, parent, start, offsets)
+    lines.begun(scope, spec.span_id, start, offsets)
     threads = frozenset(threading.enumerate())
     stacks = Path() if spec.timeout is None else stack_file(settings.spool, spec.task_id, spec.attempt)
-    return _Attempt(spec, scope, parent, start, stacks, recorder, lines, capture, threads)
+    return _Attempt(spec, scope, start, stacks, recorder, lines, capture, threads)
 
 
 def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[AttemptReport, Any]:
@@ -176,7 +177,7 @@ def _call(attempt: _Attempt, payload: bytes, values: tuple[Any, ...]) -> tuple[A
             check_picklable(value)
             # Within the limits: much output is the task's own doing.
             attempt.capture.keep_up()
-        return AttemptReport(Outcome.SUCCEEDED), value
+        return SUCCEEDED, value
     except BaseException as error:
         with keeping_limit(spec.timeout, stacks):
             return _report(error, spec.retry_on), None
@@ -194,19 +195,20 @@ def _loaded(what: str, load: Callable[[], Any]) -> Any:
 
 def _end(attempt: _Attempt, report: AttemptReport) -> None:
     """Record what the attempt printed and how it ended, and take away what it left in its process."""
+    scope = attempt.scope
     try:
         end_reusable_processes()
         tell_nested_work()
-        left = leave_threads(attempt.scope, attempt.threads)
+        left = leave_threads(scope, attempt.threads)
         if left:
             _state.forget()
-        ends = attempt.capture.finish(attempt.scope, threads_left=left)
-        attempt.lines.ended(
-            attempt.scope, attempt.parent, attempt.start, report.outcome, report.failure, end_values(ends)
-        )
+        ends = end_values(attempt.capture.finish(scope, threads_left=left))
+        parent, start = attempt.spec.span_id, attempt.start
+        attempt.lines.ended(scope, parent, start, report.outcome, report.failure, ends)
     finally:
-        if os.path.exists(attempt.scope.scratch):
-            shutil.rmtree(attempt.scope.scratch, ignore_errors=True)
+        # By its name also child processes make it. This way of asking raises nothing, even within.
+        if os.access(scope.scratch, os.F_OK):
+            shutil.rmtree(scope.scratch, ignore_errors=True)
         set_attempt_scope(None)
 
 
@@ -241,6 +243,11 @@ def _prepare(settings: RunSettings) -> tuple[Recorder, Capture]:
         count_nested_work()
     install_handler()
     return recorder, _captures[writer]
+
+
+@lru_cache(maxsize=1)
+def _scratch_root() -> str:
+    return os.environ.get(SCRATCH_VARIABLE) or tempfile.gettempdir()
 
 
 @lru_cache(maxsize=1)

@@ -72,6 +72,7 @@ class TaskCall:
             self.task_id,
             self.name,
             attempt,
+            self.span_id,
             self.function,
             options.timeout,
             dict(options.env),

@@ -12,8 +12,13 @@ import pickle
 from functools import lru_cache
 from typing import Any, Final
 
-from vaportrail.contract.outcome import Outcome
-from vaportrail.execution.attempt import AttemptReport, AttemptSpec, attempt_that_cannot_begin, run_attempt
+from vaportrail.execution.attempt import (
+    SUCCEEDED,
+    AttemptReport,
+    AttemptSpec,
+    attempt_that_cannot_begin,
+    run_attempt,
+)
 
 __all__ = ["pack_attempt", "pack_kind", "pack_report", "read_report", "run_packed"]
 
@@ -21,8 +26,6 @@ _APART: Final = 1 << 16
 """Bytes of arguments from which on they travel by themselves: to pack them would copy them once more."""
 _KEPT: Final = 1 << 16
 """Bytes of what attempts have in common up to which a worker keeps it for the next."""
-_SUCCEEDED: Final = AttemptReport(Outcome.SUCCEEDED)
-"""What most reports say, in no bytes at all."""
 
 
 def pack_kind(spec: AttemptSpec) -> bytes:
@@ -36,8 +39,8 @@ def pack_kind(spec: AttemptSpec) -> bytes:
 def pack_attempt(kind: bytes, spec: AttemptSpec, payload: bytes) -> tuple[bytes, ...]:
     """Return an attempt as the arguments of `run_packed`; the values of its inputs follow them."""
     if len(payload) < _APART:
-        return (pickle.dumps((kind, spec.task_id, spec.attempt, payload)),)
-    return pickle.dumps((kind, spec.task_id, spec.attempt, None)), payload
+        return (pickle.dumps((kind, spec.task_id, spec.attempt, spec.span_id, payload)),)
+    return pickle.dumps((kind, spec.task_id, spec.attempt, spec.span_id, None)), payload
 
 
 def run_packed(settings_json: str, packed: bytes, *values: Any) -> tuple[bytes, Any]:
@@ -47,27 +50,27 @@ def run_packed(settings_json: str, packed: bytes, *values: Any) -> tuple[bytes, 
 
 
 def pack_report(report: AttemptReport) -> bytes:
-    """Return a report as bytes."""
-    return b"" if report == _SUCCEEDED else pickle.dumps(report)
+    """Return a report as bytes: what most of them say in none at all."""
+    return b"" if report is SUCCEEDED else pickle.dumps(report)
 
 
 def read_report(raw: bytes) -> AttemptReport:
     """Return the report that `pack_report` packed."""
-    found = pickle.loads(raw) if raw else _SUCCEEDED
+    found = pickle.loads(raw) if raw else SUCCEEDED
     if not isinstance(found, AttemptReport):
         raise TypeError(f"what an attempt said of itself is a {type(found).__name__}")
     return found
 
 
 def _run(settings_json: str, packed: bytes, *values: Any) -> tuple[AttemptReport, Any]:
-    kind, task_id, attempt, payload = pickle.loads(packed)
+    kind, task_id, attempt, span_id, payload = pickle.loads(packed)
     if payload is None:
         payload, *values = values  # type: ignore[assignment]
     try:
         name, *others = _kind(kind) if len(kind) <= _KEPT else pickle.loads(kind)
     except Exception as error:  # a class that only the runner can import
         return attempt_that_cannot_begin(error), None
-    return run_attempt(settings_json, AttemptSpec(task_id, name, attempt, *others), payload, *values)
+    return run_attempt(settings_json, AttemptSpec(task_id, name, attempt, span_id, *others), payload, *values)
 
 
 @lru_cache(maxsize=64)

@@ -85,7 +85,9 @@ def _call_pickler() -> Any:
 
 def load_call(payload: bytes, values: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return a call's arguments with `values` where the handles were."""
-
+    if not values:
+        args, kwargs = pickle.loads(payload)
+        return args, kwargs
     unpickler = _Unpickler(io.BytesIO(payload))
     unpickler.values = values
     args, kwargs = unpickler.load()

@@ -81,7 +81,6 @@ class CellSpans:
 
     def before(self, info: Any) -> None:
         """Open the next cell's span."""
-        from dataclasses import replace
 
         from opentelemetry import context as otel_context
 
@@ -108,7 +107,7 @@ class CellSpans:
         self._recorder.span_started(
             cell_name(number), span_id, self._attempt.span_id, values=values, unix_nano=start
         )
-        set_attempt_scope(replace(self._attempt, span_id=span_id))
+        set_attempt_scope(self._attempt._replace(span_id=span_id))
         context = parent_context(self._recorder.trace_id, span_id)
         self._attached = (otel_context.attach(context), context)
 

@@ -11,7 +11,6 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -137,7 +136,7 @@ async def _execute(
         "notebook": path.name,
         "cells": cells,
         "settings": recorder.settings.to_json() if recorder and scope else None,
-        "scope": asdict(scope) if scope else None,
+        "scope": scope.fields() if scope else None,
     }
     # A file: what a single environment variable may hold is little.
     write_private(folder / kernel.CONFIG_FILE, json.dumps(config).encode("utf-8", "surrogatepass"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.telemetry.left_threads import left_by
@@ -17,8 +17,7 @@ from vaportrail.telemetry.left_threads import left_by
 __all__ = ["AttemptScope", "acting_for", "attempt_scope", "run_settings", "set_attempt_scope"]
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptScope:
+class AttemptScope(NamedTuple):
     """The attempt, or the notebook cell within it, that what is logged now belongs to."""
 
     task_id: str
@@ -30,7 +29,7 @@ class AttemptScope:
 
     def fields(self) -> dict[str, str | int | None]:
         """Return its fields by name, as they are."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return self._asdict()
 
 
 _acting_for: ContextVar[AttemptScope | None] = ContextVar("vaportrail_acting_for", default=None)

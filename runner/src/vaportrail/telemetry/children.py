@@ -15,12 +15,15 @@ import sys
 import threading
 from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Final
 
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
+from vaportrail.telemetry.json_template import Holes, JsonTemplate
 
 __all__ = [
     "CHILD_VARIABLE",
@@ -57,8 +60,20 @@ def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[s
         except OSError as error:
             raise SpoolError(settings.spool, error.strerror or str(error)) from error
     _written = path
-    said = {"settings": path, "scope": None if scope is None else scope.fields()}
-    return {CHILD_VARIABLE: json.dumps(said)}
+    if scope is None:
+        return {CHILD_VARIABLE: json.dumps({"settings": path, "scope": None})}
+    return {CHILD_VARIABLE: _template(path).fill(**scope.fields())}
+
+
+@lru_cache(maxsize=4)
+def _template(path: str) -> JsonTemplate:
+    """Return what says whose child a process is, for the attempts of a run, by the path of its settings."""
+
+    def make(holes: Holes) -> str:
+        scope = {name: holes.number(name) for name in AttemptScope._fields}
+        return json.dumps({"settings": path, "scope": scope})
+
+    return JsonTemplate(make, encode_basestring_ascii)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -22,7 +22,7 @@ class Holes:
         return mark
 
     def number(self, name: str) -> int:
-        """Return what stands for an integer, or for None."""
+        """Return what stands for an integer; where the JSON has integers as they are, for any plain value."""
         mark = uuid.uuid4().int >> 66 | 1 << 61
         self.marks[str(mark)] = name
         return mark

@@ -47,10 +47,12 @@ def leave_threads(scope: AttemptScope, before: Collection[threading.Thread]) -> 
         scope: the attempt, which is about to end.
         before: the threads that there were as it began.
     """
+    main, pools = threading.main_thread(), sys.modules.get("concurrent.futures.thread")
+    pooled = () if pools is None else pools._threads_queues
     for thread in threading.enumerate():
-        if thread is threading.main_thread() or isinstance(thread, threading._DummyThread):
+        if thread is main or isinstance(thread, threading._DummyThread):
             continue
-        if _is_of_a_pool(thread):
+        if thread in pooled:
             held = _left.get(thread)
             if held is None or held.work is None or held.work() is None:
                 _left.pop(thread, None)
@@ -64,11 +66,6 @@ def leave_threads(scope: AttemptScope, before: Collection[threading.Thread]) -> 
         _any_left = True
         _follow_starts()
     return bool(_left)
-
-
-def _is_of_a_pool(thread: threading.Thread) -> bool:
-    pools = sys.modules.get("concurrent.futures.thread")
-    return pools is not None and thread in pools._threads_queues
 
 
 def _work(thread: threading.Thread) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -25,6 +25,9 @@ from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.values import attributes, clean
 
 __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]
+
+
+_SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
 
 class SpoolSpanProcessor(SpanProcessor):
@@ -168,7 +171,5 @@ def traced() -> Iterator[None]:
 
 def parent_context(trace_id: str, span_id: str) -> otel_context.Context:
     """Return an OpenTelemetry context in which new spans are children of the given span."""
-    ids = SpanContext(
-        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
-    )
+    ids = SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=_SAMPLED)
     return trace.set_span_in_context(NonRecordingSpan(ids))
