@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -103,6 +104,19 @@ def test_what_children_are_handed_is_private_and_holds_no_secret(run: RunSetting
 
     assert (Path(run.spool) / "children.json").stat().st_mode & 0o777 == 0o600
     assert "uid" not in value
+
+
+@pytest.mark.parametrize("deadline", [None, 1_700_000_000_000_000_000])
+@pytest.mark.parametrize("name", ["train", 'a "quoted" näme', "per cent %(attempt)s"])
+def test_what_children_are_handed_is_the_attempts_scope(
+    name: str, deadline: int | None, run: RunSettings
+) -> None:
+    scope = AttemptScope(f"{name}-1", name, 2, "0123456789abcdef", deadline, "/scr\udc80tch")
+    (value,) = child_variables(run, scope).values()
+
+    said = json.loads(value)
+    assert AttemptScope(**said["scope"]) == scope
+    assert said["settings"] == f"{run.spool}/children.json"
 
 
 def damaged_mode(settings: Path) -> None:

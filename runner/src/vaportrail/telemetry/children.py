@@ -62,7 +62,10 @@ def child_variables(settings: RunSettings, scope: AttemptScope | None) -> dict[s
     _written = path
     if scope is None:
         return {CHILD_VARIABLE: json.dumps({"settings": path, "scope": None})}
-    return {CHILD_VARIABLE: _template(path).fill(**scope.fields())}
+    fields = scope.fields()
+    if scope.deadline_unix_nano is None:
+        fields["deadline_unix_nano"] = "null"
+    return {CHILD_VARIABLE: _template(path).fill(**fields)}
 
 
 @lru_cache(maxsize=4)
@@ -70,8 +73,15 @@ def _template(path: str) -> JsonTemplate:
     """Return what says whose child a process is, for the attempts of a run, by the path of its settings."""
 
     def make(holes: Holes) -> str:
-        scope = {name: holes.number(name) for name in AttemptScope._fields}
-        return json.dumps({"settings": path, "scope": scope})
+        scope = AttemptScope(
+            task_id=holes.text("task_id"),
+            task_name=holes.text("task_name"),
+            attempt=holes.number("attempt"),
+            span_id=holes.text("span_id"),
+            deadline_unix_nano=holes.number("deadline_unix_nano"),
+            scratch=holes.text("scratch"),
+        )
+        return json.dumps({"settings": path, "scope": scope.fields()})
 
     return JsonTemplate(make, encode_basestring_ascii)
 

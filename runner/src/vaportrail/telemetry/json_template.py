@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 __all__ = ["Holes", "JsonTemplate"]
 
@@ -14,15 +15,17 @@ class Holes:
     def __init__(self) -> None:
         self.marks: dict[str, str] = {}
         """The names of the holes by what stands for them in the text."""
+        self.texts: list[str] = []
 
     def text(self, name: str) -> str:
         """Return what stands for a text."""
         mark = uuid.uuid4().hex
         self.marks[f'"{mark}"'] = name
+        self.texts.append(name)
         return mark
 
     def number(self, name: str) -> int:
-        """Return what stands for an integer; where the JSON has integers as they are, for any plain value."""
+        """Return what stands for an integer."""
         mark = uuid.uuid4().int >> 66 | 1 << 61
         self.marks[str(mark)] = name
         return mark
@@ -47,15 +50,11 @@ class JsonTemplate:
         text = make(holes).replace("%", "%%")
         for mark, name in holes.marks.items():
             text = text.replace(mark, f"%({name})s")
-        self._text = text
+        self._text, self._texts = text, holes.texts
         self._quote = quote
 
-    def fill(self, **values: str | int | None) -> str:
+    def fill(self, **values: Any) -> str:
         """Return the text with these values; each hole has one."""
-        quote = self._quote
-        for name, value in values.items():
-            if value is None:
-                values[name] = "null"
-            elif type(value) is str:
-                values[name] = quote(value)
+        for name in self._texts:
+            values[name] = self._quote(values[name])
         return self._text % values
