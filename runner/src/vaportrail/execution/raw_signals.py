@@ -12,4 +12,6 @@ from typing import Any
 __all__ = ["getsignal", "pthread_sigmask", "signal"]
 
 _raw: Any = _named._signal  # type: ignore[attr-defined]
-getsignal, pthread_sigmask, signal = _raw.getsignal, _raw.pthread_sigmask, _raw.signal
+getsignal: Any = _raw.getsignal
+pthread_sigmask: Any = _raw.pthread_sigmask
+signal: Any = _raw.signal
