@@ -55,12 +55,12 @@ class cancellable(AbstractContextManager[None]):
 
     def __init__(self, marker: str | os.PathLike[str]) -> None:
         self._marker = marker
-        self._is_heard = threading.current_thread() is threading.main_thread()
+        self._in_main_thread = threading.current_thread() is threading.main_thread()
         self._before: Any = None
 
     def __enter__(self) -> None:
         global _current
-        if self._is_heard:
+        if self._in_main_thread:
             watch()
             # Ray's way arrives as a SIGINT that was never sent.
             self._before = raw_signals.signal(signal.SIGINT, _hear)
@@ -68,7 +68,7 @@ class cancellable(AbstractContextManager[None]):
 
     def __exit__(self, *_raised: object) -> None:
         global _current
-        if self._is_heard:
+        if self._in_main_thread:
             _current = None
             raw_signals.signal(signal.SIGINT, self._before)
 
