@@ -27,6 +27,8 @@ UNPACKED_LIMIT: Final = 4 * 2**30
 """Bytes that a file of a record may unpack to; ours are closed before."""
 _GZIP: Final = b"\x1f\x8b"
 _PIECE: Final = 2**20
+_TAKEN: Final = 2**16
+"""Packed bytes that are taken at once: what is left of them is copied for each member and each `_PIECE`."""
 
 
 class Damaged(RecordError):
@@ -64,8 +66,7 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _gunzip(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     begun, size = False, 0
-    for piece in pieces:
-        raw = piece
+    for raw in (piece[at : at + _TAKEN] for piece in pieces for at in range(0, len(piece), _TAKEN)):
         while raw:
             begun = True
             try:
