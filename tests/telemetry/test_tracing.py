@@ -135,6 +135,17 @@ def test_a_spans_kind_is_otlps(recorder: Recorder, tracer: Tracer, kind: SpanKin
     assert only_span(recorder)["kind"] == otlp
 
 
+def test_a_users_attribute_is_not_taken_for_ours(recorder: Recorder, tracer: Tracer) -> None:
+    said = {c.OUTCOME: "SUCCEEDED", c.TASK_RUN_ID: "other-1", c.ATTEMPT: 1, c.LOG_IOSTREAM: "x", "mine": 1}
+    with tracer.start_as_current_span("forged", attributes=said):
+        pass
+
+    found = read_attributes(only_span(recorder)["attributes"])
+
+    assert found.pop(c.SEQ)
+    assert found == {f"extra.{name}" if name != "mine" else name: value for name, value in said.items()}
+
+
 def test_an_exception_is_an_event_and_the_status(recorder: Recorder, tracer: Tracer) -> None:
     with pytest.raises(ValueError, match="no"), tracer.start_as_current_span("work"):
         raise ValueError("no")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -25,6 +25,9 @@ from vaportrail.telemetry.recorder import Recorder
 from vaportrail.telemetry.values import attributes, clean
 
 __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]
+
+_OURS: Final = frozenset(name for name in c.NAMES if name.startswith(("cicd.", c.LOG_IOSTREAM)))
+"""Names by which readers tell whose a record is and how what it is of ended, beside `vaportrail.…`."""
 
 
 class SpoolSpanProcessor(SpanProcessor):
@@ -63,7 +66,7 @@ def _parent(span: ReadableSpan, recorder: Recorder) -> str:
 def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
     ids = span.get_span_context()
     assert ids is not None
-    named: dict[str, Any] = dict(span.attributes or {})
+    named: dict[str, Any] = {_users_name(name): value for name, value in (span.attributes or {}).items()}
     owner = attempt_scope()
     if owner is not None:
         named |= {c.TASK_RUN_ID: owner.task_id, c.ATTEMPT: owner.attempt}
@@ -100,6 +103,11 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         status["message"] = clean(span.status.description)
     record["status"] = status
     return record
+
+
+def _users_name(name: str) -> str:
+    """Return what a name of the user's is recorded as: no span of theirs ends a task, theirs or another."""
+    return f"extra.{name}" if name in _OURS or name.startswith("vaportrail.") else name
 
 
 def install_provider() -> None:
