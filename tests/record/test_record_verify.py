@@ -344,3 +344,11 @@ def test_no_bytes_in_place_of_a_manifest_make_verify_fail_in_another_way(
     (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
 
     assert "manifest.json" in named(small_copy)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256"])
+def test_a_head_that_no_memory_holds_is_named(small_copy: Path, name: str) -> None:
+    with (small_copy / name).open("r+b") as file:
+        file.truncate(2**42)
+
+    assert named(small_copy) == {name}

@@ -20,7 +20,15 @@ from vaportrail.record.sealed_lines import FILES, row_blocks, stored_files
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, lines_of, unpacked
 from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage.interruptible import side_by_side
-from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, RECORD_FILE
+from vaportrail.storage.layout import (
+    ARTIFACT_FILE,
+    MANIFEST,
+    MANIFEST_HASH,
+    MANIFEST_HASH_LIMIT,
+    MANIFEST_LIMIT,
+    MANIFEST_SIGNATURE,
+    RECORD_FILE,
+)
 from vaportrail.storage.store import Store, is_outage
 from vaportrail.telemetry import conventions as c
 
@@ -69,7 +77,14 @@ def verify(record: Store, where: str) -> Verification:
     if missing:
         problems = [Problem(name, "is missing, so the record is not sealed") for name in missing]
         return Verification(problems, len(listed), sum(listed.values()), "", None)
-    raw, hashed = record.get(MANIFEST), record.get(MANIFEST_HASH)
+    limits = {MANIFEST: MANIFEST_LIMIT, MANIFEST_HASH: MANIFEST_HASH_LIMIT}
+    too_large = [name for name, limit in limits.items() if listed[name] > limit]
+    if too_large:
+        problems = [
+            Problem(name, f"has {listed[name]} bytes, more than any of its kind") for name in too_large
+        ]
+        return Verification(problems, len(listed), sum(listed.values()), "", None)
+    raw, hashed = (record.get(name, limit) for name, limit in limits.items())
     sha256 = hashlib.sha256(raw).hexdigest()
     if hashed != hash_line(raw):
         message = f"{MANIFEST} and {MANIFEST_HASH} do not agree: one of the two was changed"
