@@ -352,3 +352,34 @@ def test_a_head_that_no_memory_holds_is_named(small_copy: Path, name: str) -> No
         file.truncate(2**42)
 
     assert named(small_copy) == {name}
+
+
+def name_files(folder: Path, *lines: bytes) -> None:
+    """Seal a record anew with other lines of its stored files."""
+    path = folder / "files-0001.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(lines)))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for file in manifest["files"]:
+        raw = (folder / file["path"]).read_bytes()
+        file |= {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    raw = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(raw)
+    (folder / "manifest.sha256").write_bytes(hash_line(raw))
+
+
+def test_of_a_record_that_names_any_number_of_files_a_few_are_kept(small_copy: Path) -> None:
+    line = b'{"line":"file","path":"artifacts/%064x","size":0,"sha256":""}\n'
+    gone = b'{"line":"damaged","path":"artifacts/%064x"}\n'
+    name_files(small_copy, *(line % number for number in range(20_000)), *(gone % n for n in range(20_000)))
+
+    found = check(small_copy)
+
+    assert len(found.problems) < 10_100
+    assert len(found.damaged) == 10_000
+    assert "10000 more of its files are missing" in {problem.message for problem in found.problems}
+
+
+def test_a_file_that_is_named_again_and_again_is_a_problem(small_copy: Path) -> None:
+    name_files(small_copy, b'{"line":"file","path":"x","size":0,"sha256":""}\n' * 3)
+
+    assert "one is there twice" in str(check(small_copy).problems)

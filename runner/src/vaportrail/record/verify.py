@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.errors import RecordError, RecordNotFound
@@ -22,6 +22,7 @@ from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage.interruptible import side_by_side
 from vaportrail.storage.layout import (
     ARTIFACT_FILE,
+    ARTIFACTS,
     MANIFEST,
     MANIFEST_HASH,
     MANIFEST_HASH_LIMIT,
@@ -33,6 +34,9 @@ from vaportrail.storage.store import Store, is_outage
 from vaportrail.telemetry import conventions as c
 
 __all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "unfounded", "verify"]
+
+_NAMED: Final = 10_000
+"""Files that are named of those that are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,14 @@ def verify(record: Store, where: str) -> Verification:
     own = {file.path: file for file in manifest.files}
     problems = list(_check_files(record, own, listed))
     damaged: list[str] = []
-    stored: dict[str, FileInfo] = {}
     # What lists the stored files is one of the files: where it is damaged, nothing is known of them.
     if not any(problem.path.startswith(f"{FILES}-") for problem in problems):
         try:
-            files, damaged = stored_files(record, manifest)
+            stored, damaged, missing = _stored(record, manifest, listed)
         except RecordError as error:
             problems.append(Problem(MANIFEST, str(error)))
         else:
-            stored = {file.path: file for file in files}
+            problems += missing
             problems += _check_files(record, stored, listed)
             known = {MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, *own, *stored}
             known |= {path for path in damaged if ARTIFACT_FILE.fullmatch(path)}
@@ -115,6 +118,32 @@ def verify(record: Store, where: str) -> Verification:
             ]
     problems.sort(key=lambda problem: problem.path)
     return Verification(problems, len(listed), sum(listed.values()), sha256, manifest, damaged)
+
+
+def _stored(
+    record: Store, manifest: Manifest, listed: Collection[str]
+) -> tuple[dict[str, FileInfo], list[str], list[Problem]]:
+    """Return the stored files that are there, damaged artifacts' paths, and what is missing.
+
+    Of what is not there only the first are kept: a small file may name more than fits into memory.
+    """
+    stored: dict[str, FileInfo] = {}
+    damaged: dict[str, None] = {}
+    missing: list[Problem] = []
+    more = 0
+    for found in stored_files(record, manifest):
+        if isinstance(found, str):
+            if found in listed or len(damaged) < _NAMED:
+                damaged[found] = None
+        elif found.path in listed:
+            stored[found.path] = found
+        elif len(missing) < _NAMED:
+            missing.append(Problem(found.path, "is missing"))
+        else:
+            more += 1
+    if more:
+        missing.append(Problem(ARTIFACTS, f"{more} more of its files are missing"))
+    return stored, list(damaged), missing
 
 
 def _check_files(record: Store, expected: dict[str, FileInfo], listed: dict[str, int]) -> Iterator[Problem]:
@@ -169,7 +198,7 @@ def sealed_records(
 def _data_files(record: Store, manifest: Manifest) -> Iterator[FileInfo]:
     yield from manifest.files
     if manifest.left_out.get("files"):
-        yield from stored_files(record, manifest)[0]
+        yield from (found for found in stored_files(record, manifest) if isinstance(found, FileInfo))
 
 
 def _file_records(record: Store, path: str, unreadable: Callable[[str], None] | None) -> Iterator[Record]:
