@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from vaportrail.errors import RecordError, RecordNotFound, UnsupportedVersion
 from vaportrail.record.manifest import hash_line
 from vaportrail.record.reading.read import open_run
-from vaportrail.record.verify import Verification, verify
+from vaportrail.record.verify import Verification, unfounded, verify
 from vaportrail.storage.store import open_store
 
 if TYPE_CHECKING:
@@ -356,9 +356,12 @@ def test_a_head_that_no_memory_holds_is_named(small_copy: Path, name: str) -> No
 
 def name_files(folder: Path, *lines: bytes) -> None:
     """Seal a record anew with other lines of its stored files."""
-    path = folder / "files-0001.jsonl.gz"
-    path.write_bytes(gzip.compress(b"".join(lines)))
-    manifest = json.loads((folder / "manifest.json").read_text())
+    sealed_anew(folder, "files-0001.jsonl.gz", b"".join(lines))
+
+
+def sealed_anew(folder: Path, name: str, content: bytes, **more: object) -> None:
+    (folder / name).write_bytes(gzip.compress(content))
+    manifest = json.loads((folder / "manifest.json").read_text()) | more
     for file in manifest["files"]:
         raw = (folder / file["path"]).read_bytes()
         file |= {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
@@ -383,3 +386,45 @@ def test_a_file_that_is_named_again_and_again_is_a_problem(small_copy: Path) -> 
     name_files(small_copy, b'{"line":"file","path":"x","size":0,"sha256":""}\n' * 3)
 
     assert "one is there twice" in str(check(small_copy).problems)
+
+
+def test_a_rebuild_finds_parameters_that_were_made_up_beside_the_manifest(small_copy: Path) -> None:
+    rows = gzip.decompress((small_copy / "tasks-0001.jsonl.gz").read_bytes())
+    forged = b'{"line":"section","name":"parameters","value":{"size":999}}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", forged + rows, left_out={"parameters": 1})
+    run = open_run(str(small_copy))
+    assert run.manifest is not None
+    assert run.parameters == {"size": 999}
+    assert check(small_copy).ok
+
+    assert {"left_out", "section"} <= set(unfounded(open_store(str(small_copy)), run.manifest))
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b'{"line":[]}', b"nothing"])
+def test_a_rebuild_of_lines_that_are_none_says_so(small_copy: Path, line: bytes) -> None:
+    rows = gzip.decompress((small_copy / "tasks-0001.jsonl.gz").read_bytes())
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", rows + line)
+    manifest = open_run(str(small_copy)).manifest
+    assert manifest is not None
+
+    with pytest.raises(RecordError, match="does not say what it is of"):
+        unfounded(open_store(str(small_copy)), manifest)
+
+
+def test_a_section_that_is_none_is_said_to_be_none(small_copy: Path) -> None:
+    line = b'{"line":"section","name":"timeline","value":5}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", line, left_out={"timeline": 1})
+
+    with pytest.raises(RecordError, match="a line of its timeline is not valid"):
+        _ = open_run(str(small_copy)).facts.timeline
+
+
+def test_a_size_that_no_file_has_is_said_to_be_none(small_copy: Path) -> None:
+    line = (
+        b'{"line":"artifact","task":"","attempt":0,"name":"n","kind":"file","path":"p","sha256":"","size":%b,'
+    )
+    line = line % (b"9" * 400) + b'"media_type":""}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", line)
+
+    with pytest.raises(RecordError, match="a line is not valid"):
+        list(open_run(str(small_copy)).facts.artifacts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
+
+from pydantic_core import from_json
 
 from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.errors import RecordError, RecordNotFound
@@ -17,6 +18,7 @@ from vaportrail.record.otlp_lines import Record, read_line
 from vaportrail.record.rows import OWNED, FileInfo
 from vaportrail.record.run_facts import Facts
 from vaportrail.record.sealed_lines import FILES, row_blocks, stored_files
+from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, lines_of, unpacked
 from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage.interruptible import side_by_side
@@ -35,6 +37,7 @@ from vaportrail.telemetry import conventions as c
 
 __all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "unfounded", "verify"]
 
+_KNOWN_LINES: Final = frozenset({*OWNED, "section"})
 _NAMED: Final = 10_000
 """Files that are named of those that are not there."""
 
@@ -241,10 +244,12 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     if manifest.older is not None:
         own.add("metrics")  # it had them all, and which are the last it did not say
     # As JSON: there NaN equals itself.
-    said, now = (json.loads(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
+    said, now = (from_json(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
     wrong = [key for key in said if said[key] != now.get(key)]
+    if manifest.older is None and _left_out(manifest) != _left_out(rebuilt.head):
+        wrong.append("left_out")
     parts: dict[str, None] = {}
-    for mine, theirs in zip_longest(_rows(row_blocks(record, manifest)), _rows(rebuilt.table.lines())):
+    for mine, theirs in zip_longest(_rows(row_blocks(record, manifest)), _rows(rebuilt.lines())):
         if mine != theirs:
             for row in (mine, theirs):
                 if row is not None:
@@ -252,6 +257,17 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     return [*wrong, *(part for part in parts if part not in wrong)]
 
 
+def _left_out(head: Manifest) -> dict[str, int]:
+    return {name: count for name, count in head.left_out.items() if name != "files"}
+
+
 def _rows(blocks: Iterable[bytes]) -> Iterator[Any]:
     lines = (line for block in blocks for line in lines_of(block))
-    return (row for row in map(json.loads, lines) if row["line"] in OWNED)
+    for line in lines:
+        try:
+            row = parse(line)
+            known = row["line"] in _KNOWN_LINES
+        except (Unsound, LookupError, TypeError):
+            raise RecordError("a line of its tasks does not say what it is of") from None
+        if known:
+            yield row
