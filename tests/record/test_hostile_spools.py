@@ -310,6 +310,18 @@ def test_lines_around_one_that_cannot_be_read_are_shown(unsealed: Unsealed) -> N
     assert len(run.problems) == 2
 
 
+def test_a_long_name_that_many_records_share_does_not_grow_with_them(unsealed: Unsealed) -> None:
+    name = "x" * 100_000
+    records = [event(attributes=attributes({c.SEQ: number})) for number in range(1, 4)]
+    group = {
+        "resource": {"attributes": attributes({c.WRITER_ID: name})},
+        "scopeLogs": [{"scope": {"name": name}, "logRecords": records}],
+    }
+    run = rewritten(unsealed, "logs-0001.jsonl.gz", gz(json.dumps({"resourceLogs": [group]}).encode()))
+
+    assert {len(line.source) for line in run.logs()} == {1024}
+
+
 # Lines and their limits
 
 

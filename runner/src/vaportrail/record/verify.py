@@ -107,11 +107,11 @@ def verify(record: Store, where: str) -> Verification:
     # What lists the stored files is one of the files: where it is damaged, nothing is known of them.
     if not any(problem.path.startswith(f"{FILES}-") for problem in problems):
         try:
-            stored, damaged, missing = _stored(record, manifest, listed)
+            stored, damaged, absent = _stored(record, manifest, listed)
         except RecordError as error:
             problems.append(Problem(MANIFEST, str(error)))
         else:
-            problems += missing
+            problems += absent
             problems += _check_files(record, stored, listed)
             known = {MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, *own, *stored}
             known |= {path for path in damaged if ARTIFACT_FILE.fullmatch(path)}
