@@ -362,6 +362,12 @@ def test_a_file_that_unpacks_to_more_than_its_limit_is_given_up() -> None:
             pass
 
 
+def test_a_plain_file_of_more_than_its_limit_is_given_up() -> None:
+    with pytest.raises(Damaged, match="more than 1 MiB"):
+        for _ in unpacked([b"\0" * 2**19] * 3, limit=2**20):
+            pass
+
+
 def test_a_line_of_a_record_is_bounded_by_all_of_what_is_in_it(unsealed: Unsealed) -> None:
     from vaportrail.record.otlp_lines import Record, Resource
 

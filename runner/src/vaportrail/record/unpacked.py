@@ -50,7 +50,7 @@ def unpacked(pieces: Iterable[bytes], *, limit: int | None = None) -> Iterator[b
     while len(head) < len(_GZIP) and (piece := next(found, b"")):
         head += piece
     whole = _chain(head, found)
-    yield from _gunzip(whole, limit) if head[:2] == _GZIP else whole
+    yield from _gunzip(whole, limit) if head[:2] == _GZIP else _within(whole, limit)
 
 
 def _not_empty(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -61,6 +61,15 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if head:
         yield head
     yield from rest
+
+
+def _within(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if limit is not None and size > limit:
+            raise Damaged(f"it has more than {limit >> 20} MiB")
+        yield piece
 
 
 def _gunzip(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:

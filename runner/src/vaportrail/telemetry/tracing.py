@@ -28,6 +28,7 @@ __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]
 
 _OURS: Final = frozenset(name for name in c.NAMES if name.startswith(("cicd.", c.LOG_IOSTREAM)))
 """Names by which readers tell whose a record is and how what it is of ended, beside `vaportrail.…`."""
+_TIME_END: Final = 2**64 - 1
 
 
 class SpoolSpanProcessor(SpanProcessor):
@@ -43,7 +44,7 @@ class SpoolSpanProcessor(SpanProcessor):
                 trace.format_span_id(ids.span_id),
                 _parent(span, recorder),
                 kind=span.kind.value + 1,
-                unix_nano=span.start_time,
+                unix_nano=_moment(span.start_time),
             )
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -76,8 +77,8 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         "parentSpanId": _parent(span, recorder),
         "name": clean(span.name),
         "kind": span.kind.value + 1,
-        "startTimeUnixNano": str(span.start_time),
-        "endTimeUnixNano": str(span.end_time),
+        "startTimeUnixNano": str(_moment(span.start_time)),
+        "endTimeUnixNano": str(_moment(span.end_time)),
         "attributes": attributes({**named, c.SEQ: seq}),
     }
     if span.events:
@@ -103,6 +104,11 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         status["message"] = clean(span.status.description)
     record["status"] = status
     return record
+
+
+def _moment(unix_nano: int | None) -> int:
+    """Return a time that the user gave as one that OTLP has room for."""
+    return max(0, min(unix_nano or 0, _TIME_END))
 
 
 def _users_name(name: str) -> str:
