@@ -428,3 +428,14 @@ def test_a_size_that_no_file_has_is_said_to_be_none(small_copy: Path) -> None:
 
     with pytest.raises(RecordError, match="a line is not valid"):
         list(open_run(str(small_copy)).facts.artifacts)
+
+
+def test_a_manifest_that_names_a_file_twice_is_a_problem(small_copy: Path) -> None:
+    """One of the two has the right hash; a reader would show its lines twice."""
+    manifest = json.loads((small_copy / "manifest.json").read_text())
+    doubled = [{**manifest["files"][0], "sha256": "0" * 64}, *manifest["files"]]
+    raw = json.dumps({**manifest, "files": doubled}).encode()
+    (small_copy / "manifest.json").write_bytes(raw)
+    (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
+
+    assert "names a file twice" in str(check(small_copy).problems)

@@ -103,6 +103,8 @@ def verify(record: Store, where: str) -> Verification:
         return Verification([Problem(MANIFEST, str(error))], len(listed), 0, sha256, None)
     own = {file.path: file for file in manifest.files}
     problems = list(_check_files(record, own, listed))
+    if len(own) < len(manifest.files):
+        problems.append(Problem(MANIFEST, "names a file twice, and one of the two may be believed"))
     damaged: list[str] = []
     # What lists the stored files is one of the files: where it is damaged, nothing is known of them.
     if not any(problem.path.startswith(f"{FILES}-") for problem in problems):
