@@ -80,3 +80,11 @@ def test_no_line_of_a_log_acts_on_a_terminal_or_makes_another_line(
     assert (
         log == "1970-01-01T00:00:00.000000000Z stdout a\\x1b]0;t\\x07\\u202eb\\r\n    12:01 stdout forged\n"
     )
+
+
+@pytest.mark.parametrize("name", ["log.txt", "log.txt/inner", "metrics.csv", "metrics.csv/inner"])
+def test_a_file_of_the_body_leaves_the_log_and_the_values_their_names(tmp_path: Path, name: str) -> None:
+    [written] = unpack(tmp_path, name)
+
+    assert written.relative_to(tmp_path / "tree" / "pipeline").as_posix() == f"_{name}"
+    assert written.read_bytes() == b"bytes"

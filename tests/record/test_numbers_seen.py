@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vaportrail.record import numbers_seen
 from vaportrail.record.numbers_seen import NumbersSeen, Ranges
+
+
+@pytest.fixture(autouse=True, params=[0, 4096], ids=["few late", "many late"])
+def late(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How many numbers wait for their places."""
+    before = numbers_seen._LATE
+    numbers_seen._LATE = request.param  # type: ignore[misc]
+    yield
+    numbers_seen._LATE = before  # type: ignore[misc]
+
 
 NUMBERS = st.integers(0, 40) | st.integers(0, 2**63)
 
@@ -42,6 +56,17 @@ def test_numbers_in_nearly_their_order_are_one_range_however_many_there_are() ->
         assert ranges.add(number)
 
     assert ranges.ranges() == [(0, 100_000)]
+
+
+def test_numbers_that_come_backwards_cost_no_more_each_the_more_there_are() -> None:
+    def seconds(count: int) -> float:
+        ranges = Ranges()
+        begun = time.process_time()
+        for number in range(2 * count, 0, -2):
+            ranges.add(number)
+        return time.process_time() - begun
+
+    assert seconds(160_000) < 8 * 4 * max(seconds(20_000), 0.005)
 
 
 @given(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from vaportrail.errors import RecordError, RecordNotFound, UnsupportedVersion
 from vaportrail.record.manifest import hash_line
 from vaportrail.record.reading.read import open_run
-from vaportrail.record.verify import Verification, verify
+from vaportrail.record.verify import Verification, unfounded, verify
 from vaportrail.storage.store import open_store
 
 if TYPE_CHECKING:
@@ -344,3 +344,98 @@ def test_no_bytes_in_place_of_a_manifest_make_verify_fail_in_another_way(
     (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
 
     assert "manifest.json" in named(small_copy)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256"])
+def test_a_head_that_no_memory_holds_is_named(small_copy: Path, name: str) -> None:
+    with (small_copy / name).open("r+b") as file:
+        file.truncate(2**42)
+
+    assert named(small_copy) == {name}
+
+
+def name_files(folder: Path, *lines: bytes) -> None:
+    """Seal a record anew with other lines of its stored files."""
+    sealed_anew(folder, "files-0001.jsonl.gz", b"".join(lines))
+
+
+def sealed_anew(folder: Path, name: str, content: bytes, **more: object) -> None:
+    (folder / name).write_bytes(gzip.compress(content))
+    manifest = json.loads((folder / "manifest.json").read_text()) | more
+    for file in manifest["files"]:
+        raw = (folder / file["path"]).read_bytes()
+        file |= {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    raw = json.dumps(manifest).encode()
+    (folder / "manifest.json").write_bytes(raw)
+    (folder / "manifest.sha256").write_bytes(hash_line(raw))
+
+
+def test_of_a_record_that_names_any_number_of_files_a_few_are_kept(small_copy: Path) -> None:
+    line = b'{"line":"file","path":"artifacts/%064x","size":0,"sha256":""}\n'
+    gone = b'{"line":"damaged","path":"artifacts/%064x"}\n'
+    name_files(small_copy, *(line % number for number in range(20_000)), *(gone % n for n in range(20_000)))
+
+    found = check(small_copy)
+
+    assert len(found.problems) < 10_100
+    assert len(found.damaged) == 10_000
+    assert "10000 more of its files are missing" in {problem.message for problem in found.problems}
+
+
+def test_a_file_that_is_named_again_and_again_is_a_problem(small_copy: Path) -> None:
+    name_files(small_copy, b'{"line":"file","path":"x","size":0,"sha256":""}\n' * 3)
+
+    assert "one is there twice" in str(check(small_copy).problems)
+
+
+def test_a_rebuild_finds_parameters_that_were_made_up_beside_the_manifest(small_copy: Path) -> None:
+    rows = gzip.decompress((small_copy / "tasks-0001.jsonl.gz").read_bytes())
+    forged = b'{"line":"section","name":"parameters","value":{"size":999}}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", forged + rows, left_out={"parameters": 1})
+    run = open_run(str(small_copy))
+    assert run.manifest is not None
+    assert run.parameters == {"size": 999}
+    assert check(small_copy).ok
+
+    assert {"left_out", "section"} <= set(unfounded(open_store(str(small_copy)), run.manifest))
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b'{"line":[]}', b"nothing"])
+def test_a_rebuild_of_lines_that_are_none_says_so(small_copy: Path, line: bytes) -> None:
+    rows = gzip.decompress((small_copy / "tasks-0001.jsonl.gz").read_bytes())
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", rows + line)
+    manifest = open_run(str(small_copy)).manifest
+    assert manifest is not None
+
+    with pytest.raises(RecordError, match="does not say what it is of"):
+        unfounded(open_store(str(small_copy)), manifest)
+
+
+def test_a_section_that_is_none_is_said_to_be_none(small_copy: Path) -> None:
+    line = b'{"line":"section","name":"timeline","value":5}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", line, left_out={"timeline": 1})
+
+    with pytest.raises(RecordError, match="a line of its timeline is not valid"):
+        _ = open_run(str(small_copy)).facts.timeline
+
+
+def test_a_size_that_no_file_has_is_said_to_be_none(small_copy: Path) -> None:
+    line = (
+        b'{"line":"artifact","task":"","attempt":0,"name":"n","kind":"file","path":"p","sha256":"","size":%b,'
+    )
+    line = line % (b"9" * 400) + b'"media_type":""}\n'
+    sealed_anew(small_copy, "tasks-0001.jsonl.gz", line)
+
+    with pytest.raises(RecordError, match="a line is not valid"):
+        list(open_run(str(small_copy)).facts.artifacts)
+
+
+def test_a_manifest_that_names_a_file_twice_is_a_problem(small_copy: Path) -> None:
+    """One of the two has the right hash; a reader would show its lines twice."""
+    manifest = json.loads((small_copy / "manifest.json").read_text())
+    doubled = [{**manifest["files"][0], "sha256": "0" * 64}, *manifest["files"]]
+    raw = json.dumps({**manifest, "files": doubled}).encode()
+    (small_copy / "manifest.json").write_bytes(raw)
+    (small_copy / "manifest.sha256").write_bytes(hash_line(raw))
+
+    assert "names a file twice" in str(check(small_copy).problems)

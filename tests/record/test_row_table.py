@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -32,9 +33,14 @@ def attempt(task_id: str, number: int) -> AttemptInfo:
     )  # fmt: skip
 
 
-@pytest.fixture(autouse=True, params=[1, 2**20], ids=["small blocks", "one block"])
+@pytest.fixture(
+    autouse=True,
+    params=[(1, 2**20), (1, 0), (2**20, 2**20)],
+    ids=["small blocks", "packed blocks", "one block"],
+)
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_table, "_BLOCK_BYTES", request.param)
+    monkeypatch.setattr(row_table, "_BLOCK_BYTES", request.param[0])
+    monkeypatch.setattr(row_table, "PLAIN_BYTES", request.param[1])
 
 
 @given(ids=IDS, plain=st.booleans())
@@ -98,3 +104,48 @@ def test_lines_of_a_task_that_do_not_stand_together_are_refused() -> None:
         RowTable([*lines, lines[0]])
     with pytest.raises(RecordError, match="there are two tasks 'a'"):
         RowTable([lines[0], lines[0]])
+
+
+TWICE = (
+    b'{"line":"param","task":"a","name":"n","value":1,"task":"b"}',
+    b'{"line":"param","id":"a","task":"b","name":"n","value":1}',
+)
+
+
+@pytest.mark.parametrize("line", TWICE, ids=["the same key", "another key"])
+def test_a_line_that_says_twice_whose_it_is_is_refused(line: bytes) -> None:
+    with pytest.raises(RecordError, match="says twice"):
+        list(RowTable([line + b"\n"]).rows("param"))
+
+
+def test_rows_that_unpack_to_a_multiple_take_no_more_memory_than_they_are_packed() -> None:
+    value = "x" * 2**19
+    lines = (
+        b'{"line":"param","task":"%d","name":"n","value":"%b"}\n' % (n, value.encode()) for n in range(99)
+    )
+    tracemalloc.start()
+    try:
+        row_table.PLAIN_BYTES = 2**22  # put back by the fixture
+        table = RowTable(lines)
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 2**23
+    assert [row.value for row in table.rows("param")] == [value] * 99
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [("OWNERS", "of more than 1 tasks"), ("OWNER_BYTES", "are more than 0 MiB"),
+     ("SECTION_BYTES", "sections are more than 0 MiB")],
+)  # fmt: skip
+def test_rows_beyond_any_reason_are_refused(
+    monkeypatch: pytest.MonkeyPatch, limit: str, message: str
+) -> None:
+    monkeypatch.setattr(row_table, limit, 1)
+    lines = [b'{"line":"param","task":"%d"}\n' % number for number in range(3)]
+    lines.insert(0, b'{"line":"section","name":"parameters","value":{}}\n')
+
+    with pytest.raises(RecordError, match=message):
+        RowTable(lines[:1] if limit == "SECTION_BYTES" else lines[1:])

@@ -138,6 +138,12 @@ def test_a_step_that_is_no_integer_is_refused(step: Any) -> None:
         log.metric("m", 1.0, step=step)
 
 
+@pytest.mark.parametrize("step", [2**63, -(2**63) - 1, 10**5000], ids=["above", "below", "long"])
+def test_a_step_that_has_no_room_is_refused(step: int) -> None:
+    with pytest.raises(UsageError, match="metric 'm': its step has no room in 64 bits"):
+        log.metric("m", 1.0, step=step)
+
+
 def test_a_tag_that_is_no_text_is_refused() -> None:
     with pytest.raises(UsageError, match=r"tag 't': 3 is not a str; give str\(value\)"):
         log.tag("t", 3)  # type: ignore[arg-type]

@@ -135,6 +135,35 @@ def test_a_spans_kind_is_otlps(recorder: Recorder, tracer: Tracer, kind: SpanKin
     assert only_span(recorder)["kind"] == otlp
 
 
+def test_a_users_attribute_is_not_taken_for_ours(recorder: Recorder, tracer: Tracer) -> None:
+    said = {c.OUTCOME: "SUCCEEDED", c.TASK_RUN_ID: "other-1", c.ATTEMPT: 1, c.LOG_IOSTREAM: "x", "mine": 1}
+    with tracer.start_as_current_span("forged", attributes=said):
+        pass
+
+    found = read_attributes(only_span(recorder)["attributes"])
+
+    assert found.pop(c.SEQ)
+    assert found == {f"extra.{name}" if name != "mine" else name: value for name, value in said.items()}
+
+
+@pytest.mark.parametrize(("given", "recorded"), [(-5, "0"), (2**70, str(2**64 - 1))])
+def test_a_time_that_is_none_is_the_nearest_that_is(
+    recorder: Recorder, tracer: Tracer, given: int, recorded: str
+) -> None:
+    tracer.start_span("odd", start_time=given).end(end_time=given)
+
+    span, opened = only_span(recorder), lines(recorder, "L")[0].record
+    assert {span["startTimeUnixNano"], span["endTimeUnixNano"], opened["timeUnixNano"]} == {recorded}
+
+
+def test_a_tracers_name_that_is_no_unicode_is_recorded_all_the_same(recorder: Recorder) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SpoolSpanProcessor())
+    provider.get_tracer("odd \ud800").start_span("s").end()
+
+    assert [line.scope for line in lines(recorder, "T")] == ["odd \\ud800"]
+
+
 def test_an_exception_is_an_event_and_the_status(recorder: Recorder, tracer: Tracer) -> None:
     with pytest.raises(ValueError, match="no"), tracer.start_as_current_span("work"):
         raise ValueError("no")

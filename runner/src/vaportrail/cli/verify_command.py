@@ -45,6 +45,9 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
             say(f"not all is in it: {reason}")
         for path in found.damaged:
             say(f"not part of it: {path} was gone or damaged at the seal")
+        unnamed = found.manifest.stored.damaged - len(found.damaged) if found.manifest is not None else 0
+        if unnamed > 0:
+            say(f"not part of it: {unnamed} more that were gone or damaged at the seal")
     else:
         for problem in found.problems:
             say(f"{style('BROKEN', fg='red', bold=True)}  {problem.path}: {problem.message}")

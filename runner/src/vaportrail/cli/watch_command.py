@@ -70,7 +70,7 @@ def command(run: str, root: str, logs: bool, timeout: float | None, as_json: boo
     try:
         found = find(meant, timeout)
         sealed = found if isinstance(found, Run) else _follow(found, meant.root, logs=logs, as_json=as_json)
-        raw = patiently(lambda: open_store(sealed.uri).get(layout.MANIFEST))
+        raw = patiently(lambda: open_store(sealed.uri).get(layout.MANIFEST, layout.MANIFEST_LIMIT))
     except KeyboardInterrupt:
         say(f"not watching any more; the run goes on. Again: {_again()}", err=True)
         return EXIT_CANCELLED

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from pydantic_core import to_json
 
 from vaportrail.errors import RecordError
-from vaportrail.export.tree_lines import write_lines
+from vaportrail.export.tree_lines import LINE_FILES, write_lines
 from vaportrail.export.tree_paths import FreePaths, safe_path
 from vaportrail.record.reading.log_lines import IDLE_WORKER
 from vaportrail.record.reading.recorded_run import Run
@@ -39,7 +39,8 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
     with (target / "run.json").open("w", encoding="utf-8") as file:
         file.writelines(run.facts.json_pieces(rows=_ROWS))
         file.write("\n")
-    count = 1 + _write_files(run.artifacts(task=""), target / _PIPELINE_FOLDER, say)
+    body = target / _PIPELINE_FOLDER
+    count = 1 + _write_files(run.artifacts(task=""), body, say, taken=LINE_FILES)
     places = FreePaths()
     folders: dict[str, Path] = {}
     for task in run.tasks:
@@ -57,7 +58,7 @@ def write_tree(run: Run, target: Path, say: Callable[[str], None]) -> int:
         count += 1
         if stored := task.artifacts():
             count += _write_files(stored, folder / "files", say)
-    others = {"": target / _PIPELINE_FOLDER, IDLE_WORKER: target / "workers"}
+    others = {"": body, IDLE_WORKER: target / "workers"}
     return count + write_lines(run.log_records(), {**others, **folders}, made=folders)
 
 
@@ -77,13 +78,16 @@ def _with_ending(name: str, artifact: Artifact) -> str:
     return name if artifact.kind == _KEEPS_ITS_NAME else f"{name}{ending}"
 
 
-def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None]) -> int:
+def _write_files(artifacts: Any, folder: Path, say: Callable[[str], None], taken: Container[str] = ()) -> int:
+    """Write stored files below a folder, in which names that are `taken` stay free; return how many."""
     stored: dict[str, Artifact] = dict(artifacts)
     count, places = 0, FreePaths()
     # Folders first, so that a file whose name is also a folder's is the one that steps aside.
     for name in sorted(stored, key=lambda name: (-len(safe_path(folder, name).parts), name)):
         try:
-            path = places.free(safe_path(folder, _with_ending(name, stored[name])))
+            path = safe_path(folder, _with_ending(name, stored[name]))
+            first, *inner = path.relative_to(folder).parts
+            path = places.free(folder.joinpath(f"_{first}" if first in taken else first, *inner))
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             say(f"left out: {name[:200]!r} cannot be written: {error.strerror}")

@@ -13,10 +13,13 @@ from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.in_order import Entry, in_order
 from vaportrail.record.reading.log_lines import log_lines
 from vaportrail.record.reading.metric_points import logged_number
+from vaportrail.telemetry.log_types import VALUE_TYPES
 
-__all__ = ["write_lines"]
+__all__ = ["LINE_FILES", "write_lines"]
 
 _LOG: Final = "log.txt"
+LINE_FILES: Final = frozenset({_LOG, *(f"{each.many}.csv" for each in VALUE_TYPES if each.numbers)})
+"""What the files are called."""
 _COLUMNS: Final = ("name", "step", "time", "value")
 
 

@@ -70,6 +70,9 @@ class FactsBuilder:
     def _take_span(self, record: Record, attributes: Named) -> None:
         body = record.body
         start, end = int(body["startTimeUnixNano"]), int(body["endTimeUnixNano"])
+        if record.scope != c.SCOPE:  # the user's own, whatever its attributes are called
+            self._last = max(self._last, end)
+            return
         if c.TIMELINE_NAME in attributes:
             self._timeline.add((start, attributes[c.TIMELINE_NAME], end))
             return

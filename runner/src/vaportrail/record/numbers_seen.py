@@ -9,8 +9,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Hashable
+from heapq import merge
+from typing import Final
 
 __all__ = ["NumbersSeen", "Ranges"]
+
+_LATE: Final = 4096
 
 
 class Ranges:
@@ -23,23 +27,54 @@ class Ranges:
     1
     """
 
-    __slots__ = ("_ends", "_starts")
+    __slots__ = ("_ends", "_late", "_starts")
 
     def __init__(self) -> None:
         self._starts, self._ends = array("Q"), array("Q")
+        self._late: set[int] = set()
+        """Numbers below the last range that are in none yet: to put one in its place moves all others."""
 
     def __contains__(self, number: int) -> bool:
+        if number in self._late:
+            return True
         at = bisect_right(self._starts, number)
         return at > 0 and number < self._ends[at - 1]
 
     def add(self, number: int) -> bool:
         """Add a number; return whether it was not there."""
-        return self.add_range(number, number + 1)
+        starts, ends = self._starts, self._ends
+        if not ends or number > ends[-1]:
+            starts.append(number)
+            ends.append(number + 1)
+        elif number == ends[-1]:  # nearly always: the next one
+            ends[-1] = number + 1
+        elif number in self:
+            return False
+        else:
+            self._late.add(number)
+            if len(self._late) > _LATE + len(starts) // 4:
+                self._settle()
+        return True
+
+    def _settle(self) -> None:
+        """Put the late ones in their places."""
+        starts, ends = array("Q"), array("Q")
+        late = ((number, number + 1) for number in sorted(self._late))
+        for start, end in merge(zip(self._starts, self._ends, strict=True), late):
+            if ends and start <= ends[-1]:
+                ends[-1] = end
+            else:
+                starts.append(start)
+                ends.append(end)
+        self._starts, self._ends = starts, ends
+        self._late.clear()
 
     def add_range(self, start: int, end: int) -> bool:
         """Add the numbers from `start` up to `end`, which is not one of them; return whether any was new."""
+        if self._late:
+            self._settle()
         starts, ends = self._starts, self._ends
-        if starts and start == ends[-1]:  # nearly always: the next one
+        if starts and start == ends[-1]:
             ends[-1] = end
             return True
         at = bisect_right(starts, start)
@@ -55,6 +90,7 @@ class Ranges:
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return its ranges, each with the number after its last."""
+        self._settle()
         return list(zip(self._starts, self._ends, strict=True))
 
 

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from vaportrail.errors import RecordError
+from vaportrail.record.kept_blocks import KeptBlocks
 from vaportrail.record.model import RecordModel
-from vaportrail.record.rows import OWNED, ROWS, RowKind
+from vaportrail.record.rows import OWNED, ROWS, RowKind, owner_of
 from vaportrail.record.sound import Unsound, parse
 
 __all__ = ["RowTable", "Rows"]
@@ -34,6 +35,14 @@ _Place = tuple[int, bytes, bytes]
 _BEGINS: Final[Mapping[RowKind, bytes]] = {kind: b'\n{"line":"%b",' % kind.encode() for kind in ROWS}
 """How a line of our own form begins, with the end of the one before: within a line there is no such end."""
 _BLOCK_BYTES: Final = 2**20
+PLAIN_BYTES: Final = 256 * 2**20
+"""Bytes of rows that are kept as they are, those of some 250,000 tasks; what is beyond is packed."""
+OWNERS: Final = 5_000_000
+"""Tasks whose rows are read: each takes some memory, however small its rows are."""
+OWNER_BYTES: Final = 512 * 2**20
+"""Bytes of one task's rows, which are in one block."""
+SECTION_BYTES: Final = 64 * 2**20
+"""Bytes of the lines of what the manifest had no room for."""
 _REASON: Final = 300
 _Row = TypeVar("_Row", bound=RecordModel)
 
@@ -54,8 +63,10 @@ class RowTable:
         self.totals: Counter[str] = Counter()
         self.sections: dict[str, list[Any]] = {}
         """What the manifest had no room for, by its name."""
+        self._section_bytes = 0
         self._groups: dict[str, int] = {}
-        self._blocks: list[bytes] = []
+        self._owners: list[str] = []
+        self._blocks = KeptBlocks(PLAIN_BYTES)
         self._block, self._start, self._end = array("Q"), array("Q"), array("Q")
         self._tasks = array("Q")
         """Groups that begin with a task, in the order of the calls."""
@@ -78,8 +89,11 @@ class RowTable:
                         self._blocks.append(bytes(open_block + piece[kept:start]))
                         open_block, kept, here = bytearray(b"\n"), start, 1
                     group += 1
+                    if group == OWNERS:
+                        raise RecordError(f"{self._where}: its lines are of more than {OWNERS} tasks")
                     if self._groups.setdefault(mine, group) != group:
                         raise RecordError(f"{self._where}: the lines of {mine[:80]!r} do not stand together")
+                    self._owners.append(mine)
                     self._block.append(len(self._blocks))
                     self._start.append(here)
                 if kind == _TASK:
@@ -88,6 +102,11 @@ class RowTable:
                     self._tasks.append(group)
             counts.update(kind for _, kind, _ in found)
             open_block += piece[kept:]
+            if group >= 0 and len(open_block) - self._start[group] > OWNER_BYTES:
+                raise RecordError(
+                    f"{self._where}: the lines of {self._id(owner or b'')[:80]!r} are more than "
+                    f"{OWNER_BYTES >> 20} MiB"
+                )
         self.totals.update({kind.decode(): count for kind, count in counts.items()})
         if group >= 0:
             self._end.append(len(open_block))
@@ -128,6 +147,9 @@ class RowTable:
             raise RecordError(f"{self._where}: a line does not say what it is of")
         kind = found.pop("line")
         if kind == "section":
+            self._section_bytes += len(line)
+            if self._section_bytes > SECTION_BYTES:
+                raise RecordError(f"{self._where}: its sections are more than {SECTION_BYTES >> 20} MiB")
             self.sections.setdefault(str(found.get("name")), []).append(found.get("value"))
         if kind not in ROWS:  # of a later version
             return b"", b"", b""
@@ -170,12 +192,13 @@ class RowTable:
 
     def lines(self) -> Iterator[bytes]:
         """Yield every row's line."""
-        for block in self._blocks:
+        for number in range(len(self._blocks)):
+            block = self._blocks[number]
             yield from (line + b"\n" for line in block.split(b"\n") if line)
 
     def _decoded(self, group: int, kind: RowKind, model: type[_Row]) -> list[_Row]:
         block, end, begins = self._blocks[self._block[group]], self._end[group], _BEGINS[kind]
-        rows = []
+        rows, owner = [], self._owners[group]
         at = block.find(begins, self._start[group] - 1, end)
         while at >= 0:
             after = block.index(b"\n", at + 1)
@@ -184,6 +207,8 @@ class RowTable:
             except ValidationError as error:
                 reason = " ".join(str(error).split())[:_REASON]
                 raise RecordError(f"{self._where}: a line is not valid: {reason}") from None
+            if owner_of(kind, rows[-1]) != owner:
+                raise RecordError(f"{self._where}: a line says twice whose it is: {owner[:80]!r} and another")
             at = block.find(begins, after, end) if after + 1 < end else -1
         return rows
 

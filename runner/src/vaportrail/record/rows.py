@@ -7,9 +7,9 @@ its own first; those of the pipeline's body come before all tasks. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from vaportrail.contract.outcome import Failure
@@ -23,6 +23,10 @@ __all__ = [
 ]  # fmt: skip
 
 RowKind = Literal["task", "attempt"] | ValueKind | Literal["artifact"]
+
+
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+"""Bytes of a file."""
 
 
 class Edge(RecordModel):
@@ -107,7 +111,7 @@ class ArtifactInfo(RecordModel):
     path: str
     """Its place within the record."""
     sha256: str
-    size: int
+    size: Size
     media_type: str
 
 
@@ -115,8 +119,7 @@ class FileInfo(RecordModel):
     """A file of the record."""
 
     path: str
-    size: int
-    """Bytes."""
+    size: Size
     sha256: str
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 
+from vaportrail.errors import RecordError
 from vaportrail.record.manifest import Counts, Manifest, ReceiptEntry, RunInfo, TimelineEntry, VerdictInfo
+from vaportrail.record.model import RecordModel
 from vaportrail.record.row_table import RowTable
 from vaportrail.record.rows import (
     OWNED,
@@ -22,6 +25,8 @@ from vaportrail.record.rows import (
 )
 
 __all__ = ["Facts"]
+
+_Entry = TypeVar("_Entry", bound=RecordModel)
 
 
 class Facts:
@@ -50,6 +55,10 @@ class Facts:
         """Return the same facts with another word of how the run ended."""
         verdict = self.head.verdict.model_copy(update=changed)
         return Facts(self.head.model_copy(update={"verdict": verdict}), self._lines, self._where)
+
+    def lines(self) -> Iterable[bytes]:
+        """Return the lines of the rows, one or more in a piece; also of what the head has no room for."""
+        return self._lines()
 
     @cached_property
     def table(self) -> RowTable:
@@ -94,13 +103,13 @@ class Facts:
     def timeline(self) -> Sequence[TimelineEntry]:
         if "timeline" not in self.head.left_out:
             return self.head.timeline
-        return [TimelineEntry.model_validate(entry) for entry in self.table.sections.get("timeline", [])]
+        return self._entries("timeline", TimelineEntry)
 
     @property
     def receipt(self) -> Sequence[ReceiptEntry]:
         if "receipt" not in self.head.left_out:
             return self.head.receipt
-        return [ReceiptEntry.model_validate(entry) for entry in self.table.sections.get("receipt", [])]
+        return self._entries("receipt", ReceiptEntry)
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -125,6 +134,12 @@ class Facts:
     @property
     def artifacts(self) -> Sequence[ArtifactInfo]:
         return self.table.rows("artifact")
+
+    def _entries(self, name: str, model: type[_Entry]) -> Sequence[_Entry]:
+        try:
+            return [model.model_validate(entry) for entry in self.table.sections.get(name, [])]
+        except ValidationError:
+            raise RecordError(f"{self._where}: a line of its {name} is not valid") from None
 
     def _whole(self, name: str, cut: Mapping[str, Any]) -> Mapping[str, Any]:
         if name not in self.head.left_out:

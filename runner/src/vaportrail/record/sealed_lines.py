@@ -41,32 +41,37 @@ def row_blocks(record: Store, manifest: Manifest) -> Iterator[bytes]:
         yield from _blocks(record, file)
 
 
-def stored_files(record: Store, manifest: Manifest) -> tuple[list[FileInfo], list[str]]:
-    """Return the files that a record has beside those of its manifest, and damaged artifacts' paths.
+def stored_files(record: Store, manifest: Manifest) -> Iterator[FileInfo | str]:
+    """Yield the files that a record has beside those of its manifest, and damaged artifacts' paths.
+
+    There may be any number of them, so none is kept. They count only where nothing is raised to the end.
 
     Raises:
-        RecordError: they cannot be read, or are not the ones that were sealed.
+        RecordError: they cannot be read, are not the ones that were sealed, or one is there twice.
     """
-    files: list[FileInfo] = []
-    damaged: list[str] = []
     if manifest.older is not None:
-        files += manifest.older.files
-        damaged += manifest.older.damaged
+        yield from manifest.older.files
+        yield from manifest.older.damaged
+    last = ""
     for file in _of(manifest, FILES):
         for block in _blocks(record, file):
             for line in lines_of(block):
-                _take(line, file.path, files, damaged)
-    return files, damaged
+                found = _listed(line, file.path)
+                if isinstance(found, FileInfo):
+                    if found.path <= last:
+                        raise RecordError(f"{file.path}: its files are not sorted, or one is there twice")
+                    last = found.path
+                if found is not None:
+                    yield found
 
 
-def _take(line: bytes, where: str, files: list[FileInfo], damaged: list[str]) -> None:
+def _listed(line: bytes, where: str) -> FileInfo | str | None:
     try:
         found: Any = parse(line)
         kind = found["line"]
         if kind == "file":
-            files.append(FileInfo.model_validate(found))
-        elif kind == "damaged":
-            damaged.append(str(found["path"]))
+            return FileInfo.model_validate(found)
+        return str(found["path"]) if kind == "damaged" else None
     except (Unsound, ValidationError, TypeError, KeyError):
         raise RecordError(f"{where}: a line does not say which file it is of") from None
 

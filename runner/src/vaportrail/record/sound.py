@@ -29,7 +29,7 @@ JSON_DEPTH: Final = 64
 ATTEMPT_LIMIT: Final = 100_000
 _INT64: Final = 2**63
 _TIME_END: Final = 2**64
-_LARGE: Final = re.compile(rb"[:,\[\s]-?(?:[0-9][0-9.]*[eE]\+?[0-9]{3}|[0-9.]{300})")
+_LARGE: Final = re.compile(rb"[:,\[\s]-?(?:[0-9][0-9.]*[eE]\+?[0-9]{3}|[0-9.]{200})")
 """Where a number within JSON may be that is read as infinite, which cannot be written again."""
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")

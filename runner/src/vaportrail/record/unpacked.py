@@ -27,6 +27,8 @@ UNPACKED_LIMIT: Final = 4 * 2**30
 """Bytes that a file of a record may unpack to; ours are closed before."""
 _GZIP: Final = b"\x1f\x8b"
 _PIECE: Final = 2**20
+_TAKEN: Final = 2**16
+"""Packed bytes that are taken at once: what is left of them is copied for each member and each `_PIECE`."""
 
 
 class Damaged(RecordError):
@@ -48,7 +50,7 @@ def unpacked(pieces: Iterable[bytes], *, limit: int | None = None) -> Iterator[b
     while len(head) < len(_GZIP) and (piece := next(found, b"")):
         head += piece
     whole = _chain(head, found)
-    yield from _gunzip(whole, limit) if head[:2] == _GZIP else whole
+    yield from _gunzip(whole, limit) if head[:2] == _GZIP else _within(whole, limit)
 
 
 def _not_empty(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -61,11 +63,19 @@ def _chain(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
+def _within(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if limit is not None and size > limit:
+            raise Damaged(f"it has more than {limit >> 20} MiB")
+        yield piece
+
+
 def _gunzip(pieces: Iterator[bytes], limit: int | None) -> Iterator[bytes]:
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     begun, size = False, 0
-    for piece in pieces:
-        raw = piece
+    for raw in (piece[at : at + _TAKEN] for piece in pieces for at in range(0, len(piece), _TAKEN)):
         while raw:
             begun = True
             try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Final
+
+from pydantic_core import from_json
 
 from vaportrail.contract.otlp_signals import SIGNALS
 from vaportrail.errors import RecordError, RecordNotFound
@@ -17,14 +18,28 @@ from vaportrail.record.otlp_lines import Record, read_line
 from vaportrail.record.rows import OWNED, FileInfo
 from vaportrail.record.run_facts import Facts
 from vaportrail.record.sealed_lines import FILES, row_blocks, stored_files
+from vaportrail.record.sound import Unsound, parse
 from vaportrail.record.unpacked import UNPACKED_LIMIT, Damaged, bounded_lines, lines_of, unpacked
 from vaportrail.record.versions.any_version import read_manifest
 from vaportrail.storage.interruptible import side_by_side
-from vaportrail.storage.layout import ARTIFACT_FILE, MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, RECORD_FILE
+from vaportrail.storage.layout import (
+    ARTIFACT_FILE,
+    ARTIFACTS,
+    MANIFEST,
+    MANIFEST_HASH,
+    MANIFEST_HASH_LIMIT,
+    MANIFEST_LIMIT,
+    MANIFEST_SIGNATURE,
+    RECORD_FILE,
+)
 from vaportrail.storage.store import Store, is_outage
 from vaportrail.telemetry import conventions as c
 
 __all__ = ["Problem", "Verification", "rebuild_facts", "sealed_records", "unfounded", "verify"]
+
+_KNOWN_LINES: Final = frozenset({*OWNED, "section"})
+_NAMED: Final = 10_000
+"""Files that are named of those that are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,14 @@ def verify(record: Store, where: str) -> Verification:
     if missing:
         problems = [Problem(name, "is missing, so the record is not sealed") for name in missing]
         return Verification(problems, len(listed), sum(listed.values()), "", None)
-    raw, hashed = record.get(MANIFEST), record.get(MANIFEST_HASH)
+    limits = {MANIFEST: MANIFEST_LIMIT, MANIFEST_HASH: MANIFEST_HASH_LIMIT}
+    too_large = [name for name, limit in limits.items() if listed[name] > limit]
+    if too_large:
+        problems = [
+            Problem(name, f"has {listed[name]} bytes, more than any of its kind") for name in too_large
+        ]
+        return Verification(problems, len(listed), sum(listed.values()), "", None)
+    raw, hashed = (record.get(name, limit) for name, limit in limits.items())
     sha256 = hashlib.sha256(raw).hexdigest()
     if hashed != hash_line(raw):
         message = f"{MANIFEST} and {MANIFEST_HASH} do not agree: one of the two was changed"
@@ -81,16 +103,17 @@ def verify(record: Store, where: str) -> Verification:
         return Verification([Problem(MANIFEST, str(error))], len(listed), 0, sha256, None)
     own = {file.path: file for file in manifest.files}
     problems = list(_check_files(record, own, listed))
+    if len(own) < len(manifest.files):
+        problems.append(Problem(MANIFEST, "names a file twice, and one of the two may be believed"))
     damaged: list[str] = []
-    stored: dict[str, FileInfo] = {}
     # What lists the stored files is one of the files: where it is damaged, nothing is known of them.
     if not any(problem.path.startswith(f"{FILES}-") for problem in problems):
         try:
-            files, damaged = stored_files(record, manifest)
+            stored, damaged, absent = _stored(record, manifest, listed)
         except RecordError as error:
             problems.append(Problem(MANIFEST, str(error)))
         else:
-            stored = {file.path: file for file in files}
+            problems += absent
             problems += _check_files(record, stored, listed)
             known = {MANIFEST, MANIFEST_HASH, MANIFEST_SIGNATURE, *own, *stored}
             known |= {path for path in damaged if ARTIFACT_FILE.fullmatch(path)}
@@ -100,6 +123,32 @@ def verify(record: Store, where: str) -> Verification:
             ]
     problems.sort(key=lambda problem: problem.path)
     return Verification(problems, len(listed), sum(listed.values()), sha256, manifest, damaged)
+
+
+def _stored(
+    record: Store, manifest: Manifest, listed: Collection[str]
+) -> tuple[dict[str, FileInfo], list[str], list[Problem]]:
+    """Return the stored files that are there, damaged artifacts' paths, and what is missing.
+
+    Of what is not there only the first are kept: a small file may name more than fits into memory.
+    """
+    stored: dict[str, FileInfo] = {}
+    damaged: dict[str, None] = {}
+    missing: list[Problem] = []
+    more = 0
+    for found in stored_files(record, manifest):
+        if isinstance(found, str):
+            if found in listed or len(damaged) < _NAMED:
+                damaged[found] = None
+        elif found.path in listed:
+            stored[found.path] = found
+        elif len(missing) < _NAMED:
+            missing.append(Problem(found.path, "is missing"))
+        else:
+            more += 1
+    if more:
+        missing.append(Problem(ARTIFACTS, f"{more} more of its files are missing"))
+    return stored, list(damaged), missing
 
 
 def _check_files(record: Store, expected: dict[str, FileInfo], listed: dict[str, int]) -> Iterator[Problem]:
@@ -154,7 +203,7 @@ def sealed_records(
 def _data_files(record: Store, manifest: Manifest) -> Iterator[FileInfo]:
     yield from manifest.files
     if manifest.left_out.get("files"):
-        yield from stored_files(record, manifest)[0]
+        yield from (found for found in stored_files(record, manifest) if isinstance(found, FileInfo))
 
 
 def _file_records(record: Store, path: str, unreadable: Callable[[str], None] | None) -> Iterator[Record]:
@@ -197,10 +246,12 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     if manifest.older is not None:
         own.add("metrics")  # it had them all, and which are the last it did not say
     # As JSON: there NaN equals itself.
-    said, now = (json.loads(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
+    said, now = (from_json(head.model_dump_json(exclude=own)) for head in (manifest, rebuilt.head))
     wrong = [key for key in said if said[key] != now.get(key)]
+    if manifest.older is None and _left_out(manifest) != _left_out(rebuilt.head):
+        wrong.append("left_out")
     parts: dict[str, None] = {}
-    for mine, theirs in zip_longest(_rows(row_blocks(record, manifest)), _rows(rebuilt.table.lines())):
+    for mine, theirs in zip_longest(_rows(row_blocks(record, manifest)), _rows(rebuilt.lines())):
         if mine != theirs:
             for row in (mine, theirs):
                 if row is not None:
@@ -208,6 +259,17 @@ def unfounded(record: Store, manifest: Manifest) -> list[str]:
     return [*wrong, *(part for part in parts if part not in wrong)]
 
 
+def _left_out(head: Manifest) -> dict[str, int]:
+    return {name: count for name, count in head.left_out.items() if name != "files"}
+
+
 def _rows(blocks: Iterable[bytes]) -> Iterator[Any]:
     lines = (line for block in blocks for line in lines_of(block))
-    return (row for row in map(json.loads, lines) if row["line"] in OWNED)
+    for line in lines:
+        try:
+            row = parse(line)
+            known = row["line"] in _KNOWN_LINES
+        except (Unsound, LookupError, TypeError):
+            raise RecordError("a line of its tasks does not say what it is of") from None
+        if known:
+            yield row

@@ -27,6 +27,8 @@ RUN_FILE: Final = "run.json"
 LOCK: Final = "runner.lock"
 MANIFEST_LIMIT: Final = 512 * 2**20
 """Bytes of a manifest that a reader takes: of today's 256 KiB, but older ones hold every task."""
+MANIFEST_HASH_LIMIT: Final = 2**10
+"""Bytes of a manifest's hash that a reader takes."""
 RUN_FILE_LIMIT: Final = 64 * 2**20
 """Bytes of a run's settings that a reader takes."""
 PLAN_LIMIT: Final = 512 * 2**20

@@ -76,7 +76,7 @@ class Log:
             step: where in the training this is, or None.
 
         Raises:
-            UsageError: `value` is not a number, or `step` not an integer.
+            UsageError: `value` is not a number, or `step` not an integer of 64 bits.
 
         Example:
             >>> for step, loss in enumerate(losses):            # doctest: +SKIP
@@ -90,6 +90,10 @@ class Log:
                 raise UsageError(
                     f"metric {name!r}: step={step!r} is not an integer; give a whole number or None"
                 ) from None
+            if not -(2**63) <= step < 2**63:
+                raise UsageError(
+                    f"metric {name!r}: its step has no room in 64 bits; give a smaller one or None"
+                )
         self._value("metric", name, plain, {c.METRIC_STEP: step})
 
     @overload

@@ -208,7 +208,7 @@ def header_line(header: Header) -> bytes:
 
 @lru_cache(maxsize=256)
 def _quoted(scope: str) -> str:
-    return quote(scope, safe="") or "-"
+    return quote(scope, safe="", errors="backslashreplace") or "-"
 
 
 def spool_line(seq: int, kind: Kind, scope: str, body: str) -> bytes:

@@ -26,6 +26,10 @@ from vaportrail.telemetry.values import attributes, clean
 
 __all__ = ["SpoolSpanProcessor", "install_provider", "parent_context", "traced"]
 
+_OURS: Final = frozenset(name for name in c.NAMES if name.startswith(("cicd.", c.LOG_IOSTREAM)))
+"""Names by which readers tell whose a record is and how what it is of ended, beside `vaportrail.…`."""
+_TIME_END: Final = 2**64 - 1
+
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 
@@ -43,7 +47,7 @@ class SpoolSpanProcessor(SpanProcessor):
                 trace.format_span_id(ids.span_id),
                 _parent(span, recorder),
                 kind=span.kind.value + 1,
-                unix_nano=span.start_time,
+                unix_nano=_moment(span.start_time),
             )
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -66,7 +70,7 @@ def _parent(span: ReadableSpan, recorder: Recorder) -> str:
 def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
     ids = span.get_span_context()
     assert ids is not None
-    named: dict[str, Any] = dict(span.attributes or {})
+    named: dict[str, Any] = {_users_name(name): value for name, value in (span.attributes or {}).items()}
     owner = attempt_scope()
     if owner is not None:
         named |= {c.TASK_RUN_ID: owner.task_id, c.ATTEMPT: owner.attempt}
@@ -76,8 +80,8 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         "parentSpanId": _parent(span, recorder),
         "name": clean(span.name),
         "kind": span.kind.value + 1,
-        "startTimeUnixNano": str(span.start_time),
-        "endTimeUnixNano": str(span.end_time),
+        "startTimeUnixNano": str(_moment(span.start_time)),
+        "endTimeUnixNano": str(_moment(span.end_time)),
         "attributes": attributes({**named, c.SEQ: seq}),
     }
     if span.events:
@@ -103,6 +107,16 @@ def _otlp(span: ReadableSpan, seq: int, recorder: Recorder) -> dict[str, Any]:
         status["message"] = clean(span.status.description)
     record["status"] = status
     return record
+
+
+def _moment(unix_nano: int | None) -> int:
+    """Return a time that the user gave as one that OTLP has room for."""
+    return max(0, min(unix_nano or 0, _TIME_END))
+
+
+def _users_name(name: str) -> str:
+    """Return what a name of the user's is recorded as: no span of theirs ends a task, theirs or another."""
+    return f"extra.{name}" if name in _OURS or name.startswith("vaportrail.") else name
 
 
 def install_provider() -> None:

@@ -11,7 +11,10 @@ from vaportrail.record.output_lines import lines_of
 from vaportrail.record.times import rfc3339
 from vaportrail.telemetry import conventions as c
 
-__all__ = ["IDLE_WORKER", "LogLine", "Place", "log_lines"]
+__all__ = ["IDLE_WORKER", "LogLine", "Place", "log_lines", "place_of"]
+
+_SHARED: Final = 1024
+"""Characters of a name that a file has once for many records, and that goes with each of their lines."""
 
 IDLE_WORKER: Final = "(worker)"
 """Whose the lines are that a worker printed while none of the run's tasks ran in it."""
@@ -42,6 +45,12 @@ class LogLine:
     text: str
 
 
+def place_of(record: Record, writer: str) -> Place:
+    """Return where a log record stands among all of a run's; `writer` is the process that made it."""
+    named = record.attributes
+    return int(record.body["timeUnixNano"]), writer[:_SHARED], c.LEDGER_WRITER in named, named[c.SEQ]
+
+
 def log_lines(record: Record) -> Iterator[tuple[Place, LogLine]]:
     """Yield the lines of a log record, in their order; none where it is an event."""
     if record.body.get("eventName"):
@@ -50,9 +59,8 @@ def log_lines(record: Record) -> Iterator[tuple[Place, LogLine]]:
     writer = str(named.get(c.LEDGER_WRITER) or record.writer)
     owner = named.get(c.TASK_RUN_ID, IDLE_WORKER if writer.startswith("worker-") else "")
     time = int(record.body["timeUnixNano"])
-    said = (
-        rfc3339(time), owner, named.get(c.ATTEMPT, 0), record.scope, record.body.get("severityText", "")
-    )  # fmt: skip
-    place = (time, writer, c.LEDGER_WRITER in named, named[c.SEQ])
+    source, severity = record.scope[:_SHARED], record.body.get("severityText", "")
+    said = rfc3339(time), owner, named.get(c.ATTEMPT, 0), source, severity
+    place = place_of(record, writer)
     for text in lines_of(record):
         yield place, LogLine(*said, text)

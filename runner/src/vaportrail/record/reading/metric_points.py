@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vaportrail.record.otlp_lines import Record
-from vaportrail.record.reading.log_lines import Place
+from vaportrail.record.reading.log_lines import Place, place_of
 from vaportrail.record.times import rfc3339
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.log_types import BY_EVENT, ValueType
@@ -38,7 +38,7 @@ def logged_number(record: Record) -> tuple[ValueType, Place, MetricPoint] | None
         named.get(c.TASK_RUN_ID, ""), named[c.VALUE_NAME], float(from_any_value(record.body["body"])),
         named.get(c.METRIC_STEP), rfc3339(time),
     )  # fmt: skip
-    return logged, (time, record.writer, False, named[c.SEQ]), point
+    return logged, place_of(record, record.writer), point
 
 
 def metric_point(record: Record) -> tuple[Place, MetricPoint] | None:

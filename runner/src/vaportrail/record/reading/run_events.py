@@ -59,7 +59,8 @@ def read_events(record: Record) -> Iterator[RunEvent]:
         for text in lines_of(record):
             yield RunEvent(time, "log", task, attempt, text, source=record.scope)
         return
-    event = _end_event(record.body, record.attributes) if record.kind == "T" else None
+    ours = record.kind == "T" and record.scope == c.SCOPE
+    event = _end_event(record.body, record.attributes) if ours else None
     if record.kind == "L":
         event = _logged(record)
     if event is not None:

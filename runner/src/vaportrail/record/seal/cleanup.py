@@ -92,7 +92,7 @@ def clear_parts(
 def _planned(store: ObjectStore, path: str) -> dict[str, int]:
     """Return the size of each part that the plan names; by the plan of another version there is none."""
     with suppress(RecordNotFound, ValidationError):
-        plan = PartsPlan.model_validate_json(store.get(path))
+        plan = PartsPlan.model_validate_json(store.get(path, layout.PLAN_LIMIT))
         return {part.path: part.size for part in plan.parts}
     return {}
 

@@ -155,7 +155,7 @@ def _standing(record: Store, settings: RunSettings) -> SealResult | None:
     """Return the record that stands already, if it is this run's."""
     where = f"{settings.record_uri}/{layout.MANIFEST}"
     try:
-        raw = record.get(layout.MANIFEST)
+        raw = record.get(layout.MANIFEST, layout.MANIFEST_LIMIT)
     except RecordNotFound:
         return None
     manifest: Manifest = read_manifest(raw, where)
@@ -164,7 +164,7 @@ def _standing(record: Store, settings: RunSettings) -> SealResult | None:
             f"{where} is the record of run {manifest.run.uid}, not of {settings.identity.uid}; "
             "nothing was overwritten"
         )
-    if record.get(layout.MANIFEST_HASH) != hash_line(raw):
+    if record.get(layout.MANIFEST_HASH, layout.MANIFEST_HASH_LIMIT) != hash_line(raw):
         raise RecordError(f"{where} and its {layout.MANIFEST_HASH} do not agree: one of the two was changed")
     return SealResult(manifest, hashlib.sha256(raw).hexdigest())
 

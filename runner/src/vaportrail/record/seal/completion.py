@@ -68,7 +68,7 @@ class Completion:
         """Take note of one record."""
         body = record.body
         self._trace_id = self._trace_id or body.get("traceId", "")
-        if record.kind in ("T", "L"):
+        if record.kind == "L" or (record.kind == "T" and record.scope == c.SCOPE):
             self._missing_writers.see(record.kind, body.get("eventName", ""), record.attributes)
         if record.kind == "T":
             self._finished.add(body["spanId"])

@@ -225,7 +225,9 @@ def _publish(record: Store, path: Path, progress: Callable[[str], None]) -> File
 
 
 def _create(record: Store, path: str, content: bytes) -> None:
-    if not record.create(path, content) and record.get(path) != content:
+    if record.create(path, content):
+        return
+    if record.size(path) != len(content) or record.get(path, len(content)) != content:
         raise SealConflict(
             f"{path} of this record exists and is different; nothing was overwritten. "
             "It was sealed from another spool, or changed since"

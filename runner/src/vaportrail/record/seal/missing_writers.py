@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Final
 
 from vaportrail.contract.otlp_signals import Kind
@@ -21,6 +22,8 @@ __all__ = ["MissingWriters"]
 _ENDED_ITSELF: Final = (Outcome.SUCCEEDED, Outcome.FAILED)
 """Ends of a task whose last attempt reported to the runner, unless the runner resolved it."""
 _RUNNER: Final = "runner"
+_MOST: Final = 100_000
+"""Attempts that are named."""
 _Attempt = tuple[str, int]
 
 
@@ -30,7 +33,8 @@ class MissingWriters:
 
     _seen_attempts: set[_Attempt] = field(default_factory=set)
     _resolved: dict[_Attempt, Outcome] = field(default_factory=dict)
-    _reported: set[_Attempt] = field(default_factory=set)
+    _reported: dict[str, int] = field(default_factory=dict)
+    """How many attempts of a task are known to have reported, by its id."""
 
     def see(self, kind: Kind, event: str, named: Mapping[str, Any]) -> None:
         """Take note of one span or log record.
@@ -55,7 +59,7 @@ class MissingWriters:
         # The last one may have been cancelled before it ran; all before it had ended.
         attempts = int(named.get(c.TASK_ATTEMPTS, 0))
         known = attempts if named[c.OUTCOME] in _ENDED_ITSELF else attempts - 1
-        self._reported |= {(task, number) for number in range(1, known + 1)}
+        self._reported[task] = max(known, self._reported.get(task, 0))
 
     def entries(self, plan: SealPlan) -> Iterator[LedgerEntry]:
         """Yield a count that is unknown for each process that must have been, and was not heard of.
@@ -67,9 +71,12 @@ class MissingWriters:
             return
         if report.runner_started and not _runner_has_records(plan):
             yield LedgerEntry(writer=_RUNNER, state="unknown")
-        ran = {key for key in self._reported if key not in self._resolved}
-        ran |= {key for key, outcome in self._resolved.items() if outcome.traits.has_run}
-        for task, attempt in sorted(ran - self._seen_attempts):
+        reported = ((task, number) for task, most in self._reported.items() for number in range(1, most + 1))
+        resolved = (key for key, outcome in self._resolved.items() if outcome.traits.has_run)
+        ran = chain((key for key in reported if key not in self._resolved), resolved)
+        # A count that somebody made up shall fill no memory: that some are missing is known by fewer.
+        missing = islice((key for key in ran if key not in self._seen_attempts), _MOST)
+        for task, attempt in sorted(missing):
             yield LedgerEntry(writer=f"worker of {task}, attempt {attempt}", state="unknown")
 
 

@@ -47,6 +47,8 @@ RECOVERED: Final = ".recovered"
 _OF_A_WRITER: Final = ("spool", "ledger")
 _ENDINGS: Final = {*_OF_A_WRITER, RECOVERED.removeprefix("."), *SUFFIX.values()}
 _FORMAT: Final = 1
+_LEDGER_LIMIT: Final = 2**12
+"""Bytes of a ledger: ours have 32, those of a later version some more."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Nano = Annotated[int, Field(ge=0, lt=2**64)]
 
@@ -309,7 +311,8 @@ def _part(spool: Store, path: str) -> SpoolRange:
 
 
 def _ledger(spool: Store, path: str, writer: str, sizes: dict[str, int]) -> LedgerEntry:
-    ledger = read_ledger(spool.get(path)) if path in sizes else None
+    # What is larger is none, and may not fit into memory.
+    ledger = read_ledger(spool.get(path)) if 0 < sizes.get(path, 0) <= _LEDGER_LIMIT else None
     if ledger is None or max(ledger.values()) >= 2**63:
         return LedgerEntry(writer=writer, state="unknown")
     return LedgerEntry(writer=writer, state="exact", made=dict(ledger))
