@@ -146,7 +146,7 @@ def test_a_cell_that_prints_much_leaves_a_small_file_and_all_its_lines_in_the_lo
 ) -> None:
     folder, _ = much
     files = sorted((folder / "record" / "artifacts").iterdir(), key=lambda path: path.read_bytes()[:1])
-    logged = sum(path.read_bytes().count(b"y" * 99) for path in folder.glob("worker-*.spool"))
+    logged = sum(path.read_bytes().count(b"y" * 99) for path in folder.glob("cells-*.spool"))
 
     assert all(path.stat().st_size < 2 * kept_outputs.STREAM_LIMIT for path in files)
     assert b"more characters of stdout are not kept here" in files[1].read_bytes()
