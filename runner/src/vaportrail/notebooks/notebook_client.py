@@ -173,7 +173,7 @@ def make_client(
                 if self.printed is not None:
                     self.printed.close()
                 self.programs.close()
-            self.kept.tell(self.nb)
+                self.kept.tell(self.nb)
             if recorder is not None and scope is not None and self.kept.dropped:
                 recorder.not_captured(_TOO_LARGE, self.kept.dropped)
                 self.kept.dropped = 0
@@ -195,7 +195,7 @@ def make_client(
         shutdown_kernel="immediate",
         log=SILENT,
     )
-    client.kept = KeptOutputs()
+    client.kept = KeptOutputs(recorder.writer.redact if recorder is not None else None)
     client.programs = own_output()
     manager = client.create_kernel_manager()
     manager.log = SILENT
