@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.cli.show_command import describe
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.export.page import page_lines
 from vaportrail.export.tree import write_tree
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.reading.recorded_run import Run
@@ -86,7 +86,7 @@ def test_a_value_of_any_type_is_recorded_shown_and_unpacked(
     run = sealed(recorder)
     tree = unpacked(run, tmp_path / "tree")
     rows = run.facts.table.rows(kind)
-    page = "\n".join(describe(run))
+    page = "\n".join(page_lines(run))
     task = json.loads((tree / "tasks" / TASK / "task.json").read_text())
     whole = json.loads((tree / "run.json").read_text())
 
@@ -123,5 +123,5 @@ def test_a_file_of_any_type_is_recorded_shown_and_unpacked(
     assert [(row.name, row.kind, row.media_type) for row in run.facts.artifacts] == [
         ("folder/mine", kind, media_type)
     ]
-    assert [line for line in describe(run) if line.startswith("files       1,")]
+    assert [line for line in page_lines(run) if line.startswith("files       1,")]
     assert (tree / "pipeline" / "folder" / f"mine{ending}").read_bytes() == b"content"
