@@ -54,6 +54,10 @@ class FollowedFiles:
         """Pass over so many bytes: they are where they belong."""
         self._taken[stream] += size
 
+    def pass_over(self) -> None:
+        """Take all that is there now, unread."""
+        self._taken = {stream: os.fstat(file).st_size for stream, file in self._files.items()}
+
     def take_all(self, stream: Stream) -> Iterator[bytes]:
         """Yield all that was not taken yet and is there now, in pieces."""
         end = os.fstat(self._files[stream]).st_size

@@ -94,9 +94,7 @@ def make_client(
             if number is None:
                 return cell
             self.running = (number, cell.source)
-            for stream in self.programs.streams:
-                for _ in self.programs.take_all(stream):
-                    pass  # of no cell
+            self.programs.pass_over()  # it is of no cell
             if self.printed is not None:
                 self.printed.begin(number)
             following = asyncio.ensure_future(self._follow())
