@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +15,7 @@ from budget import within
 from figure_log import record_figure
 
 from e2e.cluster.cache import cache_root
-from e2e.cluster.cli import cluster
+from e2e.cluster.cli import Cluster, cluster
 from e2e.cluster.progress import Failed
 
 FOLDER = Path(__file__).parent
@@ -45,25 +47,37 @@ def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
         failed = False
         chosen.prepare()
     chosen.down()
-    try:
-        if not smoke and not comparison:
-            # First, so that what the very first cluster leaves on a machine is seen.
-            failed = _within("lifecycle", lambda: _pytest(FOLDER / "lifecycle")) or failed
-            tests = FOLDER.parent / "tests"
-            failed = _within("control-plane", lambda: _pytest(tests, "-m", "api_server")) or failed
-        chosen.up()
-        if comparison:
-            return _pytest(FOLDER / "comparison", "-s") or failed
-        if smoke:
+    if comparison or smoke:
+        with _standing(chosen):
+            if comparison:
+                return _pytest(FOLDER / "comparison", "-s") or failed
             return _pytest(FOLDER / "scenarios", "-m", "smoke") or failed
-        return _within("real-pods", lambda: _pytest(FOLDER / "scenarios")) or failed
+    try:
+        # First, so that what the very first cluster leaves on a machine is seen.
+        failed = _within("lifecycle", lambda: _pytest(FOLDER / "lifecycle")) or failed
+        tests = FOLDER.parent / "tests"
+        failed = _within("control-plane", lambda: _pytest(tests, "-m", "api_server")) or failed
+    finally:
+        chosen.down()
+    scenarios = partial(_pytest, FOLDER / "scenarios")
+    return _within("real-pods", scenarios, around=_standing(chosen)) or failed
+
+
+@contextmanager
+def _standing(chosen: Cluster) -> Iterator[None]:
+    """Bring a cluster up for the length of the block."""
+    try:
+        chosen.up()
+        yield
     finally:
         chosen.down()
 
 
-def _within(suite: str, step: Callable[[], bool | None]) -> bool:
+def _within(
+    suite: str, step: Callable[[], bool | None], *, around: AbstractContextManager[None] | None = None
+) -> bool:
     """Run a step beside its line of the budget; says whether it failed, or took too long."""
-    with within(suite) as ended:
+    with within(suite, around=around) as ended:
         failed = step()
     return bool(failed) or ended[0].over
 

@@ -14,7 +14,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -108,18 +108,30 @@ def _loop(rounds: int) -> None:
 
 @contextmanager
 def within(
-    name: str, *, clock: Callable[[], float] = time.monotonic, speed: Callable[[], float] = slowness
+    name: str,
+    *,
+    around: AbstractContextManager[None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    speed: Callable[[], float] = slowness,
 ) -> Iterator[list[Suite]]:
     """Measure a suite, and print what it took beside its line.
+
+    Args:
+        name: as in the budget.
+        around: what stands while the suite runs, such as a cluster. The machine is measured before and
+            after it, since it keeps the machine busy; its own time is not the suite's.
+        clock: seconds.
+        speed: how slow the machine is.
 
     Yields:
         a list that holds it once it has ended.
     """
     line = lines(FILE.read_text())[name]
     before, ended = speed(), list[Suite]()
-    begun = clock()
-    yield ended
-    seconds = clock() - begun
+    with around or nullcontext():
+        begun = clock()
+        yield ended
+        seconds = clock() - begun
     ended.append(Suite(name, seconds, line, max(before, speed())))
     print(ended[0], flush=True)
 

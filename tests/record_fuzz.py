@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from hostile_record import HOSTILE
-from vaportrail.cli.show_command import describe
 from vaportrail.errors import RecordError
 from vaportrail.export.mermaid import flowchart, gantt_chart
+from vaportrail.export.page import page_lines
 from vaportrail.record.manifest import hash_line
 from vaportrail.record.otlp_lines import Resource, sound_record
 from vaportrail.record.reading.read import open_run, scan_runs
@@ -229,7 +229,7 @@ class Fuzz:
     def _read(self, run: Run) -> None:
         list(run.logs())
         list(run.metrics())
-        list(describe(run))
+        list(page_lines(run))
         flowchart(run.facts)
         gantt_chart(run.facts)
         run.facts.to_json()

@@ -10,6 +10,7 @@ import pytest
 
 from vaportrail.cli.progress import PlainProgress
 from vaportrail.cli.redacted import RedactedProgress, Redaction
+from vaportrail.cluster.join import Join
 from vaportrail.contract.outcome import Failure, Outcome
 
 if TYPE_CHECKING:
@@ -89,3 +90,15 @@ def test_without_a_secret_every_line_stays_as_it_is() -> None:
     RedactedProgress(PlainProgress(out), Redaction({})).stage("Ray started")
 
     assert out.getvalue().endswith(" Ray started\n")
+
+
+def test_of_what_starts_ray_a_secret_in_which_the_cut_lies_leaves_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_TOKEN", "hunter2-hunter2-hunter2")
+    join = Join("head", 6379, 1.0, tmp_path)
+    (tmp_path / "ray-start.log").write_text("x" * 1000 + "hunter2-hunter2-hunter2" + "y" * 590)
+
+    assert join._said().startswith("…")
+    assert "hunter" not in join._said()
+    assert join._said().endswith("]" + "y" * 590)

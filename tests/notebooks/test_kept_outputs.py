@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from nbformat import from_dict
+from nbformat.v4 import new_output
 
 from vaportrail.notebooks import kept_outputs
 from vaportrail.notebooks.kept_outputs import KeptOutputs
+from vaportrail.telemetry.redact import redactor
 
 
 def stream(text: str, name: str = "stdout") -> dict[str, Any]:
@@ -104,6 +106,75 @@ def test_a_traceback_that_is_too_large_is_not_kept() -> None:
     assert kept_outputs._size(found) < 2000
 
 
+SECRET = "hunter2-hunter2-hunter2"
+
+
+def kept_of(texts: list[str], *, between: bool = False) -> str:
+    """Return what is kept of texts that one cell prints, without secrets."""
+    kept, found = KeptOutputs(redactor({"API_TOKEN": SECRET})), notebook()
+    for text in texts:
+        msg = kept.message(stream(text), 0)
+        if msg is not None:
+            found.cells[0].outputs.append(new_output("stream", **msg["content"]))
+        if between:
+            found.cells[0].outputs.append(new_output("display_data", {"text/plain": "a"}))
+    kept.tell(found)
+    return "".join(each.get("text", "") for each in found.cells[0].outputs)
+
+
+@pytest.mark.parametrize("before", range(len(SECRET) + 1))
+@pytest.mark.parametrize("between", [False, True])
+def test_a_secret_in_which_the_limit_lies_leaves_no_beginning(before: int, between: bool) -> None:
+    room = kept_outputs.STREAM_LIMIT - 256
+    rest = f"{SECRET} and {100 * 'more '}"
+    found = kept_of(["." * (room - before) + rest], between=between)
+    kept = SECRET if before == len(SECRET) else ""
+
+    assert found.startswith("." * (room - before) + kept + "\n[")
+    assert f"{len(rest) - len(kept)} more characters" in found
+
+
+def test_a_secret_leaves_none_where_the_limit_lies_between_two_messages() -> None:
+    room = kept_outputs.STREAM_LIMIT - 256
+    found = kept_of(["." * (room - 8) + SECRET[:8], SECRET[8:12], SECRET[12:] + " and more"])
+
+    assert found.startswith("." * (room - 8) + "\n[")
+    assert f"{len(SECRET) + 9} more characters of stdout are not kept" in found
+
+
+def test_texts_that_follow_each_other_are_one_in_which_a_secret_is_found() -> None:
+    kept, found = KeptOutputs(), notebook()
+    found.cells[0].outputs = [
+        new_output("stream", name="stdout", text=SECRET[:5]),
+        new_output("stream", name="stdout", text=SECRET[5:]),
+        new_output("stream", name="stderr", text="a complaint"),
+        new_output("stream", name="stdout", text="end"),
+    ]
+    kept.tell(found)
+
+    assert [each.text for each in found.cells[0].outputs] == [SECRET, "a complaint", "end"]
+
+
+def test_nothing_is_kept_of_a_stream_behind_what_was_left_out_of_it() -> None:
+    kept = KeptOutputs()
+    fills = "x" * (kept_outputs.STREAM_LIMIT - 1000)
+    for cell in range(70):
+        kept.message(stream(fills), cell)
+    assert kept.message(stream("no room"), 70) is None
+    kept.message({"msg_type": "clear_output", "content": {"wait": True}}, 0)
+
+    assert kept.message(stream("room again"), 70) is None
+    assert kept.message(stream("room"), 71) is not None
+
+
+def test_a_message_of_an_exception_is_cut_behind_a_secret() -> None:
+    content = {"ename": "E", "evalue": "x" * 990 + SECRET, "traceback": ["x" * (2 << 20)]}
+    found = KeptOutputs(redactor({"API_TOKEN": SECRET})).message({"msg_type": "error", "content": content}, 0)
+
+    assert found is not None
+    assert "hunter2" not in found["content"]["evalue"]
+
+
 PRINTS_MUCH = """\
 # %%
 import sys
@@ -146,7 +217,7 @@ def test_a_cell_that_prints_much_leaves_a_small_file_and_all_its_lines_in_the_lo
 ) -> None:
     folder, _ = much
     files = sorted((folder / "record" / "artifacts").iterdir(), key=lambda path: path.read_bytes()[:1])
-    logged = sum(path.read_bytes().count(b"y" * 99) for path in folder.glob("worker-*.spool"))
+    logged = sum(path.read_bytes().count(b"y" * 99) for path in folder.glob("cells-*.spool"))
 
     assert all(path.stat().st_size < 2 * kept_outputs.STREAM_LIMIT for path in files)
     assert b"more characters of stdout are not kept here" in files[1].read_bytes()

@@ -37,7 +37,8 @@ import sys, time
 from pathlib import Path
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
 from vaportrail.errors import SpoolError
-from vaportrail.notebooks import kernel, notebook_client
+from vaportrail.notebooks import kernel
+from vaportrail.notebooks.cell_output import CellOutput
 from vaportrail.notebooks.kept_outputs import KeptOutputs
 from vaportrail.notebooks.run_notebook import run_notebook
 from vaportrail.telemetry.active_recorder import install
@@ -66,14 +67,14 @@ FULL = """
 def full(*given):
     raise SpoolError("the spool", "no space left")
 
-notebook_client._log_block = full
+CellOutput._log = full
 try:
     run()
 except SpoolError as error:
     print("ended by", error)
 """
 UNWRITTEN = """
-file = kernel._PrintedFile(Path("/dev/full"))
+file = kernel._PrintedFile("/dev/full")
 file.write("one")
 file.write("two")
 """
@@ -89,7 +90,7 @@ def attempt(folder: Path, source: str, does: str) -> str:
 
 
 def spooled(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.glob("worker-*.spool"))
+    return b"".join(path.read_bytes() for path in folder.glob("*.spool"))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,10 @@ def test_lines_that_are_flushed_one_by_one_are_all_recorded(fast: Path) -> None:
     assert b"no end of a line" in recorded
 
 
+def test_what_is_on_record_takes_no_space_twice(fast: Path) -> None:
+    assert [path.stat().st_size for path in fast.glob("cells-*") if path.suffix in (".out", ".err")] == [0, 0]
+
+
 def test_outputs_that_are_displayed_one_by_one_are_all_kept(fast: Path) -> None:
     kept: list[Any] = []
     for path in (fast / "record" / "artifacts").iterdir():
@@ -117,8 +122,13 @@ def test_outputs_that_are_displayed_one_by_one_are_all_kept(fast: Path) -> None:
     assert "".join("".join(each) + "\n" for each in shown) == "".join(f"{each}\n" for each in range(MANY))
 
 
-def test_a_cell_whose_output_cannot_be_recorded_is_ended_by_that(tmp_path: Path) -> None:
+def test_a_cell_whose_output_cannot_be_recorded_is_ended_by_that_and_its_output_stays(
+    tmp_path: Path,
+) -> None:
     assert "ended by" in attempt(tmp_path, ENDLESS, FULL)
+
+    (left,) = tmp_path.glob("cells-*.out")
+    assert left.read_bytes().startswith(b"a line\n")
 
 
 def test_what_a_kernel_cannot_write_of_it_is_counted_once(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tasks at the edges of what a process can do: forks, floods of output, kernels that die."""
+"""Tasks at the edges of what a process can do: forks, floods, kernels that die or end their worker."""
 
 import ctypes
 import os
@@ -8,6 +8,7 @@ import sys
 from vaportrail import log, notebook, pipeline, task
 
 dies = notebook("dying_notebook.py", allow_failure=True)
+kills = notebook("worker_killing_notebook.py", allow_failure=True)
 
 
 @task
@@ -47,3 +48,4 @@ def edges() -> None:
     asks_a_program()
     odd_output()
     dies()
+    kills()

@@ -67,6 +67,16 @@ def test_it_does_so_also_where_markers_that_were_passed_over_come_before_it(comp
     assert owner(completion, b"last words\n") == [("last words", "task-1")]
 
 
+def test_the_rest_of_what_cells_print_belongs_to_the_cell_that_was_running(completion: Completion) -> None:
+    named: dict[str, Any] = {c.TASK_RUN_ID: "task-1", c.ATTEMPT: 1, c.STDOUT_OFFSET: 0, c.STDERR_OFFSET: 0}
+    completion.see(log(1, c.EVENT_CELL_OUTPUT, **named))
+    completion.see(line(2, 10))
+    found = list(completion.output_blocks("w", "stdout", b"last words"))
+
+    assert [(each.attributes[c.TASK_RUN_ID], each.body["spanId"]) for each in found] == [("task-1", "s")]
+    assert [each.attributes[c.STREAM_OFFSET] for each in found] == [20]
+
+
 def test_what_is_printed_after_the_attempt_ended_belongs_to_no_attempt(completion: Completion) -> None:
     completion.see(started(1, 0))
     completion.see(ended(2))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.cli.show_command import describe
 from vaportrail.export.mermaid import flowchart, gantt_chart
+from vaportrail.export.page import page_lines
 from vaportrail.export.tree import write_tree
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.verify import unfounded, verify
@@ -58,7 +58,7 @@ def test_all_that_shows_a_record_shows_it(record: Path, tmp_path: Path) -> None:
     write_tree(run, tmp_path / "tree", said.append)
 
     assert said == []
-    assert [line for line in describe(run) if "golden" in line]
+    assert [line for line in page_lines(run) if "golden" in line]
     assert flowchart(run.facts).count(":::") == len(run.tasks)
     assert gantt_chart(run.facts).startswith("gantt")
     assert {task["id"] for task in json.loads(run.facts.to_json())["tasks"]} == {

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vaportrail.cli.show_command import describe
-from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.export.page import page_lines
 from vaportrail.export.tree import write_tree
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.reading.recorded_run import Run
@@ -16,15 +15,13 @@ from vaportrail.record.rows import TaskInfo
 from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.task_facts import _OfTask
 from vaportrail.record.verify import unfounded, verify
-from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
 from vaportrail.telemetry.log_files import record_artifact
 from vaportrail.telemetry.log_types import FILE_TYPES, VALUES, FileKind, ValueKind
-from vaportrail.telemetry.recorder import Recorder, run_values
+from vaportrail.telemetry.recorder import Recorder
 
-UID = "0f0e0d0c-0b0a-4009-8807-060504030201"
 TASK = "train-1"
 FORMS: list[tuple[FileKind, str, str]] = [
     (each.kind, media_type, ending)
@@ -34,20 +31,14 @@ FORMS: list[tuple[FileKind, str, str]] = [
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    """A runner's recorder that has said how its run and a task of it began."""
-    identity = RunIdentity(UID, "p", "n", 1_700_000_000_000_000_000)
-    run = RunSettings(identity, str(tmp_path / "spool" / UID), str(tmp_path), layout.run_path(identity))
-    made = Recorder(run, "runner")
-    (Path(run.spool) / layout.RUN_FILE).write_text(run.to_json())
-    values = {**run_values(identity, 1), c.RUN_ENVIRONMENT: "{}"}
-    made.span_started("RUN p", made.run_span_id, "", kind=2, event=c.EVENT_RUN_STARTED, values=values)
+def with_task(recorder: Recorder) -> Recorder:
+    """The recorder of a run of which a task has begun, too."""
     call = {
         c.TASK_RUN_ID: TASK, c.TASK_NAME: "train", c.TASK_KIND: "python", c.TASK_ARGUMENTS: "{}",
         c.TASK_OPTIONS: "{}", c.TASK_EDGES: "[]", c.TASK_ALLOW_FAILURE: False,
     }  # fmt: skip
-    made.span_started("train", "1" * 16, made.run_span_id, event=c.EVENT_TASK_SUBMITTED, values=call)
-    return made
+    recorder.span_started("train", "1" * 16, recorder.run_span_id, event=c.EVENT_TASK_SUBMITTED, values=call)
+    return recorder
 
 
 def sealed(recorder: Recorder) -> Run:
@@ -77,16 +68,16 @@ def test_values_are_called_like_nothing_else_of_a_task() -> None:
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_value_of_any_type_is_recorded_shown_and_unpacked(
-    kind: ValueKind, recorder: Recorder, tmp_path: Path
+    kind: ValueKind, with_task: Recorder, tmp_path: Path
 ) -> None:
     logged, attempt = VALUES[kind], AttemptScope(TASK, "train", 1, "1" * 16)
     for value in (0.5, 2.5):
-        recorder.log(value, event=logged.event, values={c.VALUE_NAME: "mine"}, attempt=attempt)
-    recorder.log(7, event=logged.event, values={c.VALUE_NAME: "whole"})
-    run = sealed(recorder)
+        with_task.log(value, event=logged.event, values={c.VALUE_NAME: "mine"}, attempt=attempt)
+    with_task.log(7, event=logged.event, values={c.VALUE_NAME: "whole"})
+    run = sealed(with_task)
     tree = unpacked(run, tmp_path / "tree")
     rows = run.facts.table.rows(kind)
-    page = "\n".join(describe(run))
+    page = "\n".join(page_lines(run))
     task = json.loads((tree / "tasks" / TASK / "task.json").read_text())
     whole = json.loads((tree / "run.json").read_text())
 
@@ -102,11 +93,11 @@ def test_a_value_of_any_type_is_recorded_shown_and_unpacked(
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_value_that_is_none_of_its_type_is_left_out_and_counted(
-    kind: ValueKind, recorder: Recorder
+    kind: ValueKind, with_task: Recorder
 ) -> None:
     wrong = "text" if VALUES[kind].numbers else b"bytes"
-    recorder.log(wrong, event=VALUES[kind].event, values={c.VALUE_NAME: "mine"})
-    run = sealed(recorder)
+    with_task.log(wrong, event=VALUES[kind].event, values={c.VALUE_NAME: "mine"})
+    run = sealed(with_task)
 
     assert list(run.facts.table.rows(kind)) == []
     assert run.facts.counts.unreadable_records == 1
@@ -114,14 +105,14 @@ def test_a_value_that_is_none_of_its_type_is_left_out_and_counted(
 
 @pytest.mark.parametrize(("kind", "media_type", "ending"), FORMS)
 def test_a_file_of_any_type_is_recorded_shown_and_unpacked(
-    kind: FileKind, media_type: str, ending: str, recorder: Recorder, tmp_path: Path
+    kind: FileKind, media_type: str, ending: str, with_task: Recorder, tmp_path: Path
 ) -> None:
-    record_artifact(recorder, "folder/mine", b"content", media_type, kind)
-    run = sealed(recorder)
+    record_artifact(with_task, "folder/mine", b"content", media_type, kind)
+    run = sealed(with_task)
     tree = unpacked(run, tmp_path / "tree")
 
     assert [(row.name, row.kind, row.media_type) for row in run.facts.artifacts] == [
         ("folder/mine", kind, media_type)
     ]
-    assert [line for line in describe(run) if line.startswith("files       1,")]
+    assert [line for line in page_lines(run) if line.startswith("files       1,")]
     assert (tree / "pipeline" / "folder" / f"mine{ending}").read_bytes() == b"content"

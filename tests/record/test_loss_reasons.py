@@ -17,24 +17,11 @@ from vaportrail.record.otlp_lines import Record
 from vaportrail.record.seal.local_seal import seal_spool
 from vaportrail.record.spooled import live_records
 from vaportrail.record.verify import rebuild_facts
-from vaportrail.storage import layout
 from vaportrail.storage.store import open_store
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.recorder import Recorder, run_values
 
 UID = "0f0e0d0c-0b0a-4009-8807-060504030201"
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    """A runner's recorder that has said how its run began."""
-    identity = RunIdentity(UID, "p", "n", 1_700_000_000_000_000_000)
-    run = RunSettings(identity, str(tmp_path / "spool" / UID), str(tmp_path), layout.run_path(identity))
-    made = Recorder(run, "runner")
-    (Path(run.spool) / layout.RUN_FILE).write_text(run.to_json())
-    values = {**run_values(identity, 1), c.RUN_ENVIRONMENT: "{}"}
-    made.span_started("RUN p", made.run_span_id, "", kind=2, event=c.EVENT_RUN_STARTED, values=values)
-    return made
 
 
 def sealed(recorder: Recorder) -> Manifest:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from budget import FILE, Line, Suite, lines, slowness, within
@@ -76,6 +78,36 @@ def test_a_suite_is_measured_by_the_slower_of_the_machine_before_and_after(
     [suite] = ended
     assert (suite.name, suite.seconds, suite.slowness) == ("check", 60, 1.5)
     assert capsys.readouterr().out == f"{suite}\n"
+
+
+def test_the_machine_is_measured_before_what_a_suite_needs_comes_up_and_after_it_is_down() -> None:
+    done: list[str] = []
+    times = iter([100.0, 160.0])
+
+    def speed() -> float:
+        done.append("measured")
+        return 1.0
+
+    def clock() -> float:
+        done.append("timed")
+        return next(times)
+
+    @contextmanager
+    def cluster() -> Iterator[None]:
+        done.append("up")
+        yield
+        done.append("down")
+
+    with within("real-pods", around=cluster(), clock=clock, speed=speed) as ended:
+        done.append("scenarios")
+
+    assert done == ["measured", "up", "timed", "scenarios", "timed", "down", "measured"]
+    assert ended[0].seconds == 60
+
+
+def test_the_scenarios_are_measured_around_their_cluster() -> None:
+    suite = (REPOSITORY / "e2e" / "suite.py").read_text()
+    assert re.search(r'_within\("real-pods", .*, around=_standing\(chosen\)\)', suite)
 
 
 def test_the_slowness_is_that_of_most_loops_whatever_a_moment_brings() -> None:

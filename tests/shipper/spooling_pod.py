@@ -90,6 +90,11 @@ class Pod:
         return self._line(writer, "L", {"eventName": c.EVENT_ATTEMPT_STARTED, **_span(task)},
                           {c.TASK_RUN_ID: task, c.ATTEMPT: 1, **offsets})  # fmt: skip
 
+    def cell_line(self, writer: str, task: str, **offsets: int) -> bytes:
+        """Return the line that says that a cell of its notebook begins."""
+        return self._line(writer, "L", {"eventName": c.EVENT_CELL_OUTPUT, **_span(task)},
+                          {c.TASK_RUN_ID: task, c.ATTEMPT: 1, **offsets})  # fmt: skip
+
     def span_line(self, writer: str, task: str) -> bytes:
         """Return the line that says that it has ended."""
         return self._line(writer, "T", {"endTimeUnixNano": "9", **_span(task)}, {})

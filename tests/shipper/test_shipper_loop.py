@@ -157,6 +157,15 @@ def test_output_that_has_no_record_is_shipped_at_the_end(pod: Pod) -> None:
     ]
 
 
+def test_the_rest_of_what_cells_print_is_shipped_as_their_tasks(pod: Pod) -> None:
+    pod.begin("cells-1", "cells")
+    pod.append("cells-1", pod.cell_line("cells-1", "train-1", **{c.STDOUT_OFFSET: 0, c.STDERR_OFFSET: 0}))
+    pod.append("cells-1", b"last words", "out")
+    pod.drain()
+
+    assert pod.recovered_lines() == [("last words", "train-1")]
+
+
 def test_long_output_that_has_no_record_is_shipped_whole(pod: Pod) -> None:
     lines = [f"line {number} {'x' * 90}" for number in range(30_000)]
     pod.append("w", "\n".join(lines).encode(), "out")

@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.active_recorder import install, uninstall
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope, set_attempt_scope
 from vaportrail.telemetry.context import context
-from vaportrail.telemetry.left_output import LeftOutput
+from vaportrail.telemetry.left_output import LINE_LIMIT, LeftOutput
 from vaportrail.telemetry.left_threads import leave_threads
 from vaportrail.telemetry.spool import read_spool
 from vaportrail.telemetry.values import read_attributes
@@ -164,3 +165,26 @@ def test_what_it_prints_is_recorded_as_its_attempts_and_what_others_print_passes
     assert {named[c.TASK_RUN_ID] for _, named in records} == {"first-1"}
     assert [named.get(c.STREAM_PARTIAL) for _, named in records] == [None, True]
     assert file.buffer.getvalue() == b"beside it\n"  # type: ignore[attr-defined]
+
+
+def test_a_secret_in_a_line_that_is_too_long_is_not_cut_in_two(
+    left: Worker, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "hunter2-hunter2"
+    monkeypatch.setenv("API_TOKEN", secret)
+    recorder = install(settings, "worker")
+    file = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    output = LeftOutput(recorder)
+    output.divert("stdout", file)
+    pieces = ["." * (LINE_LIMIT - 5), f"{secret} and {secret[:7]}", f"{secret[7:]} more", "." * LINE_LIMIT]
+
+    for piece in pieces:
+        left.call(partial(print, piece, end="", file=file))
+    output.flush()
+    uninstall()
+
+    (path,) = Path(settings.spool).glob("*.spool")
+    lines = read_spool(iter(path.read_bytes().splitlines(keepends=True)[1:]))
+    texts = [line.record["body"]["stringValue"] for line in lines]
+    assert len(texts) > 1
+    assert "".join(texts) == "".join(pieces).replace(secret, "[redacted:API_TOKEN]")

@@ -19,6 +19,7 @@ from vaportrail.telemetry.attempt_scope import AttemptScope, set_attempt_scope
 from vaportrail.telemetry.context import context
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.recorder import Recorder
+from vaportrail.telemetry.secret_digests import read_digests
 from vaportrail.telemetry.spool import SpoolLine, read_header, read_spool
 from vaportrail.telemetry.stdlib_logging import SpoolHandler
 from vaportrail.telemetry.values import read_attributes
@@ -188,6 +189,21 @@ def test_a_secret_of_the_environment_is_not_recorded(
     recorder.log('logged in with hunter2-"quoted"!')
     recorder.writer.close()
     assert lines(recorder)[0].record["body"] == {"stringValue": "logged in with [redacted:MY_TOKEN]!"}
+
+
+def test_a_writer_beside_another_has_files_of_its_own_and_the_same_secrets(recorder: Recorder) -> None:
+    recorder.keep_secret({"MY_TOKEN": "hunter2-hunter2"})
+    other = recorder.beside("cells")
+    recorder.log("one")
+    other.log("logged in with hunter2-hunter2!")
+    other.writer.close()
+
+    [line] = lines(other)
+    digests = read_digests((other.writer.directory / f"{other.writer.header.writer}.digests").read_bytes())
+    assert (line.seq, line.record["body"]) == (1, {"stringValue": "logged in with [redacted:MY_TOKEN]!"})
+    assert other.writer.header.writer.startswith("cells-")
+    assert digests is not None
+    assert digests("hunter2-hunter2") == "[redacted:MY_TOKEN]"
 
 
 # The process's own recorder.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from vaportrail.cli.cluster_options import context_option, namespace_option
 from vaportrail.cli.screen import say
-from vaportrail.cli.submit_command import context_option, namespace_option
 
 __all__ = ["command"]
 

@@ -8,10 +8,10 @@ from typing import Final
 
 import click
 
-from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json, say_text, style
 from vaportrail.errors import UsageError
+from vaportrail.export import formatting
 
 __all__ = ["command"]
 

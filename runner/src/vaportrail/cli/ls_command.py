@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from vaportrail.cli import formatting
 from vaportrail.cli.locate import root_option
-from vaportrail.cli.screen import say, say_json, style
+from vaportrail.cli.screen import say, say_json, style, style_outcome
 from vaportrail.errors import RecordError
+from vaportrail.export import formatting
+from vaportrail.export.page import summary
 from vaportrail.record.reading.read import scan_runs
 from vaportrail.record.reading.recorded_run import Run
 
@@ -50,26 +51,8 @@ def line(run: Run) -> str:
     open_still = "  running" if run.alive else f"  not sealed: {run.seal_command}"
     state = "" if run.sealed else style(open_still, fg="cyan")
     seconds = formatting.duration(verdict.duration_seconds)
+    outcome = style_outcome(run.outcome, run.outcome.value.ljust(12))
     return (
-        f"{formatting.outcome(run.outcome, 12)} {run.facts.run.pipeline:<16} {seconds:>9}  "
+        f"{outcome} {run.facts.run.pipeline:<16} {seconds:>9}  "
         f"{run.facts.head.totals.get('tasks', 0):>5}  {name}{called}{state}"
     )
-
-
-def summary(run: Run) -> dict[str, object]:
-    """Return a run as one JSON object."""
-    return {
-        "uri": run.uri,
-        "uid": run.facts.run.uid,
-        "name": run.name,
-        "pipeline": run.facts.run.pipeline,
-        "outcome": run.outcome.value,
-        "message": run.facts.verdict.message,
-        "sealed": run.sealed,
-        "seal_command": run.seal_command,
-        "created": run.facts.run.created,
-        "duration_seconds": run.facts.verdict.duration_seconds,
-        "tasks": run.facts.verdict.tasks,
-        "parameters": run.facts.run.parameters,
-        "tags": run.facts.run.tags,
-    }

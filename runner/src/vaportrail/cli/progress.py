@@ -13,9 +13,9 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, TextIO, cast
 
-from vaportrail.cli import formatting
 from vaportrail.cli.screen import plain, text_lines
 from vaportrail.contract.outcome import Failure, Outcome
+from vaportrail.export import formatting
 
 __all__ = ["LiveProgress", "PlainProgress", "let_go", "make_progress"]
 

@@ -56,7 +56,7 @@ def read_run_file(file: Path) -> RunFile:
         UsageError: the file is not a PipelineRun that could run in a cluster; all problems are named.
         EntrypointError: the module is in neither folder, and not installed.
     """
-    from vaportrail.cli.submit_command import read_text
+    from vaportrail.cli.text_file import read_text
     from vaportrail.crd.validation.validate import parse_pipelinerun
 
     try:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vaportrail.cli.exit_codes import exit_code
-from vaportrail.cli.ls_command import summary
 from vaportrail.cli.redacted import Redaction
-from vaportrail.cli.screen import say, say_json
-from vaportrail.cli.show_command import (
+from vaportrail.cli.screen import say, say_json, style_outcome
+from vaportrail.export.page import (
     attempt_failure_lines,
     body_failure_lines,
     loss_lines,
+    summary,
     verdict_line,
 )
 from vaportrail.record.reading.recorded_run import Run
@@ -39,10 +39,10 @@ def report(run: Run, sha256: str, *, as_json: bool, ran_here: bool = False) -> i
         result = {"result": _described(_returned(run), Redaction(os.environ))} if ran_here else {}
         say_json({**summary(run), **result, "sha256": sha256})
     else:
-        failures = [*body_failure_lines(run), *attempt_failure_lines(run)]
+        failures = [*body_failure_lines(run, style_outcome), *attempt_failure_lines(run, style_outcome)]
         for line in [*failures[1:], ""] if failures else []:  # they begin with an empty line
             say(line)
-        say(verdict_line(run))
+        say(verdict_line(run, style_outcome))
         for line in loss_lines(run):
             say(line)
         for line in result_lines(run, os.environ) if ran_here else []:

@@ -21,6 +21,7 @@ import click
 from vaportrail.export.plain_text import UNSAFE, plain, text_lines
 
 if TYPE_CHECKING:
+    from vaportrail.contract.outcome import Outcome
     from vaportrail.telemetry.redact import Redactor
 
 __all__ = [
@@ -32,9 +33,11 @@ __all__ = [
     "say_text",
     "show_usage",
     "style",
+    "style_outcome",
     "text_lines",
 ]
 
+_COLOURS: Final = {"succeeded": "green", "failed": "red", "skipped": "yellow", "running": "cyan"}
 _NONCE: Final = secrets.token_hex(8)
 """Nobody who wrote a record knows it, so that no record can colour anything."""
 _STYLED: Final = re.compile(rf"\ufdd0{_NONCE}<([^<>]*)>")
@@ -44,6 +47,11 @@ def style(text: str, *, fg: str = "", bold: bool = False, dim: bool = False) -> 
     """Return text in a colour; it takes effect where it is said, and goes where output is no terminal."""
     how = f"{fg},{'b' if bold else ''},{'d' if dim else ''}"
     return f"\ufdd0{_NONCE}<{how}>{text}\ufdd0{_NONCE}<>"
+
+
+def style_outcome(outcome: Outcome, text: str) -> str:
+    """Return text in the colour of an outcome."""
+    return style(text, fg=_COLOURS[outcome.traits.shown_as], bold=not outcome.ok)
 
 
 def say(line: str = "", *, err: bool = False) -> None:

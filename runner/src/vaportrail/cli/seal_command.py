@@ -10,10 +10,10 @@ import click
 
 from vaportrail.cli.exit_codes import EXIT_FAILED
 from vaportrail.cli.locate import root_option
-from vaportrail.cli.screen import say, say_json
-from vaportrail.cli.show_command import verdict_line
+from vaportrail.cli.screen import say, say_json, style_outcome
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import RecordError, RecordNotFound, RunActive, UsageError
+from vaportrail.export.page import verdict_line
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.seal.cluster_seal import seal_run
 from vaportrail.record.seal.local_seal import find_spool, is_alive, seal_spool, spools
@@ -130,7 +130,7 @@ class _Seal:
         if self.as_json:
             say_json({"uri": uri, "sha256": sha256})
         else:
-            say(verdict_line(open_run(uri)))
+            say(verdict_line(open_run(uri), style_outcome))
             say(f"record      {uri}")
             say(f"sha256      {sha256}")
 

@@ -8,15 +8,12 @@ from typing import Any
 
 import click
 
+from vaportrail.cli.cluster_options import context_option, namespace_option
 from vaportrail.cli.screen import say, say_json
+from vaportrail.cli.text_file import read_text
 from vaportrail.errors import UsageError, VaportrailError
 
-__all__ = ["command", "context_option", "namespace_option"]
-
-namespace_option = click.option(
-    "-n", "--namespace", metavar="NAME", help="The run's namespace; the context's own unless given."
-)
-context_option = click.option("--context", metavar="NAME", help="Which context of the kubeconfig to use.")
+__all__ = ["command"]
 
 
 @click.command("submit")
@@ -106,16 +103,6 @@ def _given(assignments: tuple[str, ...]) -> dict[str, Any]:
         except UsageError as error:
             raise UsageError(f"-p {name}: {error}") from None
     return given
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a file, or raise `UsageError`."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{str(file)!r} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{str(file)!r} is not a text in UTF-8") from None
 
 
 def _set_source(manifest: dict[str, Any], path: str, sha256: str) -> None:

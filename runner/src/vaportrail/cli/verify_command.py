@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
-from vaportrail.cli import formatting
 from vaportrail.cli.locate import locate, root_option, run_argument
 from vaportrail.cli.screen import say, say_json, style
 from vaportrail.errors import RecordError, UsageError
+from vaportrail.export import formatting
 from vaportrail.record.verify import Problem, unfounded, verify
 from vaportrail.storage.store import normalise_root, open_store
 

@@ -15,7 +15,6 @@ from typing import Final, TextIO
 import click
 from click.core import ParameterSource
 
-from vaportrail.cli import formatting
 from vaportrail.cli.exit_codes import EXIT_CANCELLED
 from vaportrail.cli.locate import root_option
 from vaportrail.cli.progress import PlainProgress
@@ -24,6 +23,7 @@ from vaportrail.cli.screen import say, say_json
 from vaportrail.cli.watch_target import find, patiently, wanted
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.crd.fields import GROUP
+from vaportrail.export import formatting
 from vaportrail.record.reading.follow import Follower
 from vaportrail.record.reading.read import open_run
 from vaportrail.record.reading.recorded_run import Run

@@ -16,6 +16,7 @@ from typing import Final
 
 from vaportrail.errors import VaportrailError
 from vaportrail.execution.ray_environment import RAY_ENVIRONMENT
+from vaportrail.telemetry.redact import redactor
 
 __all__ = ["Join", "JoinFailed"]
 
@@ -175,8 +176,11 @@ class Join:
         return self.folder / "ray-start.log"
 
     def _said(self) -> str:
-        """Return the end of what `ray start` printed, on one line."""
-        text = " ".join(self._log.read_text(errors="replace").split())
+        """Return the end of what `ray start` printed, on one line and without secrets."""
+        text = self._log.read_text(errors="replace")
+        redact = redactor(os.environ)
+        # Before the cut, which would leave the end of one.
+        text = " ".join((text if redact is None else redact(text)).split())
         return f"…{text[-_SAID_CHARACTERS:]}" if len(text) > _SAID_CHARACTERS else text or "it said nothing"
 
 

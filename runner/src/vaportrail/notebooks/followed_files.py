@@ -1,8 +1,4 @@
-"""What a kernel's cells, and programs that they start, print: read from files as it arrives there.
-
-Files outlive the kernel, whatever ends it. What its sockets carry is only shown: a message may be late,
-be of a cell that is over, or never be sent.
-"""
+"""What is appended to files, such as output, read as it arrives there."""
 
 from __future__ import annotations
 
@@ -14,11 +10,9 @@ from typing import Final
 
 from vaportrail.telemetry.output import Stream
 
-__all__ = ["DESCRIPTORS", "PIECE", "PRINTED_FILES", "FollowedFiles", "own_output"]
+__all__ = ["DESCRIPTORS", "PIECE", "FollowedFiles", "own_output"]
 
 DESCRIPTORS: Final[Mapping[Stream, int]] = {"stdout": 1, "stderr": 2}
-PRINTED_FILES: Final[Mapping[Stream, str]] = {"stdout": "printed.stdout", "stderr": "printed.stderr"}
-"""In a kernel's folder: what its cells print through `sys.stdout` and `sys.stderr`."""
 PIECE: Final = 1 << 20
 """Bytes that are read at once."""
 
@@ -42,6 +36,16 @@ class FollowedFiles:
         """Of which there is a file."""
         return tuple(self._files)
 
+    @property
+    def taken(self) -> Mapping[Stream, int]:
+        """How many bytes of each file were taken, or were there before."""
+        return self._taken
+
+    @property
+    def all_taken(self) -> bool:
+        """Whether nothing that is there was not taken yet."""
+        return all(os.fstat(file).st_size == self._taken[stream] for stream, file in self._files.items())
+
     def look(self, stream: Stream, size: int = PIECE) -> bytes:
         """Return so many bytes at most of those that were not taken yet."""
         return os.pread(self._files[stream], size, self._taken[stream])
@@ -49,6 +53,10 @@ class FollowedFiles:
     def take(self, stream: Stream, size: int) -> None:
         """Pass over so many bytes: they are where they belong."""
         self._taken[stream] += size
+
+    def pass_over(self) -> None:
+        """Take all that is there now, unread."""
+        self._taken = {stream: os.fstat(file).st_size for stream, file in self._files.items()}
 
     def take_all(self, stream: Stream) -> Iterator[bytes]:
         """Yield all that was not taken yet and is there now, in pieces."""

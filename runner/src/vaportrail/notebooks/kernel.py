@@ -14,12 +14,13 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vaportrail.errors import UsageError
-from vaportrail.notebooks.followed_files import DESCRIPTORS, PRINTED_FILES
+from vaportrail.notebooks.followed_files import DESCRIPTORS
 from vaportrail.notebooks.notebook_source import cell_name
 from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.notebook_outputs import send_outputs_to
@@ -157,9 +158,9 @@ def _wait_for_readers(iopub: Any) -> None:
 
 
 class _PrintedFile:
-    """Where a copy of what a stream gets is written at once, for the attempt to read."""
+    """Where a copy of what a stream gets is written at once, for the attempt to record."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._failed = False
 
@@ -180,15 +181,19 @@ class _PrintedFile:
         """Nothing is held back."""
 
 
-def _print_to_files(folder: Path) -> None:
+def _print_to_files(paths: Mapping[str, str]) -> None:
     """Have what cells print copied to files, and this kernel's forks print to descriptors 1 and 2.
 
     What forks send to the kernel may come too late to be anybody's.
+
+    Args:
+        paths: of the files, by stream; none outside a run.
     """
     streams = {name: getattr(sys, name) for name in DESCRIPTORS}
     for name, stream in streams.items():
         stream.fileno = partial(int, DESCRIPTORS[name])
-        stream.echo = _PrintedFile(folder / PRINTED_FILES[name])
+        if name in paths:
+            stream.echo = _PrintedFile(paths[name])
 
     def in_child() -> None:
         for name, stream in streams.items():
@@ -218,9 +223,9 @@ def load_ipython_extension(shell: Any) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _wait_for_readers(shell.kernel.iopub_thread)
     folder = Path(raw)
-    _print_to_files(folder)
-    shell.events.register("post_run_cell", _flush_programs)
     config = json.loads(read_private(folder / CONFIG_FILE))
+    _print_to_files(config["printed"])
+    shell.events.register("post_run_cell", _flush_programs)
     with contextlib.suppress(FileNotFoundError):
         _parameters.update(pickle.loads(read_private(folder / PARAMETERS_FILE)))
     send_outputs_to(folder / OUTPUTS_FILE)

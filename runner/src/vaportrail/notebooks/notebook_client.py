@@ -1,4 +1,4 @@
-"""The client that drives a notebook's kernel, and records what its cells print as they print it."""
+"""The client that drives a notebook's kernel, and has recorded what its cells print as they print it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from vaportrail.execution.deadline import AttemptInterrupted
-from vaportrail.notebooks.followed_files import PIECE, PRINTED_FILES, FollowedFiles, own_output
+from vaportrail.notebooks.cell_output import CellOutput
+from vaportrail.notebooks.followed_files import FollowedFiles, own_output
 from vaportrail.notebooks.kept_outputs import KeptOutputs
-from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
-from vaportrail.telemetry.identity import cell_span_id
-from vaportrail.telemetry.output import SEVERITY, Stream
-from vaportrail.telemetry.output_blocks import Block, split_blocks
-from vaportrail.telemetry.private_files import write_private
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["SILENT", "QuietLoop", "make_client"]
@@ -78,7 +74,7 @@ def make_client(
     from nbformat.v4 import new_output
 
     class Client(NotebookClient):  # type: ignore[misc]
-        """Records what cells print, as it arrives."""
+        """Has recorded what cells print, as it arrives."""
 
         process: subprocess.Popen[bytes] | None = None
         running: tuple[int, str] | None = None
@@ -86,7 +82,7 @@ def make_client(
         broken: BaseException | None = None
         """What broke while the cell was followed."""
         kept: KeptOutputs
-        printed: FollowedFiles
+        printed: CellOutput | None
         programs: FollowedFiles
 
         async def async_start_new_kernel(self, **kwargs: Any) -> None:
@@ -98,10 +94,10 @@ def make_client(
             if number is None:
                 return cell
             self.running = (number, cell.source)
-            for stream in self.programs.streams:
-                for _ in self.programs.take_all(stream):
-                    pass  # of no cell
-            following = asyncio.ensure_future(self._follow(number))
+            self.programs.pass_over()  # it is of no cell
+            if self.printed is not None:
+                self.printed.begin(number)
+            following = asyncio.ensure_future(self._follow())
             try:
                 # The cell that was put in has no part in the kernel's own counting.
                 done = await super().async_execute_cell(
@@ -114,7 +110,7 @@ def make_client(
             finally:
                 following.cancel()
                 cell["execution_count"] = number
-                self._record(number, final=True)
+                self._record(final=True)
                 self._show_programs(cell, cell_index)
             if self.broken is not None:
                 raise self.broken
@@ -123,7 +119,7 @@ def make_client(
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             try:
                 if msg["msg_type"] == "stream":
-                    self._record(numbers[cell_index])
+                    self._record()
                 bounded = self.kept.message(msg, cell_index)
                 return None if bounded is None else super().process_message(bounded, cell, cell_index)
             except CellExecutionComplete:
@@ -141,32 +137,19 @@ def make_client(
             if self.task_poll_for_reply is not None:
                 self.task_poll_for_reply.cancel()
 
-        async def _follow(self, number: int) -> None:
+        async def _follow(self) -> None:
             try:
                 while True:
                     await asyncio.sleep(_PERIOD)
-                    self._record(number)
+                    self._record()
             except asyncio.CancelledError:
                 raise
             except BaseException as error:
                 self._break_off(error)
 
-        def _record(self, number: int, *, final: bool = False) -> None:
-            if recorder is None or scope is None:
-                return
-            span = cell_span_id(scope.span_id, number)
-            for stream in self.printed.streams:
-                size, last = PIECE, False
-                while not last and (raw := self.printed.look(stream, size)):
-                    done, last = 0, len(raw) < size
-                    for block in split_blocks(
-                        raw, 0, final=final and last, waiting=not last, secrets=recorder.writer.redact
-                    ):
-                        _log_block(recorder, stream, block, span)
-                        # What is interrupted before this is recorded again: better twice than never.
-                        self.printed.take(stream, block.end - done)
-                        done = block.end
-                    size *= 1 if done else 2
+        def _record(self, *, final: bool = False) -> None:
+            if self.printed is not None:
+                self.printed.record(final=final)
 
         def _show_programs(self, cell: Any, cell_index: int) -> None:
             for stream in self.programs.streams:
@@ -183,12 +166,12 @@ def make_client(
         def finish(self) -> None:
             """Record what was not yet, and say in the notebook what of it is not kept."""
             try:
-                if self.running is not None:
-                    self._record(self.running[0], final=True)
+                self._record(final=True)
             finally:
-                self.printed.close()
+                if self.printed is not None:
+                    self.printed.close()
                 self.programs.close()
-            self.kept.tell(self.nb)
+                self.kept.tell(self.nb)
             if recorder is not None and scope is not None and self.kept.dropped:
                 recorder.not_captured(_TOO_LARGE, self.kept.dropped)
                 self.kept.dropped = 0
@@ -210,10 +193,7 @@ def make_client(
         shutdown_kernel="immediate",
         log=SILENT,
     )
-    client.kept = KeptOutputs()
-    for file in PRINTED_FILES.values():
-        write_private(folder / file, b"")
-    client.printed = FollowedFiles({stream: folder / file for stream, file in PRINTED_FILES.items()})
+    client.kept = KeptOutputs(recorder.writer.redact if recorder is not None else None)
     client.programs = own_output()
     manager = client.create_kernel_manager()
     manager.log = SILENT
@@ -223,9 +203,5 @@ def make_client(
     # Unix sockets in our own folder: no ports to collide on, nobody else can connect.
     manager.transport = "ipc"
     manager.connection_file = str(folder / "k.json")
+    client.printed = None if recorder is None or scope is None else CellOutput(recorder, scope)
     return client
-
-
-def _log_block(recorder: Recorder, stream: Stream, block: Block, span: str) -> None:
-    values = {c.LOG_IOSTREAM: stream, c.STREAM_PARTIAL: block.partial or None}
-    recorder.log(block.text, scope=stream, severity=SEVERITY[stream], values=values, span_id=span)

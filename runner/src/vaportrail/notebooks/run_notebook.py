@@ -137,6 +137,7 @@ async def _execute(
         "cells": cells,
         "settings": recorder.settings.to_json() if recorder and scope else None,
         "scope": scope.fields() if scope else None,
+        "printed": dict(client.printed.paths) if client.printed else {},
     }
     # A file: what a single environment variable may hold is little.
     write_private(folder / kernel.CONFIG_FILE, json.dumps(config).encode("utf-8", "surrogatepass"))

@@ -210,6 +210,7 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
         c.TASK_ALLOW_FAILURE,
     ),
     c.EVENT_ATTEMPT_STARTED: (c.TASK_RUN_ID, c.ATTEMPT, c.STDOUT_OFFSET, c.STDERR_OFFSET),
+    c.EVENT_CELL_OUTPUT: (c.TASK_RUN_ID, c.ATTEMPT, c.STDOUT_OFFSET, c.STDERR_OFFSET),
     c.EVENT_ATTEMPT_RESOLVED: (c.TASK_RUN_ID, c.ATTEMPT, c.OUTCOME),
     **dict.fromkeys(BY_EVENT, _VALUE),
     c.EVENT_ARTIFACT: (
@@ -226,8 +227,11 @@ _NEEDED: Final[dict[str, tuple[str, ...]]] = {
 _OF_THE_RUN: Final = (c.PIPELINE_RUN_ID, c.SERVICE_VERSION)
 """What its process says of itself where a run starts."""
 _OF_A_SPAN: Final = frozenset(
-    {c.EVENT_RUN_STARTED, c.EVENT_TASK_SUBMITTED, c.EVENT_ATTEMPT_STARTED, c.EVENT_ATTEMPT_RESOLVED}
-)
+    {
+        c.EVENT_RUN_STARTED, c.EVENT_TASK_SUBMITTED, c.EVENT_ATTEMPT_STARTED, c.EVENT_ATTEMPT_RESOLVED,
+        c.EVENT_CELL_OUTPUT,
+    }
+)  # fmt: skip
 """Events whose span readers ask for."""
 _NUMBERED_UNSAID: Final = frozenset({c.EVENT_LEDGER})
 """A shipper's counts have no number."""

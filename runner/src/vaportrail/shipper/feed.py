@@ -18,7 +18,7 @@ from vaportrail.shipper.lines import Readable, SpoolLines
 from vaportrail.shipper.mark import MARK_LIMIT, MARK_SUFFIX, Mark, read_mark
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.otlp_json import log_record
-from vaportrail.telemetry.output import SEVERITY, SUFFIX, OutputWatch, Stream
+from vaportrail.telemetry.output import OWNERS, SEVERITY, SUFFIX, OutputWatch, Stream
 from vaportrail.telemetry.secret_digests import DIGESTS, DIGESTS_LIMIT, SecretDigests, Withheld, read_digests
 from vaportrail.telemetry.spool import (
     LEDGER_BYTES,
@@ -40,7 +40,7 @@ RELEASE_BYTES: Final = 64 * 1024
 """What is released of a file at a time, while more comes."""
 QUIET_LOOKS: Final = 5
 """After so many looks that found nothing new the rest of it is released, too."""
-_TELLS: Final = tuple(name.encode() for name in (c.STREAM_OFFSET, c.EVENT_ATTEMPT_STARTED))
+_TELLS: Final = tuple(name.encode() for name in (c.STREAM_OFFSET, *OWNERS))
 """What stands in records that say how much of the output is on record."""
 # A quotation mark within a text would follow a backslash.
 _TIME: Final = re.compile(rb'"(?:endTimeUnixNano|timeUnixNano)":"(\d+)"')

@@ -111,6 +111,7 @@ EVENT_RUN_STARTED: Final = "vaportrail.run.started"
 EVENT_RUN_ENDED: Final = "vaportrail.run.ended"
 EVENT_TASK_SUBMITTED: Final = "vaportrail.task.submitted"
 EVENT_ATTEMPT_STARTED: Final = "vaportrail.attempt.started"
+EVENT_CELL_OUTPUT: Final = "vaportrail.cell.output"
 EVENT_ATTEMPT_RESOLVED: Final = "vaportrail.attempt.resolved"
 EVENT_SPAN_STARTED: Final = "vaportrail.span.started"
 EVENT_MILESTONE: Final = "vaportrail.milestone"
@@ -142,7 +143,10 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(PIPELINE_RUN_ID, "string", "resource", "the run's UUID"),
     Attribute(WRITER_ID, "string", "resource", "the writing process; part of a record's identity"),
     Attribute(
-        WRITER_ROLE, "string", "resource", "`runner`, `worker`, `kernel`, `child`, `shipper` or `sealer`"
+        WRITER_ROLE,
+        "string",
+        "resource",
+        "`runner`, `worker`, `kernel`, `cells`, `child`, `shipper` or `sealer`",
     ),
     Attribute(SEQ, "int", "every record", "counts the writer's records from 1"),
     Attribute(PIPELINE_ACTION_NAME, "string", "run span", "always `RUN`"),
@@ -164,8 +168,8 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(LOG_IOSTREAM, "string", "output", "`stdout` or `stderr`; the body is one or more lines"),
     Attribute(STREAM_OFFSET, "int", "output", "byte offset of the end of its last line"),
     Attribute(STREAM_PARTIAL, "bool", "output", "true where it is a line that was cut or had no end"),
-    Attribute(STDOUT_OFFSET, "int", "attempt started", "bytes of stdout before the attempt"),
-    Attribute(STDERR_OFFSET, "int", "attempt started", "bytes of stderr before the attempt"),
+    Attribute(STDOUT_OFFSET, "int", "attempt started, cell output", "bytes of stdout before it"),
+    Attribute(STDERR_OFFSET, "int", "attempt started, cell output", "bytes of stderr before it"),
     Attribute(
         STDOUT_END, "int", "attempt span", "bytes of stdout up to its end, where not all were on record then"
     ),
@@ -235,6 +239,7 @@ EVENTS: Final[dict[str, str]] = {
     EVENT_RUN_ENDED: "the run's outcome",
     EVENT_TASK_SUBMITTED: "a task was called in the pipeline: its arguments and upstream tasks",
     EVENT_ATTEMPT_STARTED: "an attempt began to run, said by its own process",
+    EVENT_CELL_OUTPUT: "whose what follows in its writer's output is: a notebook cell's, by its span",
     EVENT_ATTEMPT_RESOLVED: "an attempt's outcome, said by the runner where the process could not",
     EVENT_SPAN_STARTED: "a span was opened; lets the sealer close it if its process dies",
     EVENT_MILESTONE: "a moment of the run's own timeline; the body is its name",

@@ -18,9 +18,9 @@ from vaportrail.telemetry.output import SEVERITY, Stream
 from vaportrail.telemetry.output_blocks import last_state, lines_without_secrets
 from vaportrail.telemetry.recorder import Recorder
 
-__all__ = ["LeftOutput"]
+__all__ = ["LINE_LIMIT", "LeftOutput"]
 
-_LIMIT: Final = 1 << 16
+LINE_LIMIT: Final = 1 << 16
 """Characters of a line that has no end yet, and of the lines in one record."""
 
 
@@ -62,16 +62,29 @@ class LeftOutput:
             lines, newline, rest = (self._rests.pop((scope, stream), "") + text).rpartition("\n")
             if newline:
                 self._record_all(scope, stream, lines)
-            if len(rest) > _LIMIT:
-                self._record(scope, stream, rest, partial=True)
-            elif rest:
+            cut = self._cut(rest)
+            if cut:
+                self._record(scope, stream, rest[:cut], partial=True)
+                rest = rest[cut:]
+            if rest:
                 self._rests[scope, stream] = rest
         return len(text)
 
+    def _cut(self, line: str) -> int:
+        """Return how much of a line without an end is recorded by now; no secret is cut in two."""
+        secrets = self._recorder.writer.redact
+        # Behind the end the rest of a secret may come.
+        cut = len(line) - (secrets.longest if secrets is not None else 0)
+        if cut <= LINE_LIMIT:
+            return 0
+        if secrets is None:
+            return cut
+        return next((end for begin, end in secrets.find(line) if begin < cut < end), cut)
+
     def _record_all(self, scope: AttemptScope, stream: Stream, lines: str) -> None:
         begin = 0
-        while len(lines) - begin > _LIMIT:
-            cut = lines.rfind("\n", begin, begin + _LIMIT)
+        while len(lines) - begin > LINE_LIMIT:
+            cut = lines.rfind("\n", begin, begin + LINE_LIMIT)
             if cut < begin:
                 cut = lines.find("\n", begin)
             if cut < begin:

@@ -16,6 +16,7 @@ from vaportrail.telemetry.output_blocks import Block, split_blocks
 from vaportrail.telemetry.redact import Finder
 
 __all__ = [
+    "OWNERS",
     "RAY_MARKS",
     "RAY_PROGRESS",
     "SEVERITY",
@@ -37,6 +38,9 @@ RAY_MARKS: Final = (":task_name:", ":actor_name:", ":job_id:")
 
 It prints them before it calls a task: while an attempt runs, such a line is the user's.
 """
+
+OWNERS: Final = (c.EVENT_ATTEMPT_STARTED, c.EVENT_CELL_OUTPUT)
+"""Events that say whose a process's output is from then on, and that all before is on record."""
 
 _ENDS: Final[dict[Stream, str]] = {"stdout": c.STDOUT_END, "stderr": c.STDERR_END}
 
@@ -70,8 +74,8 @@ class OutputWatch:
 
     Attributes:
         read: how many bytes of each stream are on record.
-        attempt: of the attempt that runs: its task's id, its number, and its span's ids. Of one that has
-            ended while not all was on record also, as `ends`, where in each stream it did.
+        attempt: of the attempt that runs, or its cell: its task's id, its number, and its span's ids. Of one
+            that has ended while not all was on record also, as `ends`, where in each stream it did.
     """
 
     read: dict[Stream, int] = field(default_factory=dict)
@@ -83,7 +87,7 @@ class OutputWatch:
             if self.attempt.get("spanId") == body["spanId"]:
                 ends = {stream: named[name] for stream, name in _ENDS.items() if name in named}
                 self.attempt = {**self.attempt, "ends": ends} if ends else {}
-        elif body.get("eventName") == c.EVENT_ATTEMPT_STARTED:
+        elif body.get("eventName") in OWNERS:
             self.attempt = {
                 **{key: named[key] for key in (c.TASK_RUN_ID, c.ATTEMPT)},
                 **{key: body[key] for key in ("traceId", "spanId")},

@@ -21,13 +21,20 @@ from vaportrail.telemetry.output import SEVERITY, SUFFIX, Stream, block_values
 from vaportrail.telemetry.output_blocks import is_passed_over, split_blocks
 from vaportrail.telemetry.recorder import Recorder
 
-__all__ = ["OutputFiles"]
+__all__ = ["OutputFiles", "make_output_file"]
 
 _PERIOD: Final = 0.2
 _PIECE: Final = 1 << 20
 """Bytes of output that are read at once, where no secret is longer."""
 _FRAME_PERIODS: Final = 25
 """Periods after which the state of a line that overwrites itself is recorded, although it has no end."""
+
+
+def make_output_file(recorder: Recorder, stream: Stream) -> tuple[Path, int]:
+    """Make the file of a stream that is called as a recorder's writer is; return it, open to append."""
+    path = recorder.writer.directory / f"{recorder.writer.header.writer}.{SUFFIX[stream]}"
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return path, os.open(path, flags, 0o600)
 
 
 class OutputFiles:
@@ -46,10 +53,8 @@ class OutputFiles:
         self._done: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._read: dict[Stream, int] = {}
         self.write: dict[Stream, int] = {}
-        for stream, suffix in SUFFIX.items():
-            path = Path(recorder.settings.spool) / f"{recorder.writer.header.writer}.{suffix}"
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self.write[stream] = os.open(path, flags, 0o600)
+        for stream in SUFFIX:
+            path, self.write[stream] = make_output_file(recorder, stream)
             self._read[stream] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._pid = os.getpid()
         self._wake, self._passed = threading.Event(), threading.Event()

@@ -33,7 +33,7 @@ from vaportrail.version import __version__
 
 __all__ = ["Recorder", "Role"]
 
-Role = Literal["runner", "worker", "kernel", "child"]
+Role = Literal["runner", "worker", "kernel", "cells", "child"]
 
 INTERNAL, SERVER = 1, 2
 OK = 1
@@ -84,12 +84,20 @@ class Recorder:
         Their digests are left beside the spool for whoever finishes this process's output.
         """
         named = {name: os.environ[name] for name in NAMING_VARIABLES if name in os.environ}
-        fresh = secret_texts({**named, **environ})
+        self._keep(secret_texts({**named, **environ}))
+
+    def _keep(self, fresh: dict[str, str]) -> None:
         if fresh.keys() - self._secrets.keys():
             self._secrets = fresh | self._secrets
             self.writer.redact = Redactor(self._secrets)
             header = self.writer.header
             write_digests(self.writer.directory / f"{header.writer}.{DIGESTS}", self.writer.redact)
+
+    def beside(self, role: Role) -> Recorder:
+        """Return another writer of this process, with files of its own and the same secrets."""
+        other = Recorder(self.settings, role, clock=self.clock)
+        other._keep(self._secrets)
+        return other
 
     def plain(self, text: str) -> str:
         """Return a text without secrets, for what is cut or hashed before it is written."""

@@ -1,18 +1,8 @@
-"""How the command line says things: durations, times, sizes, outcomes in colour."""
+"""How durations, times, sizes and long messages are said to people."""
 
 from __future__ import annotations
 
-from vaportrail.cli.screen import style
-from vaportrail.contract.outcome import Outcome
-
-__all__ = ["brief", "duration", "outcome", "short_time", "size"]
-
-_COLOUR = {"succeeded": "green", "failed": "red", "skipped": "yellow", "running": "cyan"}
-
-
-def outcome(value: Outcome, width: int = 0) -> str:
-    """Return an outcome in its colour; colours are dropped where output is no terminal."""
-    return style(value.value.ljust(width), fg=_COLOUR[value.traits.shown_as], bold=not value.ok)
+__all__ = ["brief", "duration", "short_time", "size"]
 
 
 def duration(seconds: float) -> str:
