@@ -45,7 +45,7 @@ class TaskRecorder:
                 c.TASK_NAME: call.name,
                 c.TASK_KIND: call.kind,
                 c.TASK_UPSTREAM: call.upstream,
-                c.TASK_EDGES: encode_attribute(edges),
+                c.TASK_EDGES: encode_attribute(edges) if edges else "[]",
                 c.TASK_ARGUMENTS: encode_attribute(arguments),
                 c.TASK_OPTIONS: self._described(options),
                 c.TASK_ALLOW_FAILURE: options.allow_failure,
