@@ -192,6 +192,20 @@ def test_what_a_batch_cannot_write_is_counted_and_written_once_when_there_is_roo
         assert ledger(Path(name)) == {"L": len(texts) + torn, "T": 0, "M": 0}
 
 
+def test_of_a_batch_of_many_each_is_written_once_though_the_disk_is_full_for_a_time(writer: Writer) -> None:
+    batch = Batch(writer)
+    for number in range(200):
+        batch.append("L", "s", lambda seq, number=number: {"number": number})  # type: ignore[misc]
+    with files_limited_to(spool_file(writer.directory).stat().st_size + 4000):
+        for _ in range(2):
+            with pytest.raises(SpoolError, match="File too large"):
+                batch.write()
+    assert 0 < len(read(writer.directory)) < 200
+    batch.write()
+    assert [line.record["number"] for line in read(writer.directory)] == list(range(200))
+    assert ledger(writer.directory) == {"L": 200, "T": 0, "M": 0}
+
+
 def test_what_cannot_be_made_for_a_batch_is_counted_and_keeps_no_other_back(writer: Writer) -> None:
     batch = Batch(writer)
     batch.append("L", "s", lambda seq: {"text": "first"})

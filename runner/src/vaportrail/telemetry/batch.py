@@ -11,6 +11,8 @@ __all__ = ["Batch"]
 
 _LARGE: Final = 1 << 18
 """Bytes."""
+_TOGETHER: Final = 64
+"""Lines of one write: all that a full disk has left would be put together anew each time."""
 
 
 class Batch:
@@ -53,7 +55,12 @@ class Batch:
             return
         self._writer.count(kinds)
         try:
-            self._writer.write(lines)
+            while lines:
+                together = lines[:_TOGETHER]
+                try:
+                    self._writer.write(together)
+                finally:
+                    lines[:_TOGETHER] = together
         finally:
             # Another thread may have come in the place of this one while it was held up.
             self._lines[:0] = lines
