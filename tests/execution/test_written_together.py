@@ -61,10 +61,11 @@ def recorded(recorder: Recorder) -> list[tuple[str, str]]:
 
 
 class Held(InThreads):
-    """A backend that holds up the executor's thread at the first attempt."""
+    """A backend that holds up the executor's thread at an attempt of this number."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: int = 1) -> None:
         super().__init__()
+        self._at = at
         self.reached, self.released = threading.Event(), threading.Event()
 
     def start(
@@ -75,8 +76,9 @@ class Held(InThreads):
         inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
-        self.reached.set()
-        assert self.released.wait(PATIENCE)
+        if len(self.specs) + 1 == self._at:
+            self.reached.set()
+            assert self.released.wait(PATIENCE)
         return super().start(spec, options, payload, inputs, on_end)
 
 
@@ -190,3 +192,16 @@ def test_where_calls_cannot_be_written_none_of_them_starts_and_all_is_recorded_o
     assert sorted(recorded(recorder)) == sorted((kind, name) for kind in "LT" for name in names)
     raw = (spool(recorder).with_suffix(".ledger")).read_bytes()
     assert read_ledger(raw) == {"L": 10, "T": 10, "M": 0}
+
+
+def test_a_task_that_ends_as_it_is_abandoned_ends_once(recorder: Recorder) -> None:
+    backend = Held(at=2)
+    executor = Executor(recorder, backend, Unfailing(NoProgress()))
+    executor.submit(add, (), {})
+    executor.submit(add, (), {})
+    assert backend.reached.wait(PATIENCE)
+    executor.give_up()
+    backend.released.set()
+    executor.drain()
+    executor.close()
+    assert sorted(each for each in recorded(recorder) if each[0] == "T") == [("T", "add-1"), ("T", "add-2")]

@@ -286,6 +286,8 @@ class Scheduler:
 
     def _finish(self, step: Finish) -> None:
         call = self.known[step.task_id]
+        if call.outcome.ended:  # abandoned at the same time as it ended
+            return
         call.outcome = step.outcome
         end = self._recorder.clock()
         self._record(lambda: self._task_recorder.ended(call, end, step.cause))
