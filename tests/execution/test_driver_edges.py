@@ -92,6 +92,10 @@ def at_gate() -> None:
     assert HELD_BACK.wait(LONGEST)
 
 
+@task(cpus=0)
+def asks_for_nothing() -> None: ...
+
+
 @task(timeout=60)
 def limited() -> int:
     return 1
@@ -129,6 +133,7 @@ def crowded() -> None:
     """More than run at once: some wait for their turn."""
     first = [at_gate() for _ in range(LEAST_WIDTH)]
     rest = [add(i) for i in range(3)]
+    outcome(asks_for_nothing())  # by its end those before it wait
     HELD_BACK.set()
     assert [outcome(each) for each in [*first, *rest]]
 
@@ -743,13 +748,13 @@ def test_a_disk_that_is_full_from_some_record_on_ends_the_run_and_the_record_say
 ) -> None:
     write, written = Writer._write, 0
 
-    def fill(writer: Writer, line: bytes) -> None:
+    def fill(writer: Writer, lines: bytes) -> None:
         nonlocal written
-        written += 1
+        written += lines.count(b"\n")
         # What the run has in reserve is the only room there is.
         if written > record and (writer.directory / "verdict.reserve").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(writer, line)
+        write(writer, lines)
 
     monkeypatch.setattr(Writer, "_write", fill)
     run = sealed_run(tmp_path, plain)

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from vaportrail.contract.otlp_signals import BY_KIND, Kind
 from vaportrail.errors import SpoolError
+from vaportrail.telemetry.batch import Batch
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.spool import (
     Header,
@@ -150,6 +151,79 @@ def test_a_write_that_fails_loses_only_its_own_record(writer: Writer, room: int)
 
     assert [line.record["text"] for line in read(writer.directory)] == ["first", "fourth", "fifth"]
     assert ledger(writer.directory) == {"L": 5, "T": 0, "M": 0}
+
+
+def test_a_batch_is_neither_written_nor_counted_before_it_is_written_together(writer: Writer) -> None:
+    batch = Batch(writer)
+    for text in ("first", "second"):
+        batch.append("L", "s", lambda seq, text=text: {"text": text})  # type: ignore[misc]
+    batch.append("T", "s", lambda seq: {"text": "third"})
+    writer.append("L", "s", lambda seq: {"text": "of another"})
+    assert [line.record["text"] for line in read(writer.directory)] == ["of another"]
+    assert ledger(writer.directory) == {"L": 1, "T": 0, "M": 0}
+
+    for _ in range(2):
+        batch.write()
+        texts = [line.record["text"] for line in read(writer.directory)]
+        assert texts == ["of another", "first", "second", "third"]
+        assert ledger(writer.directory) == {"L": 3, "T": 1, "M": 0}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXT, min_size=1, max_size=5), st.lists(st.integers(0, 60), max_size=5), st.booleans())
+def test_what_a_batch_cannot_write_is_counted_and_written_once_when_there_is_room(
+    texts: list[str], rooms: list[int], torn: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        writer = Writer(Path(name), HEADER)
+        with files_limited_to(spool_file(Path(name)).stat().st_size + 1), suppress(SpoolError):
+            if torn:
+                writer.append("L", "s", lambda seq: {"text": "lost"})
+        batch = Batch(writer)
+        for text in texts:
+            batch.append("L", "s", lambda seq, text=text: {"text": text})  # type: ignore[misc]
+        for room in rooms:
+            with files_limited_to(spool_file(Path(name)).stat().st_size + room), suppress(SpoolError):
+                batch.write()
+            assert ledger(Path(name)) == {"L": len(texts) + torn, "T": 0, "M": 0}
+        batch.write()
+        writer.close()
+        assert [line.record["text"] for line in read(Path(name))] == texts
+        assert ledger(Path(name)) == {"L": len(texts) + torn, "T": 0, "M": 0}
+
+
+def test_of_a_batch_of_many_each_is_written_once_though_the_disk_is_full_for_a_time(writer: Writer) -> None:
+    batch = Batch(writer)
+    for number in range(200):
+        batch.append("L", "s", lambda seq, number=number: {"number": number})  # type: ignore[misc]
+    with files_limited_to(spool_file(writer.directory).stat().st_size + 4000):
+        for _ in range(2):
+            with pytest.raises(SpoolError, match="File too large"):
+                batch.write()
+    assert 0 < len(read(writer.directory)) < 200
+    batch.write()
+    assert [line.record["number"] for line in read(writer.directory)] == list(range(200))
+    assert ledger(writer.directory) == {"L": 200, "T": 0, "M": 0}
+
+
+def test_what_cannot_be_made_for_a_batch_is_counted_and_keeps_no_other_back(writer: Writer) -> None:
+    batch = Batch(writer)
+    batch.append("L", "s", lambda seq: {"text": "first"})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        batch.append("L", "s", lambda seq: {"bad": float("nan")})
+    assert ledger(writer.directory) == {"L": 1, "T": 0, "M": 0}
+    batch.write()
+    assert [line.record["text"] for line in read(writer.directory)] == ["first"]
+    assert ledger(writer.directory) == {"L": 2, "T": 0, "M": 0}
+
+
+def test_a_batch_says_when_it_is_large_until_it_is_written(writer: Writer) -> None:
+    batch = Batch(writer)
+    assert not batch.is_large
+    batch.append("L", "s", lambda seq: {"text": "x" * 300_000})
+    assert batch.is_large
+    batch.write()
+    assert not batch.is_large
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,18 @@ import itertools
 import queue
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
 from vaportrail.execution.graph import Step
 
 __all__ = ["Inbox", "Message"]
 
 Message = Callable[[], list[Step]]
+
+
+_TOGETHER: Final = 64
+"""How many messages are taken at once."""
 
 
 class Inbox:
@@ -22,6 +28,7 @@ class Inbox:
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Message]] = []
         self._order = itertools.count()
+        self._over = False
 
     def put(self, message: Message | None) -> None:
         """Add a message, also from a signal's handler; None is the last one."""
@@ -31,11 +38,18 @@ class Inbox:
         """Add a message that is due in so many seconds; only the thread that takes may do so."""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), message))
 
-    def take(self) -> Message | None:
-        """Wait for the next message."""
-        while True:
+    def take(self) -> list[Message]:
+        """Wait for the next messages, and return those that wait together; none after the last one."""
+        taken: list[Message] = []
+        while not taken and not self._over:
             wait = None if not self._timers else max(0.0, self._timers[0][0] - time.monotonic())
-            try:
-                return self._messages.get(timeout=wait)
-            except queue.Empty:
-                return heapq.heappop(self._timers)[2]
+            with suppress(queue.Empty):
+                while len(taken) < _TOGETHER:
+                    message = self._messages.get(timeout=0.0 if taken else wait)
+                    if message is None:
+                        self._over = True
+                        break
+                    taken.append(message)
+            while self._timers and self._timers[0][0] <= time.monotonic():
+                taken.append(heapq.heappop(self._timers)[2])
+        return taken

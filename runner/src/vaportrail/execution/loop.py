@@ -1,4 +1,4 @@
-"""A thread that takes messages one by one, and another in its place where one of them never comes back."""
+"""A thread that takes messages, and another in its place where one of them never comes back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Loop"]
 
 
 class Loop:
-    """Hands each message of an inbox to `handle`, in one thread at a time.
+    """Hands the messages of an inbox to `handle`, in one thread at a time.
 
     Args:
         inbox: where messages come from.
-        handle: takes a message; it raises nothing.
+        handle: takes those that waited together; it raises nothing.
     """
 
-    def __init__(self, inbox: Inbox, handle: Callable[[Message], None]) -> None:
+    def __init__(self, inbox: Inbox, handle: Callable[[list[Message]], None]) -> None:
         self._inbox = inbox
         self._handle = handle
         self._busy_since: float | None = None
@@ -71,8 +71,8 @@ class Loop:
     def _run(self) -> None:
         while not self.is_left:
             self._busy_since = None
-            message = self._inbox.take()
-            if message is None:
+            messages = self._inbox.take()
+            if not messages:
                 return
             self.moves()
-            self._handle(message)
+            self._handle(messages)

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.task import Task
@@ -23,12 +23,18 @@ from vaportrail.errors import UsageError
 __all__ = ["Functions", "check_picklable", "dump_call", "dump_function", "load_call", "load_function"]
 
 
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes})
+"""Types of values in which no handle is, nor anything that must be pickled in a way of its own."""
+
+
 def dump_call(task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bytes, list[Handle]]:
     """Return a call's arguments as bytes, and the handles among them in the order of their numbers.
 
     Raises:
         UsageError: something among the arguments cannot be pickled.
     """
+    if all(type(value) in _PLAIN for value in (*args, *kwargs.values())):
+        return pickle.dumps((args, kwargs), protocol=5), []
     buffer = io.BytesIO()
     pickler = _call_pickler()(buffer, protocol=5)
     try:

@@ -221,8 +221,9 @@ class _Kind(NamedTuple):
 def _attempts_of(settings_json: str) -> Callable[..., Any]:
     """Return the function that a run gives to Ray: with its settings, which so travel to a worker once."""
 
-    def run_attempt(packed: bytes, *values: Any) -> tuple[bytes, Any]:
-        return run_packed(settings_json, packed, *values)
+    # Ray makes a signature of the parameters at each call, which costs by how many there are.
+    def run_attempt(*packed_and_values: Any) -> tuple[bytes, Any]:
+        return run_packed(settings_json, *packed_and_values)
 
     return run_attempt
 

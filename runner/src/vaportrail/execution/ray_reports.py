@@ -25,9 +25,11 @@ _LAZY_SECONDS_EACH: Final = 2e-5
 """More for each attempt: to look at thousands costs as much each time."""
 _MANY: Final = 16
 """So many attempts keep their workers busy for longer than the next lines say."""
-_GATHER_SECONDS: Final = 0.004
-"""How long, of many, those that end soon after another are left to come together: each look costs by how
-many there are, and each waking takes the interpreter from who hands over the next."""
+_GATHER_SECONDS: Final = 0.008
+"""How long at most, of many, those that end soon after another are left to come together: each look costs by
+how many there are, and each waking takes the interpreter from who hands over the next."""
+_GATHER_SECONDS_EACH: Final = 2.5e-4
+"""How long for each of them: a fraction of what they keep their workers busy for."""
 _LINGER_SECONDS: Final = 0.5
 """How long the thread stays without an attempt to wait for."""
 _CLOSE_SECONDS: Final = 2.0
@@ -76,7 +78,7 @@ class Reports:
                 landed(partial(_raise, fault))
 
     def _wait(self, pending: dict[Any, _Landed]) -> None:
-        moved = time.monotonic()
+        moved, landed = time.monotonic(), False
         while not self._over:
             if self._take_new(pending):
                 moved = time.monotonic()
@@ -84,14 +86,17 @@ class Reports:
                 if self._ends_idle():
                     return
                 continue
-            lazy = max(_LAZY_SECONDS, _LAZY_SECONDS_EACH * len(pending))
-            quiet = max(_EAGER_SECONDS, time.monotonic() - moved)
-            ready = self._ready(list(pending), min(quiet, lazy))
-            if ready:
+            if landed and len(pending) >= _MANY:
+                gather = min(_GATHER_SECONDS, _GATHER_SECONDS_EACH * len(pending))
+                ready = self._ready(list(pending), len(pending), gather)
+            else:
+                lazy = max(_LAZY_SECONDS, _LAZY_SECONDS_EACH * len(pending))
+                quiet = max(_EAGER_SECONDS, time.monotonic() - moved)
+                ready = self._ready(list(pending), 1, min(quiet, lazy))
+            landed = bool(ready)
+            if landed:
                 self._land([(reference, pending.pop(reference)) for reference in ready])
                 moved = time.monotonic()
-                if len(pending) >= _MANY:
-                    time.sleep(_GATHER_SECONDS)
 
     def _take_new(self, pending: dict[Any, _Landed]) -> bool:
         """Take those that were added, and wait for one where there is none to wait for."""
@@ -121,8 +126,8 @@ class Reports:
                 return True
             return False
 
-    def _ready(self, references: list[Any], timeout: float) -> list[Any]:
-        """Return those that are ready, once there is one."""
+    def _ready(self, references: list[Any], count: int, timeout: float) -> list[Any]:
+        """Return those that are ready, once there are so many."""
         # It would start a Ray where there is none any more.
         if not self._ray.is_initialized():
             raise RuntimeError(
@@ -130,10 +135,7 @@ class Reports:
                 "body has shut it down; leave that out, the run ends it itself"
             )
         try:
-            ready, _ = self._ray.wait(references, timeout=timeout, fetch_local=False)
-            if ready and len(references) >= _MANY:
-                every = len(references)
-                ready, _ = self._ray.wait(references, num_returns=every, timeout=0, fetch_local=False)
+            ready, _ = self._ray.wait(references, num_returns=count, timeout=timeout, fetch_local=False)
         except Exception:  # what each has to say of it is heard when it is asked
             return references
         return list(ready)

@@ -1,13 +1,17 @@
 """The executor's own thread: it owns the graph, hands attempts to the backend, writes down their ends.
 
-What it is asked for comes as messages, so that no decision needs a lock. Whatever raises in it lands in
-one place, `_land`: the run's tasks are cancelled, and who asks for one of them is told why. What a backend
-raises is the end of the task that it was asked for.
+What it is asked for comes as messages, so that no decision needs a lock. Of those that waited together the
+records are made first, and written together; only then comes what somebody may see of it. So what is killed
+before is as if they had waited still.
+
+Whatever raises in it lands in one place, `_land`: the run's tasks are cancelled, and who asks for one of
+them is told why. What a backend raises is the end of the task that it was asked for.
 """
 
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -27,12 +31,15 @@ from vaportrail.execution.observers import Unfailing
 from vaportrail.execution.stopping import Stopping, abandon_all
 from vaportrail.execution.task_recorder import TaskRecorder
 from vaportrail.execution.window import LEAST_WIDTH, width_for
+from vaportrail.telemetry.batch import Batch
 from vaportrail.telemetry.recorder import Recorder
 
 __all__ = ["Scheduler"]
 
 _WIDEN_SECONDS: Final = 5.0
 """How often a cluster that may grow is looked at while tasks wait for their turn."""
+_TOGETHER: Final = 64
+"""How many steps are carried out with one write of their records."""
 
 
 class Scheduler:
@@ -59,11 +66,14 @@ class Scheduler:
         self, recorder: Recorder, backend: Backend, progress: Unfailing, on_fault: Callable[[], None]
     ) -> None:
         self._recorder = recorder
-        self._task_recorder = TaskRecorder(recorder)
+        self._batch = Batch(recorder.writer)
+        self._task_recorder = TaskRecorder(recorder, self._batch)
         self._backend, self._progress, self._on_fault = backend, progress, on_fault
         self._graph = Graph()
         self._width, self._widens = LEAST_WIDTH, False
         self._draining: list[Callable[[], None]] = []
+        self._steps: deque[Step] = deque()
+        self._acts: deque[Callable[[], None]] = deque()
         self.known: dict[str, TaskCall] = {}
         self.added: list[TaskCall] = []
         self.fault: VaportrailError | None = None
@@ -78,7 +88,7 @@ class Scheduler:
         options = call.options
         self.added.append(call)
         self._record(lambda: self._task_recorder.submitted(call, arguments, edges))
-        self._progress.task_submitted(call.task_id, call.label)
+        self._acts.append(partial(self._progress.task_submitted, call.task_id, call.label))
         asks = (options.cpus, options.gpus, options.memory, *sorted(options.resources.items()))
         policy = RetryPolicy(options.retries, options.backoff)
         return self._graph.add(call.task_id, call.upstream, policy, asks)
@@ -127,16 +137,19 @@ class Scheduler:
 
     # What the thread does.
 
-    def _take(self, message: Message) -> None:
-        try:
-            self._carry_out(message())
-            if self._graph.held_back:
-                self._carry_out(self._widened())
-        except BaseException as fault:
-            self._land(fault)
+    def _take(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._guarded(partial(self._decide, message))
+        self._carry_out()
+        if self._graph.held_back:
+            self._guarded(partial(self._decide, self._widened))
+            self._carry_out()
         if not self._graph.unfinished:
             while self._draining:
                 self._draining.pop()()
+
+    def _decide(self, message: Message) -> None:
+        self._steps.extend(message())
 
     def _land(self, fault: BaseException) -> None:
         """End the run with what nothing was to raise; the first one counts."""
@@ -144,15 +157,24 @@ class Scheduler:
             return
         self.fault = InternalError.of(fault)
         self._guarded(self._on_fault)
-        self._carry_out(self._graph.cancel_all())
+        self._steps.extend(self._graph.cancel_all())
 
-    def _record(self, write: Callable[[], None]) -> None:
-        """Write down what cannot be told again; where a fault makes room for it, after that."""
+    def _record(self, make: Callable[[], None]) -> None:
+        """Make the record of what cannot be told again; it is written with others."""
+        self._insist(make)
+        if self._batch.is_large:
+            self._write()
+
+    def _write(self) -> None:
+        self._insist(self._batch.write)
+
+    def _insist(self, act: Callable[[], None]) -> None:
+        """Do what the record needs; where a fault makes room for it, after that."""
         known = self.fault
-        self._guarded(write)
+        self._guarded(act)
         if self.fault is not known:
             with suppress(Exception):  # it is the run's fault already
-                write()
+                act()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """Do something whose fault is not to keep back what comes after it."""
@@ -179,24 +201,32 @@ class Scheduler:
         self._widens = False
         return []
 
-    def _carry_out(self, steps: list[Step]) -> None:
-        for step in steps:
-            if self.loop.is_left:
-                return
-            self.loop.moves()
-            self._guarded(partial(self._carry_out_one, step))
-
-    def _carry_out_one(self, step: Step) -> None:
-        match step:
-            case Start():
-                self._start(step)
-            case Stop():
-                self._stop(step)
-            case Finish():
-                self._finish(step)
+    def _carry_out(self) -> None:
+        """Carry out the steps that were decided on, and those that a fault adds meanwhile."""
+        while self._steps or self._acts:
+            begun: list[Callable[[], None]] = []
+            for _ in range(min(len(self._steps), _TOGETHER)):
+                match self._steps.popleft():
+                    case Start() as start:
+                        begun.append(partial(self._start, start))
+                    case Stop() as stop:
+                        begun.append(partial(self._stop, stop))
+                    case Finish() as finish:
+                        self._guarded(partial(self._finish, finish))
+            self._write()
+            # Last, so that nobody waits to hear of an end for a backend that is slow to start something.
+            self._acts.extend(begun)
+            while self._acts:
+                if self.loop.is_left:
+                    return
+                self.loop.moves()
+                self._guarded(self._acts.popleft())
 
     def _start(self, step: Start) -> None:
         if self.given_up:
+            return
+        if self.fault is not None:  # since it was decided
+            self._steps.extend(self._graph.abandon(step.task_id))
             return
         call = self.known[step.task_id]
         if step.delay:
@@ -221,7 +251,7 @@ class Scheduler:
 
     def _tell_hindrance(self, call: TaskCall, text: str) -> None:
         self._record(lambda: self._task_recorder.waits(call, text))
-        self._progress.stage(text)
+        self._acts.append(partial(self._progress.stage, text))
 
     def _running(self, task_id: str) -> Any:
         running = self.known[task_id].running
@@ -256,9 +286,14 @@ class Scheduler:
 
     def _finish(self, step: Finish) -> None:
         call = self.known[step.task_id]
+        if call.outcome.ended:  # abandoned at the same time as it ended
+            return
         call.outcome = step.outcome
         end = self._recorder.clock()
         self._record(lambda: self._task_recorder.ended(call, end, step.cause))
+        self._acts.append(partial(self._tell_end, call, step, end))
+
+    def _tell_end(self, call: TaskCall, step: Finish, end: int) -> None:
         seconds = (end - (call.handed_over_unix_nano or end)) / 1e9
         failure = None if step.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED) else call.failure
         self._progress.task_ended(call.task_id, step.outcome, seconds, failure, step.cause)

@@ -10,6 +10,7 @@ from vaportrail.execution.backend import AttemptEnd
 from vaportrail.execution.call import TaskCall
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope
+from vaportrail.telemetry.batch import Batch
 from vaportrail.telemetry.exceptions import exception_values
 from vaportrail.telemetry.identity import attempt_span_id, task_span_id
 from vaportrail.telemetry.json_attributes import encode_attribute
@@ -19,10 +20,15 @@ __all__ = ["TaskRecorder"]
 
 
 class TaskRecorder:
-    """Writes the runner's side of a run's tasks."""
+    """Makes the records of the runner's side of a run's tasks.
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    Args:
+        recorder: the runner's hand on the record.
+        batch: writes them.
+    """
+
+    def __init__(self, recorder: Recorder, batch: Batch) -> None:
+        self._recorder, self._batch = recorder, batch
         self._last: tuple[TaskOptions, str] | None = None
 
     def submitted(self, call: TaskCall, arguments: dict[str, Any], edges: list[dict[str, str]]) -> None:
@@ -39,11 +45,12 @@ class TaskRecorder:
                 c.TASK_NAME: call.name,
                 c.TASK_KIND: call.kind,
                 c.TASK_UPSTREAM: call.upstream,
-                c.TASK_EDGES: encode_attribute(edges),
+                c.TASK_EDGES: encode_attribute(edges) if edges else "[]",
                 c.TASK_ARGUMENTS: encode_attribute(arguments),
                 c.TASK_OPTIONS: self._described(options),
                 c.TASK_ALLOW_FAILURE: options.allow_failure,
             },
+            batch=self._batch,
         )
 
     def _described(self, options: TaskOptions) -> str:
@@ -63,11 +70,12 @@ class TaskRecorder:
             attempt=AttemptScope(call.task_id, call.name, attempt, span),
             severity=(17, "ERROR"),
             values={c.OUTCOME: end.outcome.value, **failure},
+            batch=self._batch,
         )
 
     def waits(self, call: TaskCall, why: str) -> None:
         """Write that a task waits for what nobody may ever offer."""
-        self._recorder.log(why, severity=(13, "WARN"), span_id=call.span_id)
+        self._recorder.log(why, severity=(13, "WARN"), span_id=call.span_id, batch=self._batch)
 
     def ended(self, call: TaskCall, end: int, cause: str) -> None:
         """Write a task's span; `cause` is the upstream task that skipped it."""
@@ -96,4 +104,5 @@ class TaskRecorder:
             values=values,
             failure=failure,
             links=[task_span_id(uid, task_id, settings.incarnation) for task_id in call.upstream],
+            batch=self._batch,
         )

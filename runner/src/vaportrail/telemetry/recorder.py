@@ -19,6 +19,7 @@ from vaportrail.contract.run_identity import FORMAT_VERSION, RunIdentity, RunSet
 from vaportrail.errors import SpoolError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
+from vaportrail.telemetry.batch import Batch
 from vaportrail.telemetry.exceptions import exception_event
 from vaportrail.telemetry.identity import run_span_id, trace_id
 from vaportrail.telemetry.json_attributes import encode_attribute
@@ -118,8 +119,9 @@ class Recorder:
         attempt: AttemptScope | None = None,
         span_id: str | None = None,
         unix_nano: int | None = None,
+        batch: Batch | None = None,
     ) -> None:
-        """Write one log record (an event, where `event` names one).
+        """Write one log record (an event, where `event` names one), or add it to what `batch` will write.
 
         It belongs to `attempt`, else to the process's current attempt, and to the current span.
         """
@@ -144,7 +146,7 @@ class Recorder:
                 event=event,
             )
 
-        self.writer.append("L", scope, make)
+        (batch or self.writer).append("L", scope, make)
 
     def span_started(
         self,
@@ -157,10 +159,13 @@ class Recorder:
         values: Mapping[str, Any] | None = None,
         attempt: AttemptScope | None = None,
         unix_nano: int | None = None,
+        batch: Batch | None = None,
     ) -> None:
         """Write that a span was opened, so that the sealer can close it if this process dies."""
         named = {c.SPAN_NAME: name, c.SPAN_PARENT: parent, c.SPAN_KIND: kind, **(values or {})}
-        self.log(event=event, values=named, span_id=span_id, attempt=attempt, unix_nano=unix_nano)
+        self.log(
+            event=event, values=named, span_id=span_id, attempt=attempt, unix_nano=unix_nano, batch=batch
+        )
 
     def span(
         self,
@@ -177,8 +182,12 @@ class Recorder:
         failure: Failure | None = None,
         links: Sequence[str] = (),
         scope: str = c.SCOPE,
+        batch: Batch | None = None,
     ) -> None:
-        """Write one ended span; `links` are ids of spans of the same trace."""
+        """Write one ended span, or add it to what `batch` will write.
+
+        `links` are ids of spans of the same trace.
+        """
 
         def make(seq: int) -> str:
             return span_json(
@@ -195,7 +204,7 @@ class Recorder:
                 links=links,
             )
 
-        self.writer.append("T", scope, make)
+        (batch or self.writer).append("T", scope, make)
 
     def not_captured(self, reason: str, count: int = 1, *, attempt: AttemptScope | None = None) -> None:
         """Write that something of the run is not in the record: nobody can say then that nothing is lost.

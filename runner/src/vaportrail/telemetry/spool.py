@@ -6,10 +6,10 @@ A file is a header line and then one line a record,
 CRC32 SP SEQ SP KIND SP SCOPE SP OTLP-JSON LF
 ```
 
-each made by one `write(2)`, so that a process that is killed leaves whole lines (and at most one
-torn one, which its checksum shows). `KIND` is the letter of a signal, such as `L` (a log record) or `T`
-(a span); `SCOPE` is the percent-encoded instrumentation scope. Beside it lies the ledger, a few bytes
-mapped into memory, whose counters go up *before* each write: made minus read is lost, exactly.
+each made by one `write(2)`, alone or with others, so that a process that is killed leaves whole lines
+(and at most one torn one, which its checksum shows). `KIND` is the letter of a signal, such as `L` (a log
+record) or `T` (a span); `SCOPE` is the percent-encoded instrumentation scope. Beside it lies the ledger, a
+few bytes mapped into memory, whose counters go up *before* each write: made minus read is lost, exactly.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import count
+from itertools import accumulate, count, takewhile
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -39,6 +39,7 @@ __all__ = [
     "LEDGER_BYTES",
     "Header",
     "Ledger",
+    "Make",
     "SpoolLine",
     "Writer",
     "compact",
@@ -59,6 +60,8 @@ _KINDS: Final = {kind.encode(): kind for kind in BY_KIND}
 Ledger = Mapping[Kind, int]
 """How many records of each signal a writer has made."""
 FORMAT: Final = 1
+Make = Callable[[int], Mapping[str, Any] | str]
+"""Returns a record, or its JSON, given its number."""
 
 
 # `json.dumps` would make one for each record.
@@ -116,7 +119,7 @@ class Writer:
         self.redact = redact
         self._lock = threading.RLock()
         self._numbers = count(1)
-        self._torn = False
+        self._torn, self._written = False, 0
         try:
             self._open()
         except FileExistsError:  # a name is taken once, which is no fault of the disk
@@ -141,7 +144,7 @@ class Writer:
         self._fd = os.open(self.directory / f"{self.header.writer}.spool", flags, 0o600)
         os.write(self._fd, header_line(self.header))
 
-    def append(self, kind: Kind, scope: str, make: Callable[[int], Mapping[str, Any] | str]) -> int:
+    def append(self, kind: Kind, scope: str, make: Make) -> int:
         """Write one record and return its number; `make` is given that number and returns it, or its JSON.
 
         Raises:
@@ -151,6 +154,43 @@ class Writer:
         seq = next(self._numbers)
         next(self._counts[kind])
         # Outside the lock: what is asked for its text may log, or wait for who logs.
+        self.write([self._line(seq, kind, scope, make)])
+        return seq
+
+    def line(self, kind: Kind, scope: str, make: Make) -> bytes:
+        """Return a record's line, which is to be counted and written later; see `append` and `Batch`.
+
+        What cannot be made is counted as made.
+        """
+        try:
+            return self._line(next(self._numbers), kind, scope, make)
+        except BaseException:
+            next(self._counts[kind])
+            raise
+
+    def count(self, kinds: Iterable[Kind]) -> None:
+        """Count records, right before their lines are written."""
+        for kind in kinds:
+            next(self._counts[kind])
+
+    def write(self, lines: list[bytes]) -> None:
+        """Write lines that are counted by one `write(2)`, and take out of `lines` what is in the file.
+
+        Raises:
+            SpoolError: the disk is full or gone.
+        """
+        with self._lock:
+            # What a write that failed left behind must not take the next line with it.
+            first = b"\n" if self._torn else b""
+            self._written = 0
+            try:
+                self._write(first + b"".join(lines))
+            except OSError as error:
+                del lines[: _whole(lines, self._written - len(first))]
+                raise SpoolError(str(self.directory), error.strerror or str(error)) from error
+            lines.clear()
+
+    def _line(self, seq: int, kind: Kind, scope: str, make: Make) -> bytes:
         made = make(seq)
         body = made if isinstance(made, str) else compact(made)
         redact = self.redact
@@ -162,20 +202,13 @@ class Writer:
         # After the secrets: of one that is cut a part would stay.
         if len(body) > TEXT_LIMIT:
             body = compact(cut_long_texts(json.loads(body)))
-        line = spool_line(seq, kind, scope, body)
-        with self._lock:
-            # What a write that failed left behind must not take the next line with it.
-            try:
-                self._write(b"\n" + line if self._torn else line)
-            except OSError as error:
-                raise SpoolError(str(self.directory), error.strerror or str(error)) from error
-        return seq
+        return spool_line(seq, kind, scope, body)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, raw: bytes) -> None:
         self._torn = True
-        written = os.write(self._fd, line)
-        while written < len(line):  # a signal or a nearly full disk can cut a write short
-            written += os.write(self._fd, line[written:])
+        self._written = os.write(self._fd, raw)
+        while self._written < len(raw):  # a signal or a nearly full disk can cut a write short
+            self._written += os.write(self._fd, raw[self._written :])
         self._torn = False
 
     def close(self) -> None:
@@ -204,6 +237,12 @@ def header_line(header: Header) -> bytes:
         "resource": dict(header.resource),
     }
     return (compact(content) + "\n").encode()
+
+
+def _whole(lines: Iterable[bytes], written: int) -> int:
+    """Return how many lines are in the first `written` bytes; one that lacks its end alone is whole too."""
+    ends = accumulate(map(len, lines))
+    return sum(1 for _ in takewhile(lambda end: end - 1 <= written, ends))
 
 
 @lru_cache(maxsize=256)
