@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +95,7 @@ def test_a_pod_that_was_just_made_is_pending_and_nothing_else() -> None:
         uid="pod-uid",
         component=Component.RUNNER,
         created_at=at(0),
+        controller=RUN_UID,
     )
 
 
@@ -249,9 +249,3 @@ def test_a_pod_is_kept_under_the_run_of_its_labels() -> None:
     entry = entry_of(Watched.POD, runner())
     assert entry is not None
     assert (entry.run_uid, entry.run_name, entry.version) == (RUN_UID, "mnist", "42")
-
-
-def test_a_runner_that_the_run_does_not_control_is_a_strangers() -> None:
-    raw = copy.deepcopy(runner())
-    raw["metadata"]["ownerReferences"][0]["uid"] = "another"
-    assert entry_of(Watched.POD, raw) is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
-from vaportrail_operator.observation.fields import Raw, condition_of, metadata_of, time_of
+from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
 from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, ObservedPod, Terminated
 
 __all__ = ["WAITING_PROBLEMS", "component_of", "observed_pod"]
@@ -75,6 +75,7 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         due=time_of(metadata.get("deletionTimestamp")),
         termination_message=_termination_message(main),
         image_id=main.get("imageID") or "",
+        controller=controller_of(raw),
     )
 
 

@@ -93,7 +93,8 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
     report = run_report(observed.pod(Component.RUNNER))
     pods = observed.pods_of(Component.RUNNER, Component.HEAD, Component.WORKER)
     images = sorted(pod.image_id for pod in pods if pod.image_id)
-    runner = observed.pod(Component.RUNNER)
+    runner, head = observed.pod(Component.RUNNER), observed.pod(Component.HEAD)
+    joined = runner is not None and (runner.ready or runner.ready_at is not None)
     ready = times.stamp(runner.ready_at) if runner and runner.ready_at else ""
     revision = report.source_revision[:128] if report else ""
     return status.model_copy(
@@ -101,6 +102,7 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
             "observed_generation": observed.run.metadata.generation,
             "contract_version": CONTRACT_VERSION,
             "receipt": receipt_of(observed),
+            "ray_head_uid": status.ray_head_uid or (head.uid if joined and head else ""),
             "source_revision": revision or status.source_revision,
             "image_digest": status.image_digest or (images[0].rpartition("@")[2][:512] if images else ""),
             "user_code_start_time": _time(report.user_code_started if report else "")

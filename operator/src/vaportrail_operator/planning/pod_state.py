@@ -8,7 +8,6 @@ from typing import Final
 
 from vaportrail.crd.status import PipelineRunStatus, shortened
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.names import head_service_name
 from vaportrail_operator.planning.removal import overdue
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import Component, Observed, ObservedObject, ObservedPod, SecretState
@@ -23,7 +22,6 @@ __all__ = [
     "no_ray_pods_since",
     "node_unreachable",
     "ray_cluster",
-    "services",
     "terminated",
     "waiting",
     "will_not_restart",
@@ -60,15 +58,9 @@ def node_unreachable(observed: Observed, pod: ObservedPod | None) -> bool:
 
 
 def ray_cluster(observed: Observed) -> ObservedObject | None:
-    """Return the run's own RayCluster: what a stranger made is not touched, and not counted."""
+    """Return the run's RayCluster, if it is known that the operator made it."""
     cluster = observed.ray_cluster
-    return cluster if cluster is not None and cluster.owned else None
-
-
-def services(observed: Observed) -> tuple[ObservedObject, ...]:
-    """Return the run's own Services and KubeRay's; a stranger's with its label is not counted."""
-    head = head_service_name(observed.run)
-    return tuple(service for service in observed.services if service.owned or service.name == head)
+    return cluster if cluster is not None and cluster.trusted else None
 
 
 def compute(observed: Observed) -> tuple[ObservedPod, ...]:
@@ -80,8 +72,8 @@ def is_gone(observed: Observed) -> bool:
     """Return whether nothing of the run's compute is known to be left; of the Secret it is certain."""
     return (
         not compute(observed)
-        and ray_cluster(observed) is None
-        and not services(observed)
+        and observed.ray_cluster is None
+        and not observed.services
         and observed.secret is SecretState.GONE
     )
 

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import LEFTOVER_LIMIT, PipelineRunStatus
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.collector_upkeep import ensure_collector_for_the_rest
-from vaportrail_operator.planning.names import collector_name, head_service_name, tokens_name
+from vaportrail_operator.planning.names import tokens_name
 from vaportrail_operator.planning.pod_state import (
     compute,
     drained,
     is_gone,
     node_unreachable,
-    ray_cluster,
-    services,
     terminated,
 )
 from vaportrail_operator.planning.receipt import entry, last_removal
@@ -48,7 +45,6 @@ __all__ = [
     "release",
     "secret_left",
     "sweep_again",
-    "what_it_found",
     "with_leftovers",
 ]
 
@@ -66,7 +62,7 @@ def release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     if is_gone(observed):
         return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
-    again = _TRY_AGAIN if not compute(observed) and not services(observed) and not forced else None
+    again = _TRY_AGAIN if not compute(observed) and not observed.services and not forced else None
     kept = () if forced else ensure_collector_for_the_rest(observed)
     look, rest = _look_for_what_goes(observed, status)
     return PhaseResult(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
@@ -76,8 +72,8 @@ def _look_for_what_goes(
     observed: Observed, status: PipelineRunStatus
 ) -> tuple[tuple[Sweep, ...], float | None]:
     """Return a live look, or how long there is no need for one: that the last of it went may go unheard."""
-    cluster = ray_cluster(observed)
-    objects = [*(each for each in services(observed) if each.owned), *([cluster] if cluster else [])]
+    cluster = observed.ray_cluster
+    objects = [*(each for each in observed.services if each.owned), *([cluster] if cluster else [])]
     pods_stay = any(pod.due is None or pod.due > observed.now for pod in compute(observed))
     begun = times.begin(status.timeline.get(DRAIN, ""))
     if begun is None or pods_stay or not all(each.deleting for each in objects):
@@ -94,7 +90,7 @@ def is_over(observed: Observed, status: PipelineRunStatus) -> bool:
     if deadlines.over(observed, deadlines.of_abandoned_release(observed.run, status)):
         return True
     look = late_look(observed, _since(status)) if is_gone(observed) else None
-    return look is not None and not what_it_found(observed.run, look)
+    return look is not None and not look.left
 
 
 def _since(status: PipelineRunStatus) -> datetime | None:
@@ -106,17 +102,6 @@ def late_look(observed: Observed, since: datetime | None) -> SweepResult | None:
     """Return the last live look if it was no earlier than something; None without one."""
     sweep_result = observed.sweep_result
     return sweep_result if sweep_result and since and sweep_result.at >= since else None
-
-
-def what_it_found(run: PipelineRun, sweep_result: SweepResult) -> tuple[str, ...]:
-    """Return what a live look found of a run; a stranger's Service with its label is none of it."""
-    services_of_it = (collector_name(run), head_service_name(run))
-    prefix = f"{Kind.SERVICE}/"
-    return tuple(
-        name
-        for name in sweep_result.left
-        if not name.startswith(prefix) or name.removeprefix(prefix) in services_of_it
-    )
 
 
 def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime | None) -> PhaseResult:
@@ -134,7 +119,7 @@ def sweep_again(observed: Observed, status: PipelineRunStatus, since: datetime |
     sweep_result = observed.sweep_result
     if sweep_result is None:
         return PhaseResult(status, (Sweep(),), _LOOK_AGAIN)
-    found = what_it_found(observed.run, sweep_result)
+    found = sweep_result.left
     if found:
         status = with_leftovers(status, found)
     waited = (observed.now - sweep_result.at).total_seconds()
@@ -150,10 +135,10 @@ def with_leftovers(status: PipelineRunStatus, left: tuple[str, ...]) -> Pipeline
 
 def left_behind(observed: Observed, status: PipelineRunStatus) -> tuple[str, ...]:
     """Return the names of what is left of the run's compute, as far as is seen."""
-    cluster = ray_cluster(observed)
+    cluster = observed.ray_cluster
     return (
         *(f"{Kind.POD}/{pod.name}" for pod in compute(observed)),
-        *(f"{Kind.SERVICE}/{service.name}" for service in services(observed)),
+        *(f"{Kind.SERVICE}/{service.name}" for service in observed.services),
         *([f"{Kind.RAY_CLUSTER}/{cluster.name}"] if cluster else []),
         *secret_left(observed, status),
     )
@@ -171,7 +156,10 @@ def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     silent = node_unreachable(observed, runner)
     if runner and (forced or silent or not terminated(runner) or drained(runner)):
         yield from _removal(observed, runner, forced)
-    cluster = ray_cluster(observed)
+    for pod in observed.pods_of(Component.RUNNER):
+        if not pod.trusted:  # nobody waits for what it has to say
+            yield from _removal(observed, pod, forced)
+    cluster = observed.ray_cluster
     if cluster and not cluster.deleting and (forced or silent or terminated(runner)):
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
@@ -204,7 +192,7 @@ def late_children(observed: Observed, status: PipelineRunStatus, *, forced: bool
     """Yield the removal of compute that turns up after it was released: a late write of somebody's."""
     for pod in compute(observed):
         yield from _removal(observed, pod, forced)
-    cluster = ray_cluster(observed)
+    cluster = observed.ray_cluster
     if cluster and not cluster.deleting:
         yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
     yield from _services(observed)

@@ -25,7 +25,6 @@ from vaportrail_operator.planning.release import (
     left_behind,
     secret_left,
     sweep_again,
-    what_it_found,
     with_leftovers,
 )
 from vaportrail_operator.planning.removal import overdue, removal
@@ -80,7 +79,7 @@ def _clean_up(
     ended_at, removed = times.end(status.timeline.get(SEAL, "")), last_removal(status.receipt)
     since = max(ended_at, removed or ended_at) if ended_at else None
     look = late_look(observed, since)
-    found = (*what_it_found(run, look), *secret_left(observed, status)) if look else ()
+    found = (*look.left, *secret_left(observed, status)) if look else ()
     own = f"{Kind.POD}/{sealer_name(run)}"
     if look is None or (found and not abandoned and (own in found or not given_up)):
         return sweep_again(observed, status, since)

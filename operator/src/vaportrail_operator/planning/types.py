@@ -97,6 +97,8 @@ class ObservedPod:
     """A pod of the run, reduced to what is decided by.
 
     Attributes:
+        controller: uid of its controller; empty where it has none.
+        trusted: whether it is known who made it: what others say is not believed.
         started_at: when its main container (the first) started.
         terminated: how its main container ended; None while it has not.
         drained_at: when the last of all its containers, sidecars included, ended; None until then.
@@ -127,6 +129,8 @@ class ObservedPod:
     due: datetime | None = None
     termination_message: str = ""
     image_id: str = ""
+    controller: str = ""
+    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ class ObservedObject:
         owned: whether its controller is this very run, by uid; what is not is never touched.
         provisioned: of a RayCluster, whether all of its pods have been ready once: KubeRay makes none
             again after that.
+        controller: uid of its controller; empty where it has none.
+        trusted: whether it is known who made it.
         problem: what its controller says is wrong, such as KubeRay's `ReplicaFailure`; empty if nothing.
     """
 
@@ -147,6 +153,8 @@ class ObservedObject:
     owned: bool = True
     provisioned: bool = False
     problem: str = ""
+    controller: str = ""
+    trusted: bool = True
 
 
 class SecretState(StrEnum):
@@ -196,11 +204,11 @@ class Observed:
     sweep_result: SweepResult | None = None
 
     def pod(self, component: Component) -> ObservedPod | None:
-        """Return the run's pod of a component that has one."""
-        return next((pod for pod in self.pods if pod.component is component), None)
+        """Return the run's pod of a component that has one: the one whose word counts."""
+        return next((pod for pod in self.pods if pod.component is component and pod.trusted), None)
 
     def pods_of(self, *components: Component) -> tuple[ObservedPod, ...]:
-        """Return the run's pods of some components."""
+        """Return the run's pods of some components, whoever made them."""
         return tuple(pod for pod in self.pods if pod.component in components)
 
 
@@ -236,7 +244,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Look, live and by label, for what is left of the run; the next `Observed` has the result."""
+    """Look, live and by name, for what is left of the run; the next `Observed` has the result."""
 
 
 @dataclass(frozen=True, slots=True)
