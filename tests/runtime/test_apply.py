@@ -45,7 +45,7 @@ def test_a_status_replaces_the_old_one_and_is_known_at_once(scene: Scene) -> Non
     assert "message" not in scene.world.status("mnist")
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.status.phase is Phase.RUNNING
+    assert found[1].read().run.status.phase is Phase.RUNNING
     assert found[0].version == scene.world.of(RUNS)[0]["metadata"]["resourceVersion"]
 
 
@@ -59,7 +59,7 @@ def test_a_run_that_changed_meanwhile_is_not_acted_on_and_is_read_anew(scene: Sc
     assert scene.world.of(PODS) == []
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.spec.cancel
+    assert found[1].read().run.spec.cancel
 
 
 def test_a_run_that_is_gone_is_not_acted_on(scene: Scene) -> None:
@@ -293,7 +293,7 @@ def test_a_run_that_changed_meanwhile_is_not_deleted_and_is_read_anew(scene: Sce
     assert len(scene.world.of(RUNS)) == 1
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.spec.ttl_seconds_after_finished == 10_000
+    assert found[1].read().run.spec.ttl_seconds_after_finished == 10_000
 
 
 def test_a_note_is_one_event_however_often_it_is_sent(scene: Scene) -> None:

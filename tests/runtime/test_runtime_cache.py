@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.types import SecretState, SweepResult
 from vaportrail_operator.runtime.cache import Cache, Key
 
@@ -194,7 +194,7 @@ def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
     assert not told.cache.mark_deleting(PLACE, "one")
     entry = told.cache.get(PLACE)
     assert entry is not None
-    assert not isinstance(entry.seen, ObservedRun)
+    assert not isinstance(entry.seen, KeptRun)
     assert entry.seen.deleting
 
 

@@ -32,7 +32,7 @@ from vaportrail_operator.acting.sweep import sweep
 from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
 from vaportrail_operator.observation.fields import metadata_of
 from vaportrail_operator.observation.observe import children_of
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.types import (
     Action,
     Create,
@@ -251,7 +251,7 @@ class Applier:
         entry = entry_of(Watched.RUN, raw)
         assert entry is not None
         self._cache_updates.put(entry)
-        return entry.seen.run if isinstance(entry.seen, ObservedRun) else None
+        return entry.seen.read().run if isinstance(entry.seen, KeptRun) else None
 
     async def _delete(self, run: PipelineRun, action: Delete) -> bool:
         object_key = ObjectKey(Watched(action.kind), run.metadata.namespace, action.name)

@@ -9,7 +9,7 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.observation.pods import component_of, observed_pod
-from vaportrail_operator.observation.runs import ObservedRun, observed_run
+from vaportrail_operator.observation.runs import KeptRun, kept_run
 from vaportrail_operator.planning.types import (
     RUN_LABEL,
     RUN_UID_LABEL,
@@ -56,7 +56,7 @@ class Entry:
     version: str
     run_uid: str
     run_name: str
-    seen: ObservedRun | ObservedPod | ObservedObject
+    seen: KeptRun | ObservedPod | ObservedObject
     labelled: bool = True
 
 
@@ -83,7 +83,7 @@ def entry_of(kind: Watched, raw: Raw, claim: Claim | None = None) -> Entry | Non
     object_key = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
     uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
     if kind is Watched.RUN:
-        return Entry(object_key, uid, version, uid, object_key.name, observed_run(raw))
+        return Entry(object_key, uid, version, uid, object_key.name, kept_run(raw))
     said = labels.get(RUN_UID_LABEL, "")
     labelled = claim is None or said == claim.run_uid
     claim = claim or Claim(said, labels.get(RUN_LABEL, ""), component_of(raw))

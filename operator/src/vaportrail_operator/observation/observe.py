@@ -8,7 +8,7 @@ from datetime import datetime
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.runs import KeptRun, ObservedRun
 from vaportrail_operator.planning.belonging import Standing, cluster_uids, standing
 from vaportrail_operator.planning.names import base_name
 from vaportrail_operator.planning.types import (
@@ -50,7 +50,7 @@ def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str
     own, strangers = [], []
     for each in ordered:
         seen = each.seen
-        if isinstance(seen, ObservedRun):
+        if isinstance(seen, KeptRun):
             continue
         found = standing(
             run,

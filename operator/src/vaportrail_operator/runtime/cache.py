@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.types import (
     Component,
     ObservedObject,
@@ -167,7 +167,7 @@ class Cache:
         if kept is None or kept.entry.uid != uid:
             return False
         seen = kept.entry.seen
-        if isinstance(seen, ObservedRun) or seen.deleting:
+        if isinstance(seen, KeptRun) or seen.deleting:
             return False
         kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
         return True
@@ -177,15 +177,15 @@ class Cache:
         kept = self._kept.get(object_key)
         return kept.entry if kept else None
 
-    def run(self, key: Key) -> tuple[Entry, ObservedRun] | None:
+    def run(self, key: Key) -> tuple[Entry, KeptRun] | None:
         """Return the run with this namespace and name."""
         entry = self.get(ObjectKey(Watched.RUN, *key))
-        return (entry, entry.seen) if entry and isinstance(entry.seen, ObservedRun) else None
+        return (entry, entry.seen) if entry and isinstance(entry.seen, KeptRun) else None
 
-    def runs(self) -> Iterator[tuple[Key, ObservedRun]]:
+    def runs(self) -> Iterator[tuple[Key, KeptRun]]:
         """Yield all runs."""
         for object_key, kept in list(self._kept.items()):
-            if isinstance(kept.entry.seen, ObservedRun):
+            if isinstance(kept.entry.seen, KeptRun):
                 yield (object_key.namespace, object_key.name), kept.entry.seen
 
     def children(self, run_uid: str) -> list[Entry]:
@@ -197,7 +197,7 @@ class Cache:
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
         for kept in list(self._kept.values()):
-            if kept.entry.run_uid and not isinstance(kept.entry.seen, ObservedRun):
+            if kept.entry.run_uid and not isinstance(kept.entry.seen, KeptRun):
                 yield kept.entry
 
     def made(self, run_uid: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from vaportrail_operator.acting.client import Client, Conflict, Forbidden, NotFound
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
 from vaportrail_operator.observation.entries import Entry, Watched
-from vaportrail_operator.observation.runs import ObservedRun, observed_run
+from vaportrail_operator.observation.runs import KeptRun, observed_run
 from vaportrail_operator.planning.types import Component, Kind, ObservedObject, ObservedPod
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.metrics import Metrics
@@ -64,7 +64,7 @@ class OrphanSweeper:
 
     def _is_left(self, entry: Entry) -> bool:
         seen = entry.seen
-        if isinstance(seen, ObservedRun) or seen.deleting or not entry.run_name:
+        if isinstance(seen, KeptRun) or seen.deleting or not entry.run_name:
             return False
         if not _is_made_by_us(entry):
             return False

@@ -120,8 +120,14 @@ class Reconciler:
         found = self.cache.run(key)
         if found is None:
             return None
-        entry, seen = found
-        children = children_of(seen.run, self.cache.children(entry.uid), self.cache.made(entry.uid))
+        entry, kept = found
+        there = self.cache.children(entry.uid)
+        if kept.settled and not there:
+            left = None if kept.expires is None else (kept.expires - self.now()).total_seconds()
+            if left is None or left > 0:
+                return left
+        seen = kept.read()
+        children = children_of(seen.run, there, self.cache.made(entry.uid))
         with about(run_uid=entry.uid):
             self._tell_strangers(entry.uid, children)
             if seen.problems:
