@@ -249,3 +249,15 @@ def test_a_pod_is_kept_under_the_run_of_its_labels() -> None:
     entry = entry_of(Watched.POD, runner())
     assert entry is not None
     assert (entry.run_uid, entry.run_name, entry.version) == (RUN_UID, "mnist", "42")
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "since"),
+    [("False", "Pending", at(5)), ("True", "Pending", None), ("False", "Failed", None)],
+)
+def test_a_pod_that_its_node_has_not_set_up_says_since_when(
+    status: str, phase: str, since: datetime | None
+) -> None:
+    conditions = [condition("PodScheduled", "True", 5), condition("PodReadyToStartContainers", status, 3)]
+    assert seen(runner(phase=phase, conditions=conditions)).not_set_up_since == since
+    assert seen(runner(phase=phase, conditions=conditions[:1])).not_set_up_since is None

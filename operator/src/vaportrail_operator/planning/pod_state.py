@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Final
 
-from vaportrail.crd.status import PipelineRunStatus, shortened
+from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.removal import overdue
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
@@ -23,7 +22,6 @@ __all__ = [
     "node_unreachable",
     "ray_cluster",
     "terminated",
-    "waiting",
     "will_not_restart",
     "worker_was_ready",
 ]
@@ -32,9 +30,6 @@ MESSAGE_LENGTH = 256
 """Characters of a message in the status, whatever a pod or a pipeline said."""
 _BARREN: Final = 60
 """Seconds that KubeRay may take to make the first pod of a RayCluster."""
-_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
-"""One that counts something, and is no part of a name."""
-_ORDER = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
 
 
 def will_not_restart(pod: ObservedPod) -> bool:
@@ -109,35 +104,3 @@ def no_ray_pods_since(observed: Observed) -> datetime | None:
     if cluster is None or cluster.deleting or observed.pods_of(Component.HEAD, Component.WORKER):
         return None
     return times.later(cluster.created_at, _BARREN)
-
-
-def waiting(observed: Observed) -> str:
-    """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
-
-    One reason is enough for a status: that of the pod that all others need first. Words that are told
-    already stay where only numbers have changed, such as of nodes: that is worth no write.
-    """
-    why = shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
-    told = observed.run.status.message
-    return told if _NUMBER.sub("0", told) == _NUMBER.sub("0", why) else why
-
-
-def _pods_wait(observed: Observed) -> str:
-    for component in _ORDER:
-        for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
-            if pod.waiting and not terminated(pod):
-                return f"{component.value} pod: {': '.join(filter(None, pod.waiting))}"
-    return ""
-
-
-def _cluster_waits(observed: Observed) -> str:
-    cluster, barren = ray_cluster(observed), no_ray_pods_since(observed)
-    if cluster and cluster.problem:
-        return f"RayCluster: {cluster.problem}"
-    if cluster and barren and observed.now >= barren:
-        return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
-    return ""
-
-
-def _refusal(observed: Observed) -> str:
-    return f"refused: {observed.refused}" if observed.refused else ""

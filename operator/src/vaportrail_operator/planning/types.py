@@ -108,6 +108,8 @@ class ObservedPod:
             begun again.
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
+        not_set_up_since: since when its node has it and lacks what it needs before any container, such as
+            its volumes or an address; None where it has all, or its node does not say.
         image_id: the digest of its main container's image, as the kubelet says it.
     """
 
@@ -126,6 +128,7 @@ class ObservedPod:
     terminated: Terminated | None = None
     drained_at: datetime | None = None
     waiting: tuple[str, str] | None = None
+    not_set_up_since: datetime | None = None
     due: datetime | None = None
     termination_message: str = ""
     image_id: str = ""
