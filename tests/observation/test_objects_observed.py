@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vaportrail.crd.status import Phase
 from vaportrail_operator.observation.objects import observed_object
-from vaportrail_operator.observation.runs import observed_run
+from vaportrail_operator.observation.runs import kept_run, observed_run
 from vaportrail_operator.planning.types import ObservedObject
 
 UID = "0f1e2d3c-0000-4000-8000-000000000001"
@@ -36,13 +36,16 @@ def ray_cluster(*conditions: dict[str, Any], owner: str = UID, **status: Any) ->
 
 
 def test_a_cluster_whose_controller_is_the_run_is_owned() -> None:
-    assert observed_object(ray_cluster()) == ObservedObject(
-        name="mnist-0f1e2d3c", uid="cluster-uid", created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert observed_object(ray_cluster(), UID) == ObservedObject(
+        name="mnist-0f1e2d3c",
+        uid="cluster-uid",
+        created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        controller=UID,
     )
 
 
 def test_a_cluster_of_a_deleted_run_of_the_same_name_is_not_owned() -> None:
-    assert not observed_object(ray_cluster(owner="of the deleted one")).owned
+    assert not observed_object(ray_cluster(owner="of the deleted one"), UID).owned
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_a_cluster_of_a_deleted_run_of_the_same_name_is_not_owned() -> None:
 def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
     conditions: list[dict[str, Any]], provisioned: bool
 ) -> None:
-    assert observed_object(ray_cluster(*conditions)).provisioned is provisioned
+    assert observed_object(ray_cluster(*conditions), UID).provisioned is provisioned
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
 def test_what_kuberay_says_is_wrong_is_told(
     conditions: list[dict[str, Any]], status: dict[str, Any], problem: str
 ) -> None:
-    assert observed_object(ray_cluster(*conditions, **status)).problem == problem
+    assert observed_object(ray_cluster(*conditions, **status), UID).problem == problem
 
 
 def raw_run(**changes: Any) -> dict[str, Any]:
@@ -203,3 +206,57 @@ def test_whatever_is_in_a_run_it_can_be_read(spec: dict[str, Any], status: Any) 
     seen = observed_run(raw_run(spec=spec, status=status))
     assert seen.run.metadata.uid == UID
     assert seen.status_read or seen.problems
+
+
+def a_raw_run(**spec: Any) -> dict[str, Any]:
+    asked = {
+        "pipeline": "mnist",
+        "entrypoint": "m:p",
+        "image": "i",
+        "record": {"uri": "s3://runs/ml"},
+        **spec,
+    }
+    metadata = {"name": "mnist", "namespace": "team", "uid": UID, "resourceVersion": "1", "generation": 1}
+    return {"metadata": metadata, "spec": asked}
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_run_is_kept_small_and_read_again_as_it_was() -> None:
+    raw = a_raw_run(parameters={"points": [[i, i] for i in range(20_000)]})
+    kept = kept_run(raw)
+    assert len(kept.packed) < 100_000
+    assert kept.read() == observed_run(raw)
+
+
+@pytest.mark.parametrize("levels", [101, 300, 900])
+def test_a_run_that_is_nested_too_deeply_is_read_without_it_and_says_so(levels: int) -> None:
+    raw = a_raw_run(parameters={"p": nested(levels)})
+    for seen in (observed_run(raw), kept_run(raw).read()):
+        assert seen.problems == ("spec.parameters: is nested too deeply; use at most 100 levels",)
+        assert seen.run.metadata.name == "mnist"
+
+
+def test_a_run_that_has_nothing_left_to_do_is_settled_until_its_time_is_over() -> None:
+    raw = a_raw_run(ttlSecondsAfterFinished=60)
+    receipt = [{"object": "Pod/it", "lifetime": "2026-01-02T03:00:00Z/2026-01-02T03:04:00Z"}]
+    status = {
+        "phase": "Succeeded",
+        "observedGeneration": 1,
+        "completionTime": "2026-01-02T03:04:05Z",
+        "receipt": receipt,
+    }
+    kept = kept_run(raw | {"status": status})
+    assert (kept.settled, kept.expires) == (True, datetime(2026, 1, 2, 3, 5, 5, tzinfo=UTC))
+    for change in (
+        {"phase": "Running"},
+        {"observedGeneration": 0},
+        {"receipt": [{"object": "Secret/it", "lifetime": "2026-01-02T03:00:00Z/.."}]},
+        {"conditions": [{"type": "Finished", "observedGeneration": 0}]},
+    ):
+        assert not kept_run(raw | {"status": status | change}).settled

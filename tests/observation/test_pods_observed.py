@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +95,7 @@ def test_a_pod_that_was_just_made_is_pending_and_nothing_else() -> None:
         uid="pod-uid",
         component=Component.RUNNER,
         created_at=at(0),
+        controller=RUN_UID,
     )
 
 
@@ -251,7 +251,13 @@ def test_a_pod_is_kept_under_the_run_of_its_labels() -> None:
     assert (entry.run_uid, entry.run_name, entry.version) == (RUN_UID, "mnist", "42")
 
 
-def test_a_runner_that_the_run_does_not_control_is_a_strangers() -> None:
-    raw = copy.deepcopy(runner())
-    raw["metadata"]["ownerReferences"][0]["uid"] = "another"
-    assert entry_of(Watched.POD, raw) is None
+@pytest.mark.parametrize(
+    ("status", "phase", "since"),
+    [("False", "Pending", at(5)), ("True", "Pending", None), ("False", "Failed", None)],
+)
+def test_a_pod_that_its_node_has_not_set_up_says_since_when(
+    status: str, phase: str, since: datetime | None
+) -> None:
+    conditions = [condition("PodScheduled", "True", 5), condition("PodReadyToStartContainers", status, 3)]
+    assert seen(runner(phase=phase, conditions=conditions)).not_set_up_since == since
+    assert seen(runner(phase=phase, conditions=conditions[:1])).not_set_up_since is None

@@ -192,11 +192,7 @@ def test_an_operator_that_was_away_for_long_tries_the_release_before_it_gives_up
     assert "Pod/mnist-0123abcd-worker" in deletions(made)
 
 
-def test_a_strangers_service_with_the_runs_label_is_none_of_the_runs() -> None:
-    others = a_service(name="somebodys", owned=False)
-    made = plan(released(services=(others,), sweep_result=SweepResult(at(26), ("Service/somebodys",))))
-    assert made.status.phase is Phase.SEALING
-    assert "Service of mnist-0123abcd" not in {each.object for each in made.status.receipt}
+def test_a_service_that_kuberay_made_is_waited_for() -> None:
     kuberays = a_service(name="mnist-0123abcd-head-svc", owned=False)
     assert plan(released(services=(kuberays,))).status.phase is Phase.RELEASING
 

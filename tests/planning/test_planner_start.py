@@ -309,8 +309,8 @@ def test_a_raycluster_of_which_kuberay_makes_nothing_is_told() -> None:
     )
 
 
-def test_a_strangers_raycluster_is_asked_for_again_so_that_the_refusal_is_told() -> None:
-    seen = provisioning(pods=(up(COLLECTOR), a_pod(RUNNER)), ray_cluster=a_cluster(owned=False))
+def test_a_raycluster_of_unknown_making_is_asked_for_again_so_that_it_is_looked_at() -> None:
+    seen = provisioning(pods=(up(COLLECTOR), a_pod(RUNNER)), ray_cluster=a_cluster(trusted=False))
     assert creations(plan(seen))[-1] == "mnist-0123abcd"
 
 

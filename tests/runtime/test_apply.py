@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +45,7 @@ def test_a_status_replaces_the_old_one_and_is_known_at_once(scene: Scene) -> Non
     assert "message" not in scene.world.status("mnist")
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.status.phase is Phase.RUNNING
+    assert found[1].read().run.status.phase is Phase.RUNNING
     assert found[0].version == scene.world.of(RUNS)[0]["metadata"]["resourceVersion"]
 
 
@@ -58,7 +59,7 @@ def test_a_run_that_changed_meanwhile_is_not_acted_on_and_is_read_anew(scene: Sc
     assert scene.world.of(PODS) == []
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.spec.cancel
+    assert found[1].read().run.spec.cancel
 
 
 def test_a_run_that_is_gone_is_not_acted_on(scene: Scene) -> None:
@@ -86,15 +87,16 @@ def test_what_is_there_already_and_is_a_strangers_is_an_error_in_words(scene: Sc
     stranger = scene.pod()
     stranger["metadata"]["ownerReferences"][0]["uid"] = "another run"
     scene.world.put(PODS, stranger)
-    with pytest.raises(NameTaken, match=f"Pod {scene.base}-runner exists and does not belong to this run"):
+    with pytest.raises(NameTaken, match=f"Pod {scene.base}-runner exists and is not what the operator made"):
         scene.apply(Create(Kind.POD, scene.pod()))
     assert [event["reason"] for event in scene.world.of(EVENTS)] == ["NameTaken"]
 
 
-def test_a_sealer_that_nobody_owns_is_known_by_its_label(scene: Scene) -> None:
+def test_a_sealer_that_nobody_owns_is_known_by_what_it_does(scene: Scene) -> None:
     sealer = scene.pod("sealer", owned=False)
-    scene.world.put(PODS, sealer)
+    there = scene.world.put(PODS, copy.deepcopy(sealer))
     assert scene.apply(Create(Kind.POD, sealer))
+    assert scene.cache.made(scene.run.metadata.uid) == {there["metadata"]["uid"]}
 
 
 @pytest.mark.parametrize(
@@ -215,16 +217,43 @@ def test_what_is_gone_already_is_as_good_as_deleted(scene: Scene) -> None:
 
 
 def test_a_sweep_finds_what_no_watch_has_told_and_what_kuberay_labelled(scene: Scene) -> None:
-    scene.world.put(PODS, scene.pod("sealer", owned=False))
-    kuberays = {"name": "head-svc", "labels": {"ray.io/cluster": scene.base}}
-    scene.world.put(SERVICES, {"metadata": kuberays})
+    cluster = scene.world.put(RAY_CLUSTERS, scene.cluster())["metadata"]["uid"]
+    controller = {"kind": "RayCluster", "uid": cluster, "controller": True}
+    worker = {"name": f"{scene.base}-worker-x", "ownerReferences": [controller]}
+    scene.world.put(PODS, {"metadata": worker | {"labels": {"ray.io/cluster": scene.base}}})
+    others = worker | {"name": "others", "ownerReferences": [controller | {"uid": "another"}]}
+    scene.world.put(PODS, {"metadata": others | {"labels": {"ray.io/cluster": scene.base}}})
+    service = {"name": f"{scene.base}-head-svc", "ownerReferences": [controller]}
+    scene.world.put(SERVICES, {"metadata": service})
     assert scene.apply(Sweep())
     sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
     assert sweep_result is not None
-    assert set(sweep_result.left) == {f"Pod/{scene.base}-sealer", "Service/head-svc"}
-    assert [entry.object_key.name for entry in scene.cache.children(scene.run.metadata.uid)] == [
-        f"{scene.base}-sealer"
-    ]
+    assert set(sweep_result.left) == {
+        f"RayCluster/{scene.base}",
+        f"Pod/{scene.base}-worker-x",
+        f"Service/{scene.base}-head-svc",
+    }
+
+
+@pytest.mark.parametrize("component", ["runner", "collector"])
+def test_a_sweep_finds_what_has_lost_its_labels(scene: Scene, component: str) -> None:
+    scene.apply(Create(Kind.POD, scene.pod(component)))
+    scene.world.objects["pods", "team", f"{scene.base}-{component}"]["metadata"]["labels"] = {}
+    scene.cache.drop(ObjectKey(Watched.POD, "team", f"{scene.base}-{component}"), "", "")
+    assert scene.apply(Sweep())
+    sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
+    assert sweep_result is not None
+    assert sweep_result.left == (f"Pod/{scene.base}-{component}",)
+    (entry,) = scene.cache.children(scene.run.metadata.uid)
+    assert entry.object_key.name == f"{scene.base}-{component}"
+
+
+def test_a_strangers_sealer_is_nothing_that_was_left(scene: Scene) -> None:
+    scene.world.put(PODS, scene.pod("sealer", owned=False))
+    assert scene.apply(Sweep())
+    sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
+    assert sweep_result is not None
+    assert sweep_result.left == ()
 
 
 def test_a_sweep_forgets_what_is_not_there(scene: Scene) -> None:
@@ -264,7 +293,7 @@ def test_a_run_that_changed_meanwhile_is_not_deleted_and_is_read_anew(scene: Sce
     assert len(scene.world.of(RUNS)) == 1
     found = scene.cache.run(("team", "mnist"))
     assert found is not None
-    assert found[1].run.spec.ttl_seconds_after_finished == 10_000
+    assert found[1].read().run.spec.ttl_seconds_after_finished == 10_000
 
 
 def test_a_note_is_one_event_however_often_it_is_sent(scene: Scene) -> None:

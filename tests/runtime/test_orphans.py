@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.small_planner import child, pod, run_of
+from runtime.small_planner import base, child, pod, run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
@@ -37,7 +37,7 @@ class Scene:
         uid: str = self.world.put(RUNS, run_of() | {"status": {"phase": phase}})["metadata"]["uid"]
         self.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", "cluster", "mnist", uid))
         self.world.put(PODS, pod("runner", "mnist", uid, "runner"))
-        self.world.put(PODS, pod("sealer", "mnist", uid, "sealer", owned=False))
+        self.world.put(PODS, pod(f"{base('mnist', uid)}-sealer", "mnist", uid, "sealer", owned=False))
         return uid
 
     def sweep(self, *, after: float = 0.0) -> int:
@@ -55,11 +55,11 @@ def scene() -> Scene:
 
 
 def test_what_a_finished_run_left_is_removed_after_a_while(scene: Scene) -> None:
-    scene.make()
+    uid = scene.make()
     assert scene.sweep() == 0
     assert scene.sweep(after=599.0) == 0
     assert scene.sweep(after=1.0) == 2
-    assert scene.world.left() == ["Pod/sealer"]
+    assert scene.world.left() == [f"Pod/{base('mnist', uid)}-sealer"]
     assert b'vaportrail_orphans_removed_total{kind="RayCluster"} 1.0' in scene.metrics.text()
 
 
@@ -72,10 +72,10 @@ def test_what_a_run_that_is_gone_left_is_removed(scene: Scene) -> None:
 
 
 def test_a_sealer_that_ended_goes_like_the_rest_and_one_that_works_much_later(scene: Scene) -> None:
-    scene.make()
+    uid = scene.make()
     scene.sweep()
     scene.sweep(after=7199.0)
-    assert scene.world.left() == ["Pod/sealer"]
+    assert scene.world.left() == [f"Pod/{base('mnist', uid)}-sealer"]
     scene.sweep(after=1.0)
     assert scene.world.left() == []
 

@@ -14,6 +14,7 @@ from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Forbidden, Unavailable
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
+from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.types import (
     DeleteRun,
@@ -145,8 +146,9 @@ def test_a_run_that_cannot_be_read_ends_with_the_reason_and_without_its_objects(
         "status": {"phase": "Running", "startTime": "2026-01-02T03:00:00Z"}
     }
     uid = scene.world.put(RUNS, raw)["metadata"]["uid"]
-    scene.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", "cluster", "mnist", uid))
-    scene.world.put(PODS, pod("runner", "mnist", uid, "runner"))
+    first = base("mnist", uid)
+    scene.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", first, "mnist", uid))
+    scene.world.put(PODS, pod(f"{first}-runner", "mnist", uid, "runner"))
     scene.work()
     status = scene.world.status("mnist")
     assert (status["phase"], status["reason"]) == ("Failed", "InvalidSpec")
@@ -211,7 +213,7 @@ def test_a_run_that_cannot_be_read_is_not_asked_again_and_again_to_go() -> None:
     raw = run_of(ray="many", ttlSecondsAfterFinished=30)
     raw["metadata"] |= {"uid": "run-uid", "resourceVersion": "1"}
     seen = observed_run(raw | {"status": {"phase": "Failed", "completionTime": ended}})
-    planned = plan_of_unreadable(seen, [], now=NOW, secret=SecretState.GONE)
+    planned = plan_of_unreadable(seen, Children((), ()), now=NOW, secret=SecretState.GONE)
     assert (planned.actions, planned.requeue_after) == ((DeleteRun(),), None)
 
 

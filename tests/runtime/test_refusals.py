@@ -63,7 +63,7 @@ def test_a_name_that_is_taken_is_known(scene: Scene) -> None:
     scene.world.put(PODS, stranger)
     with pytest.raises(NameTaken):
         scene.apply(Create(Kind.POD, scene.pod()))
-    taken = f"Pod {scene.base}-runner exists and does not belong to this run"
+    taken = f"Pod {scene.base}-runner exists and is not what the operator made"
     assert scene.cache.refused(scene.run.metadata.uid).startswith(taken)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.types import SecretState, SweepResult
 from vaportrail_operator.runtime.cache import Cache, Key
 
@@ -164,15 +164,10 @@ def test_a_complete_list_leaves_what_is_newer_than_it(told: Told) -> None:
     assert told.cache.get(PLACE) is not None
 
 
-@pytest.mark.parametrize(
-    ("kind", "scope", "of_run"),
-    [(Watched.POD, None, ""), (Watched.SERVICE, "elsewhere", ""), (Watched.SERVICE, "team", "another run")],
-)
-def test_a_list_of_something_else_takes_nothing_away(
-    told: Told, kind: Watched, scope: str | None, of_run: str
-) -> None:
+@pytest.mark.parametrize(("kind", "scope"), [(Watched.POD, None), (Watched.SERVICE, "elsewhere")])
+def test_a_list_of_something_else_takes_nothing_away(told: Told, kind: Watched, scope: str | None) -> None:
     told.cache.put(service(1))
-    told.cache.replace_all(kind, scope, [], "8", of_run)
+    told.cache.replace_all(kind, scope, [], "8")
     assert told.cache.get(PLACE) is not None
 
 
@@ -199,7 +194,7 @@ def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
     assert not told.cache.mark_deleting(PLACE, "one")
     entry = told.cache.get(PLACE)
     assert entry is not None
-    assert not isinstance(entry.seen, ObservedRun)
+    assert not isinstance(entry.seen, KeptRun)
     assert entry.seen.deleting
 
 

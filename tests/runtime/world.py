@@ -85,6 +85,14 @@ class World:
                 found.append(copy.deepcopy(each))
         return Listing(found, str(self._version))
 
+    async def each(
+        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+    ) -> str:
+        listing = await self.list(resource, namespace, selector)
+        for each in listing.items:
+            take(each)
+        return listing.version
+
     async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
         self._check_served(resource)
         name = manifest["metadata"]["name"]

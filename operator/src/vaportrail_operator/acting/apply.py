@@ -11,6 +11,7 @@ from typing import Any
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import shortened
+from vaportrail_operator.acting.adoption import is_as_asked
 from vaportrail_operator.acting.cache_updates import CacheUpdates
 from vaportrail_operator.acting.client import (
     AlreadyExists,
@@ -27,12 +28,12 @@ from vaportrail_operator.acting.client import (
 from vaportrail_operator.acting.events import post
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
 from vaportrail_operator.acting.status_writer import StatusMemory, status_body
-from vaportrail_operator.acting.sweep import Found, sweep
+from vaportrail_operator.acting.sweep import sweep
 from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
-from vaportrail_operator.observation.fields import controller_of, metadata_of
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.observation.fields import metadata_of
+from vaportrail_operator.observation.observe import children_of
+from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.types import (
-    RUN_UID_LABEL,
     Action,
     Create,
     CreateTokens,
@@ -189,7 +190,9 @@ class Applier:
             name = metadata_of(action.manifest)["name"]
             made = await self._client.get(RESOURCE_OF[action.kind], run.metadata.namespace, name)
             self._check_ours(run, action, made)
-        return self._put(Watched(action.kind), made)
+        # From here on what it says is believed.
+        new = self._cache_updates.note_made(run.metadata.uid, metadata_of(made).get("uid", ""))
+        return self._put(Watched(action.kind), made) or new
 
     async def _make(self, run: PipelineRun, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
         """Create an object; returns it as it was stored, or None where one of its name is there."""
@@ -217,13 +220,10 @@ class Applier:
         self._cache_updates.set_refusal(run.metadata.uid, shortened(text, _REFUSAL_LENGTH))
 
     def _check_ours(self, run: PipelineRun, action: Create, there: Object) -> None:
-        uid = run.metadata.uid
-        label = (metadata_of(there).get("labels") or {}).get(RUN_UID_LABEL)
-        controlled = bool(controller_of(action.manifest))
-        if label != uid or (controlled and controller_of(there) != uid):
+        if not is_as_asked(action.manifest, there):
             taken = (
-                f"{action.kind} {metadata_of(there)['name']} exists and does not belong to this run: "
-                "delete it, or delete the run and make it again under another name"
+                f"{action.kind} {metadata_of(there)['name']} exists and is not what the operator made for "
+                "this run: delete it, or delete the run and make it again under another name"
             )
             self._remember_refusal(run, taken)
             raise NameTaken(taken)
@@ -251,7 +251,7 @@ class Applier:
         entry = entry_of(Watched.RUN, raw)
         assert entry is not None
         self._cache_updates.put(entry)
-        return entry.seen.run if isinstance(entry.seen, ObservedRun) else None
+        return entry.seen.read().run if isinstance(entry.seen, KeptRun) else None
 
     async def _delete(self, run: PipelineRun, action: Delete) -> bool:
         object_key = ObjectKey(Watched(action.kind), run.metadata.namespace, action.name)
@@ -303,13 +303,12 @@ class Applier:
         return False
 
     async def _sweep(self, run: PipelineRun) -> bool:
-        metadata = run.metadata
-        cluster = f"{metadata.name}-{metadata.uid[:8]}"
-        found = await sweep(self._client, metadata.namespace, metadata.uid, cluster)
-        for each in found:
-            self._put_list(run, each)
-        left = tuple(name for each in found for name in each.names)
-        self._cache_updates.set_sweep_result(metadata.uid, SweepResult(self._now(), left))
+        uid = run.metadata.uid
+        found = await sweep(self._client, run)
+        self._cache_updates.replace_of_run(run_key(run), uid, found)
+        own = children_of(run, found.entries, self._cache_updates.made(uid)).own
+        left = tuple(f"{each.object_key.kind}/{each.object_key.name}" for each in own)
+        self._cache_updates.set_sweep_result(uid, SweepResult(self._now(), left))
         _log.info("swept", extra={"left": len(left)})
         return True
 
@@ -331,13 +330,6 @@ class Applier:
     def _put(self, kind: Watched, raw: Object) -> bool:
         entry = entry_of(kind, raw)
         return entry is not None and self._cache_updates.put(entry)
-
-    def _put_list(self, run: PipelineRun, found: Found) -> None:
-        entries = [entry for raw in found.labelled if (entry := entry_of(found.kind, raw))]
-        if found.version:
-            self._cache_updates.replace_all(
-                found.kind, run.metadata.namespace, entries, found.version, run.metadata.uid
-            )
 
 
 def _subject_of(action: Action) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.acting.sweep import Found
+from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.planning.types import SecretState, SweepResult
 
 __all__ = ["CacheUpdates"]
@@ -23,10 +23,14 @@ class CacheUpdates(Protocol):
     def mark_deleting(self, object_key: ObjectKey, uid: str) -> bool:
         """Take in that a deletion was accepted; returns whether that is new."""
 
-    def replace_all(
-        self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str, run_uid: str = ""
-    ) -> None:
-        """Take in a complete list, of a run's objects where its uid is given."""
+    def replace_of_run(self, run: ObjectKey, run_uid: str, found: Found) -> None:
+        """Take in all that there is of a run."""
+
+    def made(self, run_uid: str) -> frozenset[str]:
+        """Return the uids of what this process made for a run."""
+
+    def note_made(self, run_uid: str, uid: str) -> bool:
+        """Remember the uid of an object that was made for a run; returns whether that is new."""
 
     def set_secret(self, run_uid: str, state: SecretState) -> None:
         """Remember what became of a run's Secret."""

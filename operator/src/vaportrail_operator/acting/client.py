@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,6 +95,14 @@ class Listing:
 
 class Client(Protocol):
     """The Kubernetes API. Every method raises `ApiError`s; none of them tries again by itself."""
+
+    async def each(
+        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+    ) -> str:
+        """Give each object that a label selector chooses to `take`; return the version of the list.
+
+        Never are all of them in memory: there may be thousands, of over a megabyte each.
+        """
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         """Return an object as it is now."""

@@ -5,9 +5,8 @@ Its generic call is used, not its typed classes: those cost 25 MB, and the opera
 
 from __future__ import annotations
 
-import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -33,12 +32,15 @@ from vaportrail_operator.acting.client import (
     Object,
     Unavailable,
 )
+from vaportrail_operator.acting.decoding import decode, decode_list
 from vaportrail_operator.acting.resources import Resource
 
 __all__ = ["Access", "KubernetesClient", "load_access", "load_configuration"]
 
 Query = list[tuple[str, str]]
-_PAGE = 500
+_FIRST_PAGE, _LARGEST_PAGE = 20, 500
+_PAGE_BYTES = 4 << 20
+"""Of a page, about: an object may have over a megabyte, and a page is in memory as a whole."""
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _MANAGER = "vaportrail"
 _MESSAGE_LIMIT = 2000
@@ -105,18 +107,25 @@ class KubernetesClient:
     async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
         """Return all objects that a label selector chooses, page by page."""
         items: list[Object] = []
-        query: Query = [("limit", str(_PAGE))]
-        query += [("labelSelector", selector)] if selector else []
-        token, version = "", ""
+        return Listing(items, await self.each(resource, namespace, selector, items.append))
+
+    async def each(
+        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+    ) -> str:
+        """Give each object that a label selector chooses to `take`; return the version of the list."""
+        path = resource.path(namespace)
+        query: Query = [("labelSelector", selector)] if selector else []
+        token, version, limit = "", "", _FIRST_PAGE
         while True:
-            more = [("continue", token)] if token else []
-            page = await self._call("GET", resource.path(namespace), query=[*query, *more])
-            items += page.get("items") or []
-            metadata = page.get("metadata") or {}
+            page = [("limit", str(limit)), *([("continue", token)] if token else [])]
+            reply = await self._fetch("GET", path, query=[*query, *page])
+            found = _checked(f"GET {path}", reply, lambda text: decode_list(text, take))
+            metadata = found.get("metadata") or {}
             version = version or metadata.get("resourceVersion", "")
             token = metadata.get("continue", "")
             if not token:
-                return Listing(items, version)
+                return version
+            limit = max(_FIRST_PAGE, min(_LARGEST_PAGE, _PAGE_BYTES * limit // max(1, len(reply.text))))
 
     async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Create an object; returns it as it was stored."""
@@ -160,7 +169,10 @@ class KubernetesClient:
             body["gracePeriodSeconds"] = grace_seconds
         return await self._call("DELETE", resource.path(namespace, name), body=body)
 
-    async def _call(
+    async def _call(self, method: str, path: str, **request: Any) -> Object:
+        return _checked(f"{method} {path}", await self._fetch(method, path, **request), decode)
+
+    async def _fetch(
         self,
         method: str,
         path: str,
@@ -168,7 +180,7 @@ class KubernetesClient:
         query: Query | None = None,
         body: Any = None,
         content_type: str = "application/json",
-    ) -> Object:
+    ) -> _Reply:
         try:
             request = await self._api.param_serialize(
                 method,
@@ -182,13 +194,25 @@ class KubernetesClient:
             content = await reply.read()
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
-        try:
-            answer: Object = json.loads(content)
-        except ValueError:
-            answer = {"message": content.decode(errors="replace")}
-        if reply.status >= HTTPStatus.BAD_REQUEST:
-            raise _error(f"{method} {path}", reply.status, answer, reply.headers.get("Retry-After", ""))
-        return answer
+        text = content.decode(errors="replace")
+        return _Reply(reply.status, text, reply.headers.get("Retry-After", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    text: str
+    retry_after: str
+
+
+def _checked(call: str, reply: _Reply, read: Callable[[str], Any]) -> Object:
+    try:
+        answer: Object = read(reply.text)
+    except ValueError:
+        answer = {"message": reply.text}
+    if reply.status >= HTTPStatus.BAD_REQUEST:
+        raise _error(call, reply.status, answer, reply.retry_after)
+    return answer
 
 
 def _managed() -> Query:

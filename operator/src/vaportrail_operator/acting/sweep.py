@@ -1,69 +1,60 @@
-"""A live look for what is left of a run: not from the cache, and by labels, not by names."""
+"""A live look for what is left of a run: not from the cache, and by names, which nobody can take off."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaportrail_operator.acting.client import Client, NotFound, Object
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, SERVICES, Resource
-from vaportrail_operator.observation.entries import Watched
-from vaportrail_operator.planning.types import RUN_UID_LABEL
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.acting.client import Client, NotFound
+from vaportrail_operator.acting.resources import PODS, RESOURCE_OF
+from vaportrail_operator.observation.entries import Claim, Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.pods import component_of
+from vaportrail_operator.planning.children.table import named_children
+from vaportrail_operator.planning.names import base_name
+from vaportrail_operator.planning.types import Component, Kind
 
 __all__ = ["Found", "sweep"]
 
 _KUBERAY_LABEL = "ray.io/cluster"
-_LOOKED_AT = ((Watched.RAY_CLUSTER, RAY_CLUSTERS), (Watched.POD, PODS), (Watched.SERVICE, SERVICES))
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look found of one kind.
+    """What a look found.
 
     Attributes:
-        labelled: what has the run's label.
-        version: of that list.
-        others: what KubeRay made and labelled only as the cluster's.
+        entries: what has a name of the run's, and the pods of its RayCluster.
+        missing: where nothing is.
+        version: of the list of pods; empty where it is not known.
     """
 
-    kind: Watched
-    labelled: list[Object]
+    entries: tuple[Entry, ...]
+    missing: tuple[ObjectKey, ...]
     version: str
-    others: list[Object]
-
-    @property
-    def names(self) -> list[str]:
-        """`<Kind>/<name>` of all of them."""
-        return [f"{self.kind}/{each['metadata']['name']}" for each in (*self.labelled, *self.others)]
 
 
-async def sweep(client: Client, namespace: str, run_uid: str, cluster: str) -> list[Found]:
-    """Return what there is of a run, by kind.
+async def sweep(client: Client, run: PipelineRun) -> Found:
+    """Return what there is under the names of a run; whose that is, `children_of` tells.
 
-    Args:
-        client: of the API server.
-        namespace: of the run.
-        run_uid: in the label of all that is made for it.
-        cluster: name of its RayCluster.
+    Raises:
+        ApiError: a call failed.
     """
-    found = []
-    for kind, resource in _LOOKED_AT:
-        listing = await _list(client, resource, namespace, f"{RUN_UID_LABEL}={run_uid}")
-        items, version = listing
-        known = {each["metadata"]["uid"] for each in items}
-        others: list[Object] = []
-        if kind is not Watched.RAY_CLUSTER:
-            of_cluster, _ = await _list(client, resource, namespace, f"{_KUBERAY_LABEL}={cluster}")
-            others = [each for each in of_cluster if each["metadata"]["uid"] not in known]
-        found.append(Found(kind, items, version, others))
-    return found
-
-
-async def _list(
-    client: Client, resource: Resource, namespace: str, selector: str
-) -> tuple[list[Object], str]:
-    try:
-        listing = await client.list(resource, namespace, selector)
-    except NotFound:
-        # Its kind is not served: there are none.
-        return [], ""
-    return listing.items, listing.version
+    metadata = run.metadata
+    listing = await client.list(PODS, metadata.namespace, f"{_KUBERAY_LABEL}={base_name(run)}")
+    entries: list[Entry] = []
+    for raw in listing.items:
+        claim = Claim(metadata.uid, metadata.name, component_of(raw) or Component.WORKER)
+        entries += [entry for entry in [entry_of(Watched.POD, raw, claim)] if entry]
+    missing = []
+    for child, name in named_children(run):
+        if child.kind is Kind.SECRET:
+            continue  # never read
+        kind = Watched(child.kind)
+        try:
+            raw = await client.get(RESOURCE_OF[child.kind], metadata.namespace, name)
+        except NotFound:
+            missing.append(ObjectKey(kind, metadata.namespace, name))
+            continue
+        claim = Claim(metadata.uid, metadata.name, child.component)
+        entries += [entry for entry in [entry_of(kind, raw, claim)] if entry]
+    return Found(tuple(entries), tuple(missing), listing.version)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail_operator.observation.fields import Raw, controller_of, metadata_of
+from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.observation.pods import component_of, observed_pod
-from vaportrail_operator.observation.runs import ObservedRun, observed_run
+from vaportrail_operator.observation.runs import KeptRun, kept_run
 from vaportrail_operator.planning.types import (
     RUN_LABEL,
     RUN_UID_LABEL,
@@ -18,7 +18,7 @@ from vaportrail_operator.planning.types import (
     ObservedPod,
 )
 
-__all__ = ["Entry", "ObjectKey", "Watched", "entry_of", "run_key"]
+__all__ = ["Claim", "Entry", "ObjectKey", "Watched", "entry_of", "run_key"]
 
 
 class Watched(StrEnum):
@@ -47,6 +47,7 @@ class Entry:
         version: its resourceVersion.
         run_uid: of the run that it was made for, by its label; of a run, its own.
         run_name: likewise.
+        labelled: whether its label says so, too: of what has none no watch and no list tells.
         seen: what is decided by.
     """
 
@@ -55,29 +56,44 @@ class Entry:
     version: str
     run_uid: str
     run_name: str
-    seen: ObservedRun | ObservedPod | ObservedObject
+    seen: KeptRun | ObservedPod | ObservedObject
+    labelled: bool = True
 
 
-def entry_of(kind: Watched, raw: Raw) -> Entry | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose an object is, where its name says so: its labels may have been taken off."""
+
+    run_uid: str
+    run_name: str
+    component: Component | None = None
+
+
+def entry_of(kind: Watched, raw: Raw, claim: Claim | None = None) -> Entry | None:
     """Return what is kept of an object; None for a pod that is nothing to a run.
 
-    A pod that says it is a run's runner or collector, and is not controlled by that run, is a
-    stranger's: whoever may make pods can set labels.
+    Args:
+        kind: of the object.
+        raw: the object.
+        claim: whose it is; None: whose its labels say, which whoever may make pods can set. Whether that
+            is so, `standing` tells.
     """
     metadata = metadata_of(raw)
     labels = metadata.get("labels") or {}
     object_key = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
     uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
     if kind is Watched.RUN:
-        return Entry(object_key, uid, version, uid, object_key.name, observed_run(raw))
-    run_uid, run_name = labels.get(RUN_UID_LABEL, ""), labels.get(RUN_LABEL, "")
+        return Entry(object_key, uid, version, uid, object_key.name, kept_run(raw))
+    said = labels.get(RUN_UID_LABEL, "")
+    labelled = claim is None or said == claim.run_uid
+    claim = claim or Claim(said, labels.get(RUN_LABEL, ""), component_of(raw))
     if kind is not Watched.POD:
-        return Entry(object_key, uid, version, run_uid, run_name, observed_object(raw))
-    component = component_of(raw)
-    ours = component not in (Component.RUNNER, Component.COLLECTOR) or controller_of(raw) == run_uid
-    if component is None or not ours:
+        other = observed_object(raw, claim.run_uid)
+        return Entry(object_key, uid, version, claim.run_uid, claim.run_name, other, labelled)
+    if claim.component is None:
         return None
-    return Entry(object_key, uid, version, run_uid, run_name, observed_pod(raw, component))
+    pod = observed_pod(raw, claim.component)
+    return Entry(object_key, uid, version, claim.run_uid, claim.run_name, pod, labelled)
 
 
 def run_key(run: PipelineRun) -> ObjectKey:

@@ -6,15 +6,14 @@ from datetime import datetime
 
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
 from vaportrail_operator.observation.pods import WAITING_PROBLEMS
-from vaportrail_operator.planning.types import RUN_UID_LABEL, ObservedObject
+from vaportrail_operator.planning.types import ObservedObject
 
 __all__ = ["observed_object"]
 
 
-def observed_object(raw: Raw) -> ObservedObject:
-    """Return an object, reduced: owned if the run that its label names is its controller."""
+def observed_object(raw: Raw, run_uid: str) -> ObservedObject:
+    """Return an object, reduced: owned if the run of this uid is its controller."""
     metadata = metadata_of(raw)
-    run_uid = (metadata.get("labels") or {}).get(RUN_UID_LABEL)
     return ObservedObject(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
@@ -23,6 +22,7 @@ def observed_object(raw: Raw) -> ObservedObject:
         owned=bool(run_uid) and controller_of(raw) == run_uid,
         provisioned=condition_of(raw, "RayClusterProvisioned").get("status") == "True",
         problem=_problem(raw),
+        controller=controller_of(raw),
     )
 
 

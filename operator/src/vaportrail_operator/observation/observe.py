@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from vaportrail_operator.observation.entries import Entry, Watched
-from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.observation.runs import KeptRun, ObservedRun
+from vaportrail_operator.planning.belonging import Standing, cluster_uids, standing
+from vaportrail_operator.planning.names import base_name
 from vaportrail_operator.planning.types import (
+    Kind,
     Observed,
     ObservedObject,
     ObservedPod,
@@ -16,12 +21,63 @@ from vaportrail_operator.planning.types import (
     SweepResult,
 )
 
-__all__ = ["observed"]
+__all__ = ["Children", "children_of", "observed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What says that it was made for a run.
+
+    Attributes:
+        own: what was, as far as anybody can tell, in the order of names; see `Standing`.
+        strangers: what was not, and is passed over.
+    """
+
+    own: tuple[Entry, ...]
+    strangers: tuple[Entry, ...]
+
+
+def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str]) -> Children:
+    """Return what was made for a run, apart from what only says so.
+
+    Args:
+        run: the run.
+        entries: all that has its uid in its label, in any order.
+        made: uids that replies to this process told, of what it made for the run.
+    """
+    ordered = sorted(entries, key=lambda each: (each.object_key.name, each.uid))
+    clusters = cluster_uids(run, [each.uid for each in ordered if _is_cluster(run, each)])
+    own, strangers = [], []
+    for each in ordered:
+        seen = each.seen
+        if isinstance(seen, KeptRun):
+            continue
+        found = standing(
+            run,
+            Kind(each.object_key.kind),
+            each.object_key.name,
+            each.uid,
+            namespace=each.object_key.namespace,
+            component=seen.component if isinstance(seen, ObservedPod) else None,
+            controller=seen.controller,
+            clusters=clusters,
+            made=made,
+        )
+        if found is Standing.STRANGER:
+            strangers.append(each)
+        else:
+            own.append(replace(each, seen=replace(seen, trusted=found is Standing.OURS)))
+    return Children(tuple(own), tuple(strangers))
+
+
+def _is_cluster(run: PipelineRun, entry: Entry) -> bool:
+    place = ObjectKey(Watched.RAY_CLUSTER, run.metadata.namespace, base_name(run))
+    return entry.object_key == place and isinstance(entry.seen, ObservedObject) and entry.seen.owned
 
 
 def observed(
     run: ObservedRun,
-    children: Iterable[Entry],
+    children: Children,
     *,
     now: datetime,
     settings: OperatorSettings,
@@ -34,7 +90,7 @@ def observed(
 
     Args:
         run: as last seen.
-        children: all that is known to be there with the run's uid in its label, in any order.
+        children: what was made for it and is there.
         now: the time.
         settings: the operator's.
         kuberay: whether RayClusters can be made here.
@@ -45,7 +101,7 @@ def observed(
     pods: list[ObservedPod] = []
     services: list[ObservedObject] = []
     clusters: list[ObservedObject] = []
-    for entry in sorted(children, key=lambda each: each.object_key.name):
+    for entry in children.own:
         match entry.seen:
             case ObservedPod() as pod:
                 pods.append(pod)
@@ -53,8 +109,6 @@ def observed(
                 (clusters if entry.object_key.kind is Watched.RAY_CLUSTER else services).append(other)
             case _:
                 pass
-    # Only one has the name that is a run's own; a stranger's with its label does not hide it.
-    clusters.sort(key=lambda each: not each.owned)
     return Observed(
         run=run.run,
         now=now,

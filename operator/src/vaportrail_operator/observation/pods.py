@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
-from vaportrail_operator.observation.fields import Raw, condition_of, metadata_of, time_of
+from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
 from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, ObservedPod, Terminated
 
 __all__ = ["WAITING_PROBLEMS", "component_of", "observed_pod"]
@@ -72,10 +72,21 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         terminated=_terminated(ended) if ended else None,
         drained_at=_drained_at(raw),
         waiting=None if ended else _waiting(raw, main),
+        not_set_up_since=_not_set_up_since(raw),
         due=time_of(metadata.get("deletionTimestamp")),
         termination_message=_termination_message(main),
         image_id=main.get("imageID") or "",
+        controller=controller_of(raw),
     )
+
+
+def _not_set_up_since(raw: Raw) -> datetime | None:
+    # Kubernetes says so from 1.29 on. While an image is pulled it is set up.
+    ready = condition_of(raw, "PodReadyToStartContainers")
+    if ready.get("status") != "False" or (raw.get("status") or {}).get("phase") in _ENDED:
+        return None
+    since = [time_of(ready.get("lastTransitionTime")), _since(condition_of(raw, "PodScheduled"))]
+    return max((each for each in since if each), default=None)
 
 
 def _main_container(raw: Raw) -> Raw:

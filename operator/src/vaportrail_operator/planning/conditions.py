@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from vaportrail.crd.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.pod_state import cluster_ready, waiting
+from vaportrail_operator.planning.pod_state import cluster_ready
+from vaportrail_operator.planning.reasons import waiting
 from vaportrail_operator.planning.timeline_names import RELEASE_FORCED
 from vaportrail_operator.planning.types import Observed
 

@@ -8,6 +8,7 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.pod_state import no_ray_pods_since, worker_was_ready
+from vaportrail_operator.planning.reasons import set_up_late
 from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
@@ -103,6 +104,7 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
     deadlines = _of_the_phase(observed, status)
     rests = [_rest(observed, deadline) or _AGAIN for deadline in deadlines if deadline]
     moments = [overdue_since(pod) for pod in observed.pods]
+    moments += [set_up_late(pod) for pod in observed.pods]
     if status.phase is Phase.PROVISIONING:
         moments.append(no_ray_pods_since(observed))
     # What has passed of these has had its effect.

@@ -11,13 +11,8 @@ from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
 from vaportrail_operator.planning.pod_reports import run_report
-from vaportrail_operator.planning.pod_state import (
-    MESSAGE_LENGTH,
-    node_unreachable,
-    ray_cluster,
-    terminated,
-    waiting,
-)
+from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable, ray_cluster, terminated
+from vaportrail_operator.planning.reasons import waiting
 from vaportrail_operator.planning.receipt import entry, ray_pods_entry
 from vaportrail_operator.planning.timeline_names import USER_CODE
 from vaportrail_operator.planning.types import Component, Kind, Observed, ObservedPod
@@ -114,9 +109,11 @@ def _cluster_end(observed: Observed, status: PipelineRunStatus) -> Iterator[End]
         yield End(Reason.RAY_CLUSTER_LOST, Outcome.NODE_LOST, "the RayCluster was deleted")
     if not _needs_its_head(observed, status):
         return
-    heads = observed.pods_of(Component.HEAD)
+    heads = [head for head in observed.pods_of(Component.HEAD) if head.trusted]
     how = ""
-    if heads and all(terminated(head) or node_unreachable(observed, head) for head in heads):
+    if heads and status.ray_head_uid and all(head.uid != status.ray_head_uid for head in heads):
+        how = "was replaced, and another one knows nothing of the run"
+    elif heads and all(terminated(head) or node_unreachable(observed, head) for head in heads):
         last = next((head for head in heads if terminated(head)), None)
         how = f"ended: {_termination(last)}" if last else "does not answer, nor does its node"
     elif _head_is_lost(observed, status):

@@ -14,38 +14,30 @@ written before either. A lost collector is made again as long as somebody has to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
-from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
-from vaportrail.crd.validation.validate import problems_of
+from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.conditions import conditions_of, with_generation
-from vaportrail_operator.planning.ends import end_of
-from vaportrail_operator.planning.names import record_uri
+from vaportrail_operator.planning.conditions import conditions_of
+from vaportrail_operator.planning.phases.active import active
+from vaportrail_operator.planning.phases.ended import ended
+from vaportrail_operator.planning.phases.pending import pending
+from vaportrail_operator.planning.phases.releasing import releasing
+from vaportrail_operator.planning.phases.sealing import sealing
 from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import will_not_restart
-from vaportrail_operator.planning.provisioning import go_on
 from vaportrail_operator.planning.receipt import receipt_of
-from vaportrail_operator.planning.release import is_over, late_children, release
-from vaportrail_operator.planning.removal import removal
-from vaportrail_operator.planning.sealing import final_status, seal
+from vaportrail_operator.planning.removal import removals
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import (
-    Action,
     Component,
-    DeleteRun,
     KubernetesEvent,
     Observed,
-    ObservedPod,
     Plan,
 )
 
 __all__ = ["plan"]
-
-_PROBLEMS_LENGTH = 1000
 
 
 def plan(observed: Observed) -> Plan:
@@ -54,9 +46,9 @@ def plan(observed: Observed) -> Plan:
     if run.metadata.deletion_timestamp is not None:
         # All but the sealer is the run's own, and is collected with it. The sealer may end its work.
         sealers = [pod for pod in observed.pods_of(Component.SEALER) if will_not_restart(pod)]
-        return Plan(run.status, tuple(_removals(observed, sealers)))
+        return Plan(run.status, tuple(removals(observed, sealers)))
     if isinstance(run.status.phase, Phase) and run.status.phase.terminal:
-        return _over(observed)
+        return ended(observed)
     step = _step(observed, _noticed(observed))
     status = step.status.model_copy(update={"timeline": timeline_of(observed, step.status)})
     conditions = conditions_of(observed, status, step.proof)
@@ -93,7 +85,8 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
     report = run_report(observed.pod(Component.RUNNER))
     pods = observed.pods_of(Component.RUNNER, Component.HEAD, Component.WORKER)
     images = sorted(pod.image_id for pod in pods if pod.image_id)
-    runner = observed.pod(Component.RUNNER)
+    runner, head = observed.pod(Component.RUNNER), observed.pod(Component.HEAD)
+    joined = runner is not None and (runner.ready or runner.ready_at is not None)
     ready = times.stamp(runner.ready_at) if runner and runner.ready_at else ""
     revision = report.source_revision[:128] if report else ""
     return status.model_copy(
@@ -101,6 +94,7 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
             "observed_generation": observed.run.metadata.generation,
             "contract_version": CONTRACT_VERSION,
             "receipt": receipt_of(observed),
+            "ray_head_uid": status.ray_head_uid or (head.uid if joined and head else ""),
             "source_revision": revision or status.source_revision,
             "image_digest": status.image_digest or (images[0].rpartition("@")[2][:512] if images else ""),
             "user_code_start_time": _time(report.user_code_started if report else "")
@@ -118,85 +112,13 @@ def _time(text: str) -> str:
 def _step(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     match status.phase:
         case "" | Phase.PENDING:
-            return _pending(observed, status)
+            return pending(observed, status)
         case Phase.PROVISIONING | Phase.RUNNING:
-            return _active(observed, status)
+            return active(observed, status)
         case Phase.RELEASING:
-            return _releasing(observed, status)
+            return releasing(observed, status)
         case _:
-            return seal(observed, status)
-
-
-def _pending(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
-    run = observed.run
-    problems = "; ".join(map(str, problems_of(run)))
-    if problems:
-        changed = status.model_copy(update={"message": shortened(problems, _PROBLEMS_LENGTH)})
-        return PhaseResult(final_status(observed, changed, Phase.FAILED, Reason.INVALID_SPEC))
-    if run.spec.cancel:
-        changed = status.model_copy(update={"message": "spec.cancel was set before anything was made for it"})
-        return PhaseResult(final_status(observed, changed, Phase.CANCELLED, Reason.CANCELLED_BY_USER))
-    if run.spec.suspend:
-        return _wait(status, Reason.SUSPENDED, "spec.suspend is set")
-    if not observed.kuberay:
-        message = "the API server does not serve rayclusters.ray.io: install KubeRay; the run goes on then"
-        return _wait(status, Reason.KUBERAY_MISSING, message, again=deadlines.LOOK_FOR_KUBERAY)
-    started = {
-        "phase": Phase.PROVISIONING,
-        "start_time": times.stamp(observed.now),
-        "record": RecordStatus(uri=record_uri(run)),
-    }
-    return _active(observed, status.model_copy(update=started))
-
-
-def _wait(status: PipelineRunStatus, reason: Reason, message: str, again: float | None = None) -> PhaseResult:
-    waits = {"phase": Phase.PENDING, "reason": reason, "message": message}
-    return PhaseResult(status.model_copy(update=waits), again=again)
-
-
-def _active(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
-    end = end_of(observed, status)
-    if end is None:
-        return go_on(observed, status)
-    ending = {
-        "phase": Phase.RELEASING,
-        "reason": end.reason,
-        "outcome": end.outcome.value,
-        "message": end.message,
-    }
-    return _releasing(observed, status.model_copy(update=ending))
-
-
-def _releasing(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
-    report = run_report(observed.pod(Component.RUNNER))
-    if report and report.outcome.ended:
-        # It was told to end, and says how that went.
-        status = status.model_copy(update={"outcome": report.outcome.value})
-    return seal(observed, status) if is_over(observed, status) else release(observed, status)
-
-
-def _over(observed: Observed) -> Plan:
-    """Return the plan for a run that has ended: it stays as it is, until its time to live is over."""
-    run = observed.run
-    generation = run.metadata.generation
-    status = run.status.model_copy(
-        update={
-            "observed_generation": generation,
-            "conditions": with_generation(run.status.conditions, generation),
-        }
-    )
-    if deadlines.over(observed, deadlines.of_expiry(run, status)):
-        return Plan(status, (DeleteRun(),))
-    left: tuple[Action, ...] = (
-        *late_children(observed, status),
-        *_removals(observed, observed.pods_of(Component.SEALER)),
-    )
-    return Plan(status, left, deadlines.next_deadline(observed, status))
-
-
-def _removals(observed: Observed, pods: Iterable[ObservedPod]) -> Iterator[Action]:
-    for pod in pods:
-        yield from removal(observed, pod)
+            return sealing(observed, status)
 
 
 def _events(before: PipelineRunStatus, after: PipelineRunStatus) -> list[KubernetesEvent]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Final
 
-from vaportrail.crd.status import PipelineRunStatus, shortened
+from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.names import head_service_name
 from vaportrail_operator.planning.removal import overdue
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
 from vaportrail_operator.planning.types import Component, Observed, ObservedObject, ObservedPod, SecretState
@@ -23,9 +21,7 @@ __all__ = [
     "no_ray_pods_since",
     "node_unreachable",
     "ray_cluster",
-    "services",
     "terminated",
-    "waiting",
     "will_not_restart",
     "worker_was_ready",
 ]
@@ -34,9 +30,6 @@ MESSAGE_LENGTH = 256
 """Characters of a message in the status, whatever a pod or a pipeline said."""
 _BARREN: Final = 60
 """Seconds that KubeRay may take to make the first pod of a RayCluster."""
-_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
-"""One that counts something, and is no part of a name."""
-_ORDER = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
 
 
 def will_not_restart(pod: ObservedPod) -> bool:
@@ -60,15 +53,9 @@ def node_unreachable(observed: Observed, pod: ObservedPod | None) -> bool:
 
 
 def ray_cluster(observed: Observed) -> ObservedObject | None:
-    """Return the run's own RayCluster: what a stranger made is not touched, and not counted."""
+    """Return the run's RayCluster, if it is known that the operator made it."""
     cluster = observed.ray_cluster
-    return cluster if cluster is not None and cluster.owned else None
-
-
-def services(observed: Observed) -> tuple[ObservedObject, ...]:
-    """Return the run's own Services and KubeRay's; a stranger's with its label is not counted."""
-    head = head_service_name(observed.run)
-    return tuple(service for service in observed.services if service.owned or service.name == head)
+    return cluster if cluster is not None and cluster.trusted else None
 
 
 def compute(observed: Observed) -> tuple[ObservedPod, ...]:
@@ -80,8 +67,8 @@ def is_gone(observed: Observed) -> bool:
     """Return whether nothing of the run's compute is known to be left; of the Secret it is certain."""
     return (
         not compute(observed)
-        and ray_cluster(observed) is None
-        and not services(observed)
+        and observed.ray_cluster is None
+        and not observed.services
         and observed.secret is SecretState.GONE
     )
 
@@ -117,35 +104,3 @@ def no_ray_pods_since(observed: Observed) -> datetime | None:
     if cluster is None or cluster.deleting or observed.pods_of(Component.HEAD, Component.WORKER):
         return None
     return times.later(cluster.created_at, _BARREN)
-
-
-def waiting(observed: Observed) -> str:
-    """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
-
-    One reason is enough for a status: that of the pod that all others need first. Words that are told
-    already stay where only numbers have changed, such as of nodes: that is worth no write.
-    """
-    why = shortened(_pods_wait(observed) or _cluster_waits(observed) or _refusal(observed), MESSAGE_LENGTH)
-    told = observed.run.status.message
-    return told if _NUMBER.sub("0", told) == _NUMBER.sub("0", why) else why
-
-
-def _pods_wait(observed: Observed) -> str:
-    for component in _ORDER:
-        for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
-            if pod.waiting and not terminated(pod):
-                return f"{component.value} pod: {': '.join(filter(None, pod.waiting))}"
-    return ""
-
-
-def _cluster_waits(observed: Observed) -> str:
-    cluster, barren = ray_cluster(observed), no_ray_pods_since(observed)
-    if cluster and cluster.problem:
-        return f"RayCluster: {cluster.problem}"
-    if cluster and barren and observed.now >= barren:
-        return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
-    return ""
-
-
-def _refusal(observed: Observed) -> str:
-    return f"refused: {observed.refused}" if observed.refused else ""

@@ -10,7 +10,7 @@ from vaportrail.contract.pod_messages import ReceiptEntry
 from vaportrail.crd.status import ENTRY_LIMIT, ReceiptStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
-from vaportrail_operator.planning.pod_state import ray_cluster, services
+from vaportrail_operator.planning.pod_state import ray_cluster
 from vaportrail_operator.planning.types import Component, Kind, Observed, SecretState
 
 __all__ = ["entries_for_record", "entry", "last_removal", "ray_pods_entry", "receipt_of", "was_seen"]
@@ -30,6 +30,8 @@ class _Observed:
 
 def receipt_of(observed: Observed) -> list[ReceiptStatus]:
     """Return the receipt so far: what is new is added, and what is no longer there is closed.
+
+    Only of what is known to be the operator's making: the uids of a receipt are believed.
 
     What KubeRay makes of one kind is one entry, with the largest number there was at one time.
     """
@@ -52,13 +54,13 @@ def _there(observed: Observed) -> Iterator[_Observed]:
     cluster = base_name(observed.run)
     if observed.secret is SecretState.MADE:
         yield _Observed(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
-    there = services(observed)
+    there = [service for service in observed.services if service.trusted]
     for service in there:
         if service.owned:
             yield _Observed(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
     yield from _group(f"{Kind.SERVICE} of {cluster}", [s.created_at for s in there if not s.owned])
     for pod in observed.pods:
-        if pod.component not in _GROUPED:
+        if pod.component not in _GROUPED and pod.trusted:
             yield _Observed(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
     own = ray_cluster(observed)
     if own:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.types import Delete, Kind, Observed, ObservedPod
 
-__all__ = ["overdue", "overdue_since", "removal"]
+__all__ = ["overdue", "overdue_since", "removal", "removals"]
 
 _SILENCE: Final = 30
 """Seconds that a node may be late with saying that a pod has ended."""
@@ -46,3 +46,9 @@ def removal(
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
     elif not pod.deleting:
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=grace_seconds)
+
+
+def removals(observed: Observed, pods: Iterable[ObservedPod]) -> Iterator[Delete]:
+    """Yield the removal of some pods."""
+    for pod in pods:
+        yield from removal(observed, pod)

@@ -21,7 +21,6 @@ from vaportrail_operator.planning.pod_state import (
     expected_workers,
     node_unreachable,
     ray_cluster,
-    services,
     terminated,
 )
 from vaportrail_operator.planning.timeline_names import (
@@ -161,14 +160,14 @@ def _release(timeline: _Timeline, observed: Observed) -> None:
     if not ray and cluster is None:
         timeline.finish("ReleaseRayCluster", now)
     if not times.is_open(timeline.known[DRAIN]):
-        if collector or services(observed):
+        if collector or observed.services:
             timeline.begin("ReleaseCollector", now)
         else:
             timeline.finish("ReleaseCollector", now)
 
 
 def _forced_release(timeline: _Timeline, observed: Observed, status: PipelineRunStatus) -> None:
-    left = compute(observed) or ray_cluster(observed) or services(observed)
+    left = compute(observed) or observed.ray_cluster or observed.services
     if status.phase is not Phase.RELEASING:
         timeline.finish(RELEASE_FORCED, None if left else observed.now)
     elif deadlines.over(observed, deadlines.of_release(observed.run, status)):

@@ -97,6 +97,8 @@ class ObservedPod:
     """A pod of the run, reduced to what is decided by.
 
     Attributes:
+        controller: uid of its controller; empty where it has none.
+        trusted: whether it is known who made it: what others say is not believed.
         started_at: when its main container (the first) started.
         terminated: how its main container ended; None while it has not.
         drained_at: when the last of all its containers, sidecars included, ended; None until then.
@@ -106,6 +108,8 @@ class ObservedPod:
             begun again.
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
+        not_set_up_since: since when its node has it and lacks what it needs before any container, such as
+            its volumes or an address; None where it has all, or its node does not say.
         image_id: the digest of its main container's image, as the kubelet says it.
     """
 
@@ -124,9 +128,12 @@ class ObservedPod:
     terminated: Terminated | None = None
     drained_at: datetime | None = None
     waiting: tuple[str, str] | None = None
+    not_set_up_since: datetime | None = None
     due: datetime | None = None
     termination_message: str = ""
     image_id: str = ""
+    controller: str = ""
+    trusted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,8 @@ class ObservedObject:
         owned: whether its controller is this very run, by uid; what is not is never touched.
         provisioned: of a RayCluster, whether all of its pods have been ready once: KubeRay makes none
             again after that.
+        controller: uid of its controller; empty where it has none.
+        trusted: whether it is known who made it.
         problem: what its controller says is wrong, such as KubeRay's `ReplicaFailure`; empty if nothing.
     """
 
@@ -147,6 +156,8 @@ class ObservedObject:
     owned: bool = True
     provisioned: bool = False
     problem: str = ""
+    controller: str = ""
+    trusted: bool = True
 
 
 class SecretState(StrEnum):
@@ -196,11 +207,11 @@ class Observed:
     sweep_result: SweepResult | None = None
 
     def pod(self, component: Component) -> ObservedPod | None:
-        """Return the run's pod of a component that has one."""
-        return next((pod for pod in self.pods if pod.component is component), None)
+        """Return the run's pod of a component that has one: the one whose word counts."""
+        return next((pod for pod in self.pods if pod.component is component and pod.trusted), None)
 
     def pods_of(self, *components: Component) -> tuple[ObservedPod, ...]:
-        """Return the run's pods of some components."""
+        """Return the run's pods of some components, whoever made them."""
         return tuple(pod for pod in self.pods if pod.component in components)
 
 
@@ -236,7 +247,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Look, live and by label, for what is left of the run; the next `Observed` has the result."""
+    """Look, live and by name, for what is left of the run; the next `Observed` has the result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,27 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
-from vaportrail_operator.observation.runs import ObservedRun
-from vaportrail_operator.planning.types import ObservedObject, ObservedPod, SecretState, SweepResult
+from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.planning.types import (
+    Component,
+    ObservedObject,
+    ObservedPod,
+    SecretState,
+    SweepResult,
+)
 
 __all__ = ["Cache", "Key"]
 
 Key = tuple[str, str]
 """A run's namespace and name: what the work queue holds."""
 _GRAVES = 20_000
+_STRANGERS = 16
+"""How many objects that only say that they are a run's are told of."""
+_OF_KUBERAY = (Component.HEAD, Component.WORKER)
 
 
 @dataclass(slots=True)
@@ -35,6 +45,9 @@ class _Memory:
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
     sweep_result: SweepResult | None = None
+    namespace: str = ""
+    made: set[str] = field(default_factory=set)
+    strangers: set[str] = field(default_factory=set)
 
 
 class Cache:
@@ -80,7 +93,7 @@ class Cache:
         if entry.run_uid:
             self._of_run[entry.run_uid].add(entry.object_key)
         if entry.object_key.kind is Watched.RUN:
-            self._memories.setdefault(entry.uid, _Memory())
+            self._memories.setdefault(entry.uid, _Memory(namespace=entry.object_key.namespace))
         self._tell(entry)
         return True
 
@@ -101,9 +114,7 @@ class Cache:
         self._remove(kept.entry)
         return True
 
-    def replace_all(
-        self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str, run_uid: str = ""
-    ) -> None:
+    def replace_all(self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str) -> None:
         """Take in a complete list: what it lacks, and is not newer than it, is gone.
 
         Args:
@@ -111,7 +122,6 @@ class Cache:
             scope: the namespace that was listed; None: all.
             entries: what was listed.
             version: of the list.
-            run_uid: of the run whose objects were listed; empty: of all runs.
         """
         listed = {}
         for entry in entries:
@@ -119,13 +129,29 @@ class Cache:
             self.put(entry, as_of=version)
         for object_key, kept in list(self._kept.items()):
             inside = object_key.kind is kind and scope in (None, object_key.namespace)
-            inside = inside and run_uid in ("", kept.entry.run_uid)
+            inside = inside and kept.entry.labelled
             if (
                 inside
                 and listed.get(object_key) != kept.entry.uid
                 and _compare(kept.entry.version, version) <= 0
             ):
                 self.drop(object_key, kept.entry.uid, version)
+
+    def replace_of_run(self, run: ObjectKey, run_uid: str, found: Found) -> None:
+        """Take in a live look for all that there is of a run."""
+        for entry in found.entries:
+            # No watch may ever tell of it: its labels may have been taken off.
+            self.put(entry, from_watch=True, as_of=found.version)
+        for object_key in found.missing:
+            kept = self._kept.get(object_key)
+            if kept is not None:
+                self.drop(object_key, kept.entry.uid)
+        there = {entry.uid for entry in found.entries}
+        for entry in self.children(run_uid):
+            of_kuberay = isinstance(entry.seen, ObservedPod) and entry.seen.component in _OF_KUBERAY
+            here = entry.object_key.namespace == run.namespace and of_kuberay
+            if here and entry.uid not in there and _compare(entry.version, found.version) <= 0:
+                self.drop(entry.object_key, entry.uid, found.version)
 
     def drop_all(self, kind: Watched) -> None:
         """Take in that the API server does not serve a kind; what was of it may be there when it does."""
@@ -141,7 +167,7 @@ class Cache:
         if kept is None or kept.entry.uid != uid:
             return False
         seen = kept.entry.seen
-        if isinstance(seen, ObservedRun) or seen.deleting:
+        if isinstance(seen, KeptRun) or seen.deleting:
             return False
         kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
         return True
@@ -151,19 +177,19 @@ class Cache:
         kept = self._kept.get(object_key)
         return kept.entry if kept else None
 
-    def run(self, key: Key) -> tuple[Entry, ObservedRun] | None:
+    def run(self, key: Key) -> tuple[Entry, KeptRun] | None:
         """Return the run with this namespace and name."""
         entry = self.get(ObjectKey(Watched.RUN, *key))
-        return (entry, entry.seen) if entry and isinstance(entry.seen, ObservedRun) else None
+        return (entry, entry.seen) if entry and isinstance(entry.seen, KeptRun) else None
 
-    def runs(self) -> Iterator[tuple[Key, ObservedRun]]:
+    def runs(self) -> Iterator[tuple[Key, KeptRun]]:
         """Yield all runs."""
         for object_key, kept in list(self._kept.items()):
-            if isinstance(kept.entry.seen, ObservedRun):
+            if isinstance(kept.entry.seen, KeptRun):
                 yield (object_key.namespace, object_key.name), kept.entry.seen
 
     def children(self, run_uid: str) -> list[Entry]:
-        """Return what was made for a run and is still there."""
+        """Return what says that it was made for a run and is there, in any namespace; see `children_of`."""
         places = self._of_run.get(run_uid, ())
         found = (self._kept[object_key].entry for object_key in places)
         return [entry for entry in found if isinstance(entry.seen, ObservedPod | ObservedObject)]
@@ -171,8 +197,26 @@ class Cache:
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
         for kept in list(self._kept.values()):
-            if kept.entry.run_uid and not isinstance(kept.entry.seen, ObservedRun):
+            if kept.entry.run_uid and not isinstance(kept.entry.seen, KeptRun):
                 yield kept.entry
+
+    def made(self, run_uid: str) -> frozenset[str]:
+        """Return the uids of what this process made for a run, by the replies to its calls."""
+        return frozenset(self._memory(run_uid).made)
+
+    def note_made(self, run_uid: str, uid: str) -> bool:
+        """Remember the uid of an object that was made for a run; returns whether that is new."""
+        made = self._memory(run_uid).made
+        new = uid not in made
+        made.add(uid)
+        return new
+
+    def note_stranger(self, run_uid: str, uid: str) -> bool:
+        """Remember that an object only says that it is a run's; returns whether that is new."""
+        strangers = self._memory(run_uid).strangers
+        new = uid not in strangers and len(strangers) < _STRANGERS
+        strangers.add(uid) if new else None
+        return new
 
     def secret(self, run_uid: str) -> SecretState:
         """Return what is known of a run's Secret."""
@@ -250,8 +294,11 @@ class Cache:
                 del self._of_run[entry.run_uid]
 
     def _tell(self, entry: Entry) -> None:
-        if entry.object_key.kind is not Watched.RUN and entry.run_uid in self._memories:
-            self._memories[entry.run_uid].sweep_result = None
+        memory = self._memories.get(entry.run_uid)
+        # What is elsewhere is a stranger's.
+        here = memory is not None and memory.namespace == entry.object_key.namespace
+        if memory is not None and here and entry.object_key.kind is not Watched.RUN:
+            memory.sweep_result = None
         if entry.run_name:
             self._changed((entry.object_key.namespace, entry.run_name))
 

@@ -21,6 +21,7 @@ from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVI
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.observation.fields import Raw
 from vaportrail_operator.planning.types import RUN_UID_LABEL
+from vaportrail_operator.runtime.tolerant_response import TolerantResponse
 
 __all__ = ["Sink", "watch"]
 
@@ -76,6 +77,7 @@ async def watch(
         found: Access = await access()
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=found.tls),
+            response_class=TolerantResponse,
             headers={"Authorization": found.authorization} if found.authorization else {},
         )
         return kopf.AiohttpSession(server=found.server, aiohttp_session=session)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from functools import partial
 
-from vaportrail_operator.acting.client import Client, Forbidden, NotFound
+from vaportrail_operator.acting.client import Client, Forbidden, NotFound, Object
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES
-from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.fields import metadata_of
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.cache import Cache
 
@@ -98,9 +100,10 @@ class Lister:
         try:
             for kind, resource, selector in _LISTED:
                 if kind in self.kinds:
-                    listing = await self._client.list(resource, scope, selector)
-                    entries = [entry for raw in listing.items if (entry := entry_of(kind, raw))]
-                    self._cache.replace_all(kind, scope, entries, listing.version)
+                    entries: list[Entry] = []
+                    take = partial(self._take, kind, entries)
+                    version = await self._client.each(resource, scope, selector, take)
+                    self._cache.replace_all(kind, scope, entries, version)
         except Forbidden as error:
             if scope is None:
                 raise
@@ -110,8 +113,30 @@ class Lister:
             del self._refusals[scope]
             _log.info("namespace %s is served again", scope)
 
+    def _take(self, kind: Watched, entries: list[Entry], raw: Object) -> None:
+        metadata = metadata_of(raw)
+        place = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
+        known = self._cache.get(place)
+        # What has not changed is not read again: that is nearly all of it.
+        same = known is not None and (known.uid, known.version) == (
+            metadata.get("uid"),
+            metadata.get("resourceVersion"),
+        )
+        entry = known if same else _read(kind, raw)
+        if entry is not None:
+            entries.append(entry)
+
     def _leave_out(self, namespace: str, error: Forbidden) -> None:
         if namespace not in self._refusals:
             _log.warning("namespace %s is left out until this is allowed: %s", namespace, error)
         self._refusals[namespace] = error
         self._cache.forget(namespace)
+
+
+def _read(kind: Watched, raw: Object) -> Entry | None:
+    """Return what is kept of an object; one that surprises must not keep the others from being seen."""
+    try:
+        return entry_of(kind, raw)
+    except Exception:
+        _log.exception("a %s cannot be read, and is passed over: %s", kind, metadata_of(raw).get("name", ""))
+        return None

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from vaportrail_operator.acting.client import Client, Conflict, Forbidden, NotFound
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
 from vaportrail_operator.observation.entries import Entry, Watched
-from vaportrail_operator.observation.runs import ObservedRun, observed_run
-from vaportrail_operator.planning.types import Component, Kind, ObservedPod
+from vaportrail_operator.observation.runs import KeptRun, observed_run
+from vaportrail_operator.planning.types import Component, Kind, ObservedObject, ObservedPod
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.metrics import Metrics
 
 __all__ = ["OrphanSweeper"]
 
 _log = logging.getLogger(__name__)
-_OURS = (Component.RUNNER, Component.COLLECTOR, Component.SEALER)
+_OURS = (Component.RUNNER, Component.COLLECTOR)
 _ENDED = ("Succeeded", "Failed")
 
 
@@ -64,12 +64,12 @@ class OrphanSweeper:
 
     def _is_left(self, entry: Entry) -> bool:
         seen = entry.seen
-        if isinstance(seen, ObservedRun) or seen.deleting or not entry.run_name:
+        if isinstance(seen, KeptRun) or seen.deleting or not entry.run_name:
             return False
-        # What is made by another object's controller goes with that object.
-        ours = seen.component in _OURS if isinstance(seen, ObservedPod) else seen.owned
+        if not _is_made_by_us(entry):
+            return False
         found = self._cache.run((entry.object_key.namespace, entry.run_name))
-        return ours and not (found and found[0].uid == entry.run_uid and not found[1].over)
+        return not (found and found[0].uid == entry.run_uid and not found[1].over)
 
     async def _remove_if_left(self, entry: Entry) -> int:
         try:
@@ -121,3 +121,16 @@ class OrphanSweeper:
             and seen.phase not in _ENDED
         )
         return self._sealer_min_age_seconds if working else self._min_age_seconds
+
+
+def _is_made_by_us(entry: Entry) -> bool:
+    """Return whether something looks as what the operator makes: its run may be unknown by now.
+
+    What is made by another object's controller goes with that object.
+    """
+    seen = entry.seen
+    if isinstance(seen, ObservedPod) and seen.component is Component.SEALER:
+        return entry.object_key.name == f"{entry.run_name}-{entry.run_uid[:8]}-sealer"
+    if isinstance(seen, ObservedPod):
+        return seen.component in _OURS and seen.controller == entry.run_uid
+    return isinstance(seen, ObservedObject) and seen.owned

@@ -98,7 +98,7 @@ class Operator:
         self._metrics.read_from(
             Readings(
                 lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
-                lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
+                lambda: [seen.phase for _, seen in self._cache.runs()],
                 lambda: {str(kind): seconds for kind, seconds in self._cache.watch_lag().items()},
             )
         )

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from vaportrail_operator.acting.apply import Applier, NameTaken
 from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
-from vaportrail_operator.observation.observe import observed
+from vaportrail_operator.observation.observe import Children, children_of, observed
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.logs import about
@@ -101,6 +101,12 @@ class Reconciler:
         if self._streaks[key] >= _LONG_STREAK:
             await asyncio.sleep(self.pause)
 
+    def _tell_strangers(self, run_uid: str, children: Children) -> None:
+        for each in children.strangers:
+            if self.cache.note_stranger(run_uid, each.uid):
+                place = f"{each.object_key.kind}/{each.object_key.namespace}/{each.object_key.name}"
+                _log.warning("passed over: it has the run's label, and was not made for it: %s", place)
+
     async def step(self, key: Key) -> float | None:
         """Bring a run on by one step.
 
@@ -114,9 +120,16 @@ class Reconciler:
         found = self.cache.run(key)
         if found is None:
             return None
-        entry, seen = found
-        children = self.cache.children(entry.uid)
+        entry, kept = found
+        there = self.cache.children(entry.uid)
+        if kept.settled and not there:
+            left = None if kept.expires is None else (kept.expires - self.now()).total_seconds()
+            if left is None or left > 0:
+                return left
+        seen = kept.read()
+        children = children_of(seen.run, there, self.cache.made(entry.uid))
         with about(run_uid=entry.uid):
+            self._tell_strangers(entry.uid, children)
             if seen.problems:
                 plan = plan_of_unreadable(seen, children, now=self.now(), secret=self.cache.secret(entry.uid))
             else:

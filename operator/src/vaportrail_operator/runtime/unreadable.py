@@ -16,6 +16,7 @@ from vaportrail.crd.status import (
     shortened,
 )
 from vaportrail_operator.observation.entries import Entry
+from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.deadlines import of_expiry
 from vaportrail_operator.planning.names import tokens_name
@@ -38,9 +39,7 @@ _ENDINGS = ((ConditionType.SUCCEEDED, "False"), (ConditionType.FINISHED, "True")
 _BY_HAND = "the record is not sealed: its parts are kept, and `vaportrail seal` can seal them"
 
 
-def plan_of_unreadable(
-    seen: ObservedRun, children: Iterable[Entry], *, now: datetime, secret: SecretState
-) -> Plan:
+def plan_of_unreadable(seen: ObservedRun, children: Children, *, now: datetime, secret: SecretState) -> Plan:
     """Return how a run with problems ends: with these problems, and without what was made for it.
 
     A status that cannot be read is another operator's, and is left as it is; so is what a run has that
@@ -59,7 +58,7 @@ def plan_of_unreadable(
     if not seen.over and not seen.status_read:
         _log.warning("the run is left alone: %s", "; ".join(seen.problems))
         return Plan(status=run.status)
-    actions: tuple[Action, ...] = tuple(_deletions(children))
+    actions: tuple[Action, ...] = tuple(_deletions(children.own))
     if secret is not SecretState.GONE:
         actions = (*actions, Delete(Kind.SECRET, tokens_name(run)))
     status = run.status if seen.over else _final_status(seen, now)

@@ -181,6 +181,8 @@ class PipelineRunStatus(_StatusModel):
     """The commit that was run, where the source is a git repository."""
     image_digest: Annotated[str, Field(max_length=512)] = ""
     """What the node says it ran, also where `spec.image` is a tag."""
+    ray_head_uid: Annotated[str, Field(max_length=64)] = ""
+    """Of the Ray head's pod that the runner joined: another one knows nothing of the run."""
     start_time: Time = ""
     """When the operator began with the run."""
     user_code_start_time: Time = ""

@@ -19,7 +19,14 @@ from vaportrail.crd.validation.problems import Problem, problems_in
 from vaportrail.crd.validation.spec_rules import RULES
 from vaportrail.errors import UsageError
 
-__all__ = ["Problem", "load_document", "parse_pipelinerun", "problems_of", "read_pipelinerun"]
+__all__ = [
+    "Problem",
+    "load_document",
+    "parse_pipelinerun",
+    "problems_of",
+    "read_pipelinerun",
+    "without_deep_fields",
+]
 
 AnyModel = TypeVar("AnyModel", bound=pydantic.BaseModel)
 
@@ -73,7 +80,7 @@ def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:
     Raises:
         UsageError: its status cannot be read, as after a downgrade.
     """
-    raw, deep = _without_deep_fields(source)
+    raw, deep = without_deep_fields(source)
     problems: list[Problem] = []
     unknown: list[Problem] = []
     try:
@@ -89,8 +96,12 @@ def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:
     return run
 
 
-def _without_deep_fields(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Leave out what readers of JSON refuse as a whole; an API server takes it."""
+def without_deep_fields(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """Leave out what readers of JSON refuse as a whole, an API server takes it; returns the rest, and what.
+
+    Args:
+        source: an object by its parts, such as `spec`.
+    """
     raw = dict(source)
     problems: list[Problem] = []
     for part, fields in source.items():
@@ -106,6 +117,8 @@ def _without_deep_fields(source: Mapping[str, Any]) -> tuple[dict[str, Any], lis
 def _is_deep(value: Any) -> bool:
     holders = [value] if isinstance(value, dict | list) else []
     for _ in range(_LEVELS):
+        if not holders:
+            return False
         inside = [each for held in holders for each in (held.values() if isinstance(held, dict) else held)]
         holders = [each for each in inside if isinstance(each, dict | list)]
     return bool(holders)

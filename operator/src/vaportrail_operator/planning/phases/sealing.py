@@ -14,20 +14,20 @@ from vaportrail.crd.status import Loss, Phase, PipelineRunStatus, Reason, Record
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
-from vaportrail_operator.planning.names import created_at, record_uri, sealer_name
-from vaportrail_operator.planning.pod_reports import seal_report
-from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
-from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
-from vaportrail_operator.planning.receipt import entry, last_removal
-from vaportrail_operator.planning.release import (
+from vaportrail_operator.planning.final_status import final_status
+from vaportrail_operator.planning.leftovers import (
     late_children,
     late_look,
     left_behind,
     secret_left,
     sweep_again,
-    what_it_found,
     with_leftovers,
 )
+from vaportrail_operator.planning.names import record_uri, sealer_name
+from vaportrail_operator.planning.pod_reports import seal_report
+from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
+from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
+from vaportrail_operator.planning.receipt import entry, last_removal
 from vaportrail_operator.planning.removal import overdue, removal
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.timeline import entries_for_record as timeline_for_record
@@ -42,7 +42,7 @@ from vaportrail_operator.planning.types import (
     ObservedPod,
 )
 
-__all__ = ["final_status", "seal"]
+__all__ = ["sealing"]
 
 _BY_HAND = "its parts are kept, and `vaportrail seal` can seal them"
 _SAID = "sealer: "
@@ -52,7 +52,7 @@ _EXIT_USAGE = 2
 """The sealer's, where no other try could go better."""
 
 
-def seal(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+def sealing(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the next step from released compute to the end of the run."""
     sealer = observed.pod(Component.SEALER)
     status = _with_seal_report(observed, _entered(observed, status), sealer)
@@ -80,7 +80,7 @@ def _clean_up(
     ended_at, removed = times.end(status.timeline.get(SEAL, "")), last_removal(status.receipt)
     since = max(ended_at, removed or ended_at) if ended_at else None
     look = late_look(observed, since)
-    found = (*what_it_found(run, look), *secret_left(observed, status)) if look else ()
+    found = (*look.left, *secret_left(observed, status)) if look else ()
     own = f"{Kind.POD}/{sealer_name(run)}"
     if look is None or (found and not abandoned and (own in found or not given_up)):
         return sweep_again(observed, status, since)
@@ -209,17 +209,3 @@ def _proof(observed: Observed, status: PipelineRunStatus, looked: str) -> str:
     created, _, removed = made.lifetime.partition("/") if made else ("", "", "")
     sealer = f"sealer pod made {created}, removed {removed}; " if made else ""
     return f"{sealer}a live look at {looked} found nothing"
-
-
-def final_status(
-    observed: Observed, status: PipelineRunStatus, phase: Phase, reason: Reason, *, left: tuple[str, ...] = ()
-) -> PipelineRunStatus:
-    """Return the status of a run that ends here and now; `left` names what it leaves behind."""
-    return with_leftovers(status, left).model_copy(
-        update={
-            "phase": phase,
-            "reason": reason,
-            "completion_time": times.second(observed.now),
-            "duration": times.duration(created_at(observed.run), observed.now),
-        }
-    )

@@ -10,18 +10,34 @@ from vaportrail_operator.planning.children.raycluster import ray_cluster as ray_
 from vaportrail_operator.planning.children.runner import runner_pod
 from vaportrail_operator.planning.children.tokens import create_tokens
 from vaportrail_operator.planning.collector_upkeep import ensure_collector
-from vaportrail_operator.planning.ends import missing_since
+from vaportrail_operator.planning.ends import end_of, missing_since
+from vaportrail_operator.planning.leftovers import sweep_again
 from vaportrail_operator.planning.names import base_name, runner_name, tokens_name
-from vaportrail_operator.planning.pod_state import ray_cluster, waiting
+from vaportrail_operator.planning.phases.releasing import releasing
+from vaportrail_operator.planning.pod_state import ray_cluster
+from vaportrail_operator.planning.reasons import waiting
 from vaportrail_operator.planning.receipt import was_seen
-from vaportrail_operator.planning.release import sweep_again
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.types import Action, Component, Create, Kind, Observed, SecretState
 
-__all__ = ["go_on"]
+__all__ = ["active"]
 
 
-def go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+def active(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+    """Return the next step of a run that is being provisioned, or runs."""
+    end = end_of(observed, status)
+    if end is None:
+        return _go_on(observed, status)
+    ending = {
+        "phase": Phase.RELEASING,
+        "reason": end.reason,
+        "outcome": end.outcome.value,
+        "message": end.message,
+    }
+    return releasing(observed, status.model_copy(update=ending))
+
+
+def _go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the step of a run that nothing speaks against."""
     runner = observed.pod(Component.RUNNER)
     running = status.phase is Phase.RUNNING or bool(runner and (runner.ready or runner.ready_at))

@@ -1,0 +1,1 @@
+"""Where a run may be in its life, a module each."""

@@ -1,0 +1,118 @@
+"""`Releasing`: what is removed, in which order, and when it counts as gone.
+
+First whatever still runs the user's code, so that it can end in an orderly way; then the RayCluster;
+the collector only when every shipper has drained. What a node or somebody's finalizer keeps is removed
+without grace after `releaseSeconds`, and after as long again the run goes on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from vaportrail.crd.status import PipelineRunStatus
+from vaportrail_operator.planning import deadlines, times
+from vaportrail_operator.planning.collector_upkeep import ensure_collector_for_the_rest
+from vaportrail_operator.planning.leftovers import (
+    late_look,
+    left_behind,
+    pod_removal,
+    service_removals,
+    sweep_again,
+    with_leftovers,
+)
+from vaportrail_operator.planning.names import tokens_name
+from vaportrail_operator.planning.phases.sealing import sealing
+from vaportrail_operator.planning.pod_reports import run_report
+from vaportrail_operator.planning.pod_state import compute, drained, is_gone, node_unreachable, terminated
+from vaportrail_operator.planning.receipt import last_removal
+from vaportrail_operator.planning.removal import overdue
+from vaportrail_operator.planning.steps import PhaseResult, soonest
+from vaportrail_operator.planning.timeline_names import DRAIN
+from vaportrail_operator.planning.types import Action, Component, Delete, Kind, Observed, SecretState, Sweep
+
+__all__ = ["releasing"]
+
+_TRY_AGAIN: Final = 1.0
+_GOES_WITHIN: Final = 10.0
+"""Seconds in which what is being deleted, and has no time left, is usually gone."""
+
+
+def releasing(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+    """Return the next step of a run whose compute is being released."""
+    report = run_report(observed.pod(Component.RUNNER))
+    if report and report.outcome.ended:
+        # It was told to end, and says how that went.
+        status = status.model_copy(update={"outcome": report.outcome.value})
+    return sealing(observed, status) if _is_over(observed, status) else _release(observed, status)
+
+
+def _is_over(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether all compute is gone and a live look has confirmed it, or this was given up."""
+    if times.begin(status.timeline.get(DRAIN, "")) is None:
+        return False
+    if deadlines.over(observed, deadlines.of_abandoned_release(observed.run, status)):
+        return True
+    look = late_look(observed, _since(status)) if is_gone(observed) else None
+    return look is not None and not look.left
+
+
+def _release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
+    """Return the next step towards nothing being left but the record's parts."""
+    forced = deadlines.over(observed, deadlines.of_release(observed.run, status))
+    if forced:
+        status = with_leftovers(status, left_behind(observed, status))
+    if is_gone(observed):
+        return sweep_again(observed, status, _since(status))
+    # Whether a Secret is gone is only known from the answer to its deletion.
+    again = _TRY_AGAIN if not compute(observed) and not observed.services and not forced else None
+    kept = () if forced else ensure_collector_for_the_rest(observed)
+    look, rest = _look_for_what_goes(observed, status)
+    return PhaseResult(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
+
+
+def _look_for_what_goes(
+    observed: Observed, status: PipelineRunStatus
+) -> tuple[tuple[Sweep, ...], float | None]:
+    """Return a live look, or how long there is no need for one: that the last of it went may go unheard."""
+    cluster = observed.ray_cluster
+    objects = [*(each for each in observed.services if each.owned), *([cluster] if cluster else [])]
+    pods_stay = any(pod.due is None or pod.due > observed.now for pod in compute(observed))
+    begun = times.begin(status.timeline.get(DRAIN, ""))
+    if begun is None or pods_stay or not all(each.deleting for each in objects):
+        return (), None
+    since = max(begun, observed.sweep_result.at) if observed.sweep_result else begun
+    rest = _GOES_WITHIN - (observed.now - since).total_seconds()
+    return ((), min(rest, _GOES_WITHIN)) if rest > 0 else ((Sweep(),), _GOES_WITHIN)
+
+
+def _since(status: PipelineRunStatus) -> datetime | None:
+    begun, removed = times.begin(status.timeline.get(DRAIN, "")), last_removal(status.receipt)
+    return max((each for each in (begun, removed) if each), default=None)
+
+
+def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
+    runner = observed.pod(Component.RUNNER)
+    silent = node_unreachable(observed, runner)
+    if runner and (forced or silent or not terminated(runner) or drained(runner)):
+        yield from pod_removal(observed, runner, forced)
+    for pod in observed.pods_of(Component.RUNNER):
+        if not pod.trusted:  # nobody waits for what it has to say
+            yield from pod_removal(observed, pod, forced)
+    cluster = observed.ray_cluster
+    if cluster and not cluster.deleting and (forced or silent or terminated(runner)):
+        yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
+    ray = observed.pods_of(Component.HEAD, Component.WORKER)
+    for pod in ray:
+        if forced or overdue(observed, pod):
+            yield from pod_removal(observed, pod, forced)
+    shipping = (*ray, *observed.pods_of(Component.RUNNER))
+    quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
+    if not forced and not (quiet and (cluster is None or cluster.deleting)):
+        return
+    for pod in observed.pods_of(Component.COLLECTOR):
+        yield from pod_removal(observed, pod, forced)
+    yield from service_removals(observed)
+    if observed.secret is not SecretState.GONE:
+        yield Delete(Kind.SECRET, tokens_name(observed.run))

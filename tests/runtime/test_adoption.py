@@ -1,0 +1,111 @@
+"""What is there already is the run's only if it is what was asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.planning.runs import SETTINGS, a_run
+
+from vaportrail.contract.outcome import Outcome
+from vaportrail_operator.acting.adoption import is_as_asked
+from vaportrail_operator.planning.children.collector import collector_pod, collector_service
+from vaportrail_operator.planning.children.raycluster import ray_cluster
+from vaportrail_operator.planning.children.runner import runner_pod
+from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
+
+Raw = dict[str, Any]
+
+
+def a_sealer() -> Raw:
+    run = a_run()
+    request = seal_request(run, SETTINGS, outcome=Outcome.SUCCEEDED, message="", timeline={}, receipt=[])
+    return sealer_pod(run, SETTINGS, request)
+
+
+MANIFESTS: dict[str, Callable[[], Raw]] = {
+    "runner": lambda: runner_pod(a_run()),
+    "collector": lambda: collector_pod(a_run(), SETTINGS),
+    "service": lambda: collector_service(a_run()),
+    "cluster": lambda: ray_cluster(a_run()),
+    "sealer": a_sealer,
+}
+
+
+def stored(manifest: Raw) -> Raw:
+    """Return a manifest as an API server stores it: with defaults, and without what is empty."""
+    raw = copy.deepcopy(manifest)
+    raw["metadata"] |= {"uid": "it", "resourceVersion": "7", "managedFields": [{"manager": "vaportrail"}]}
+    spec = raw["spec"]
+    if raw["kind"] == "Pod":
+        token = {"name": "kube-api-access-x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+        for container in (*spec["containers"], *spec.get("initContainers", [])):
+            container["terminationMessagePath"] = "/dev/termination-log"
+            container.setdefault("volumeMounts", []).append(token | {"readOnly": True})
+            container["env"] = [
+                {name: value for name, value in each.items() if value != ""}
+                for each in container.get("env", [])
+            ]
+            for amounts in container.get("resources", {}).values():
+                if amounts.get("cpu") == "1":
+                    amounts["cpu"] = "1000m"
+        spec["tolerations"] = [*spec.get("tolerations", []), {"key": "node.kubernetes.io/not-ready"}]
+        spec.setdefault("volumes", []).append({"name": "kube-api-access-x", "projected": {}})
+        spec |= {"nodeName": "node-1", "priority": 0, "dnsPolicy": "ClusterFirst"}
+    return raw
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_what_the_api_server_made_of_a_manifest_is_what_was_asked_for(name: str) -> None:
+    manifest = MANIFESTS[name]()
+    assert is_as_asked(manifest, stored(manifest))
+
+
+def first(raw: Raw) -> Raw:
+    container: Raw = raw["spec"]["containers"][0]
+    return container
+
+
+CHANGES: dict[str, Callable[[Raw], Any]] = {
+    "image": lambda raw: first(raw).update(image="another"),
+    "command": lambda raw: first(raw).update(command=["another"]),
+    "more arguments": lambda raw: first(raw).update(args=[*first(raw).get("args", []), "another"]),
+    "a variable more": lambda raw: first(raw)["env"].append({"name": "LD_PRELOAD", "value": "/x"}),
+    "a variable's value": lambda raw: first(raw)["env"][0].update(value="another"),
+    "a variable less": lambda raw: first(raw)["env"].pop(),
+    "variables of a Secret": lambda raw: first(raw).setdefault("envFrom", []).append({"secretRef": {}}),
+    "a container more": lambda raw: raw["spec"]["containers"].insert(0, {"name": "another"}),
+    "an init container": lambda raw: raw["spec"].setdefault("initContainers", []).append({"name": "x"}),
+    "a hook": lambda raw: first(raw).update(lifecycle={"postStart": {"exec": {"command": ["x"]}}}),
+    "a mount": lambda raw: first(raw)["volumeMounts"].append({"name": "x", "mountPath": "/usr/lib"}),
+    "names of hosts": lambda raw: raw["spec"].update(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["s3"]}]),
+    "a label": lambda raw: raw["metadata"]["labels"].update({"vaportrail.dev/run-uid": "another"}),
+    "no labels": lambda raw: raw["metadata"].pop("labels"),
+    "no spec": lambda raw: raw.update(spec=None),
+    "a spec of another shape": lambda raw: raw["spec"].update(containers="none"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", ["runner", "collector", "sealer"])
+def test_a_pod_that_does_anything_else_is_not(name: str, change: str) -> None:
+    manifest = MANIFESTS[name]()
+    raw = stored(manifest)
+    CHANGES[change](raw)
+    assert not is_as_asked(manifest, raw)
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_what_has_another_controller_is_not(name: str) -> None:
+    manifest = MANIFESTS[name]()
+    raw = stored(manifest)
+    raw["metadata"]["ownerReferences"] = [{"uid": "another", "controller": True}]
+    assert not is_as_asked(manifest, raw)
+
+
+def test_the_sealer_of_another_request_is_not() -> None:
+    run = a_run()
+    request = seal_request(run, SETTINGS, outcome=Outcome.FAILED, message="", timeline={}, receipt=[])
+    assert not is_as_asked(a_sealer(), stored(sealer_pod(run, SETTINGS, request)))
