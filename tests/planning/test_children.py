@@ -277,6 +277,17 @@ def test_the_sealer_is_told_the_run_and_ends_itself() -> None:
     assert main(pod["spec"])["image"] == SETTINGS.operator_image
 
 
+def test_the_sealers_first_container_fixes_what_its_second_seals() -> None:
+    pod = sealer({"record": S3})["spec"]
+    (first,), second = pod["initContainers"], main(pod)
+    folder = ["--folder", "/vaportrail/seal"]
+    assert first["command"] == ["vaportrail", "seal-run", *folder, "--fix"]
+    assert second["command"] == ["vaportrail", "seal-run", *folder]
+    assert {name for name in first if first[name] != second.get(name)} == {"name", "command"}
+    assert "restartPolicy" not in first
+    assert {"name": "vaportrail-seal", "emptyDir": {}} in pod["volumes"]
+
+
 def test_a_token_is_mounted_only_for_a_serviceaccount_that_is_given() -> None:
     assert {pod["automountServiceAccountToken"] for pod in pods().values()} == {False}
     given = pods({"serviceAccountName": "ml", "sealer": {"serviceAccountName": "sealer"}})

@@ -107,6 +107,7 @@ class ObservedPod:
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
         image_id: the digest of its main container's image, as the kubelet says it.
+        prepared: the last end of the container that runs to its end before the main one, if it has one.
     """
 
     name: str
@@ -127,6 +128,7 @@ class ObservedPod:
     due: datetime | None = None
     termination_message: str = ""
     image_id: str = ""
+    prepared: Terminated | None = None
 
 
 @dataclass(frozen=True, slots=True)
