@@ -90,10 +90,10 @@ def test_a_plan_that_cannot_be_fetched_makes_no_part_a_late_one(
     seal_run(cluster.request(), clock=lambda: SEALED_AT, keep_spool=True)
     before, get = left(cluster), ObjectStore.get
 
-    def read(store: ObjectStore, path: str) -> bytes:
+    def read(store: ObjectStore, path: str, limit: int | None = None) -> bytes:
         if path.endswith("seal-plan.json"):
             raise RecordError("cannot read it: timeout")
-        return get(store, path)
+        return get(store, path, limit)
 
     monkeypatch.setattr(ObjectStore, "get", read)
 

@@ -176,6 +176,23 @@ def test_the_first_step_has_to_know_where_to(cli: Cli, cluster: Cluster, tmp_pat
     assert cli("seal-run", "--fix", env=env).code == 2
 
 
+def test_by_hand_a_record_that_is_not_by_the_plan_beside_it_is_refused_and_all_parts_stay(
+    cluster: Cluster, folder: Path, tmp_path: Path
+) -> None:
+    other = Cluster(str(tmp_path / "other"), cluster.settings)
+    for path, content in files(cluster.store, "").items():
+        other.store.create(path, content)
+    fix(cluster, folder)
+    seal_run(other.request(), clock=lambda: SEALED_AT + 10**9)
+    for path, content in files(other.store, "runs").items():
+        cluster.store.create(path, content)
+    parts = cluster.parts()
+
+    with pytest.raises(SealConflict, match=r"^something else stands at manifest\.json: .* by the plan of "):
+        seal_run(cluster.request(), by_hand=True)
+    assert cluster.parts() == parts
+
+
 def test_by_hand_a_plan_is_carried_out_whoever_fixed_it(cluster: Cluster, folder: Path) -> None:
     told = fix(cluster, folder, message="the operator's word").sha256
 

@@ -27,7 +27,7 @@ from vaportrail.record.seal.execute_plan import SealResult, carry_out
 from vaportrail.record.seal.expected import Expected
 from vaportrail.record.seal.operator_report import OperatorReport, operator_report
 from vaportrail.record.seal.parts import local_name, read_part
-from vaportrail.record.seal.parts_plan import FixedPlan, PartsPlan, fetch_parts, fix_plan
+from vaportrail.record.seal.parts_plan import FixedPlan, PartsPlan, fetch_parts, fix_plan, standing_plan
 from vaportrail.record.seal.spool_plan import plan_spool
 from vaportrail.record.seal.standing_record import standing_record
 from vaportrail.record.settings import open_record
@@ -80,7 +80,7 @@ def fix_seal(
     (folder / _PARTS).mkdir(parents=True)
     run = _Run.of(request, by_hand=False)
     fixed = None
-    if standing_record(run.record, run.expected, None) is None:
+    if standing_record(run.record, run.expected, _plan_beside(run)) is None:
         fixed = _fixed(run, folder / _PARTS, clock)
     if fixed is None:
         progress("the record stands already")
@@ -123,7 +123,8 @@ def seal_run(
     run, steps = _Run.of(request, by_hand=by_hand), _Steps(progress, seconds)
     with tempfile.TemporaryDirectory(prefix="vaportrail-parts-") as own:
         fixed = _left_in(folder) if folder is not None else None
-        result = standing_record(run.record, run.expected, fixed.plan if fixed else None)
+        known = fixed.plan if fixed else _plan_beside(run)
+        result = standing_record(run.record, run.expected, known)
         if result is not None:
             progress("the record stands already")
         elif folder is not None and fixed is None:
@@ -159,6 +160,17 @@ class _Run:
     @property
     def settings(self) -> RunSettings:
         return self.expected.settings
+
+
+def _plan_beside(run: _Run) -> PartsPlan | None:
+    """Return the plan that stands beside a record, which must be by that one; None where none can be read."""
+    if run.record.size(layout.MANIFEST) is None:
+        return None
+    try:
+        fixed = standing_plan(run.store, run.expected)
+    except RecordError:
+        return None
+    return fixed.plan if fixed else None
 
 
 def _left_in(folder: Path) -> FixedPlan | None:
