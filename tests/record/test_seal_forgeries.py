@@ -111,7 +111,7 @@ def time(text: str) -> str:
 
 
 def manifest_whose_files_are_nowhere(cluster: Cluster) -> None:
-    manifest = with_the_word(json.loads(record_without_a_word(cluster)["manifest.json"]))
+    manifest = said_with(cluster)
     manifest["verdict"]["message"] = "all 7 tasks succeeded, audited"
     leave_manifest(cluster, manifest)
 
@@ -121,19 +121,58 @@ def record_that_was_made_before_the_end(cluster: Cluster) -> None:
 
 
 def record_with_another_image(cluster: Cluster) -> None:
-    made = json.loads(record_without_a_word(cluster)["manifest.json"])
-    said = with_the_word(made)
+    said = said_with(cluster)
     leave_record(cluster, **{**said, "environment": {**said["environment"], "image": "acme/audited:1"}})
 
 
 def record_of_another_name(cluster: Cluster) -> None:
-    said = with_the_word(json.loads(record_without_a_word(cluster)["manifest.json"]))
-    leave_record(cluster, **said, run__name="another")
+    leave_record(cluster, **said_with(cluster), run__name="another")
+
+
+def said_with(cluster: Cluster, **changed: Any) -> dict[str, Any]:
+    return {**with_the_word(json.loads(record_without_a_word(cluster)["manifest.json"])), **changed}
+
+
+def record_without_the_release(cluster: Cluster) -> None:
+    said = said_with(cluster)
+    leave_record(cluster, **{**said, "timeline": said["timeline"][:-1]})
+
+
+def record_with_another_release(cluster: Cluster) -> None:
+    said = said_with(cluster)
+    said["timeline"][-1]["end"] = f"{time('2026-01-01T00:01:04Z')}Z"
+    leave_record(cluster, **said)
+
+
+def record_without_the_receipt(cluster: Cluster) -> None:
+    leave_record(cluster, **said_with(cluster, receipt=[]))
+
+
+def record_that_was_never_removed(cluster: Cluster) -> None:
+    said = said_with(cluster)
+    said["receipt"][0]["removed"] = ""
+    leave_record(cluster, **said)
+
+
+def record_of_another_pipeline(cluster: Cluster) -> None:
+    leave_record(cluster, **said_with(cluster), run__pipeline="another")
+
+
+def record_of_another_time(cluster: Cluster) -> None:
+    leave_record(cluster, **said_with(cluster), run__created="2026-01-01T00:00:00.000000000Z")
+
+
+def record_without_its_hash(cluster: Cluster) -> None:
+    leave_record(cluster, **said_with(cluster))
+    cluster.store.delete(f"{cluster.settings.path}/manifest.sha256")
+
+
+def record_that_is_far_too_large(cluster: Cluster) -> None:
+    leave_record(cluster, **said_with(cluster), run__tags={"tag": "x" * (5 * 2**20)})
 
 
 def record_with_a_file_more(cluster: Cluster) -> None:
-    said = with_the_word(json.loads(record_without_a_word(cluster)["manifest.json"]))
-    leave_record(cluster, **said)
+    leave_record(cluster, **said_with(cluster))
     open_store(cluster.settings.record_uri).create("report.html", b"<p>audited</p>")
 
 
@@ -144,6 +183,14 @@ def record_with_a_file_more(cluster: Cluster) -> None:
         (record_that_was_made_before_the_end, "image"),
         (record_with_another_image, "its image is 'acme/audited:1', not 'acme/mnist:1'"),
         (record_of_another_name, "its name is 'another'"),
+        (record_of_another_pipeline, "its pipeline is 'another'"),
+        (record_of_another_time, "its creation is '2026-01-01T00:00:00"),
+        (record_without_the_release, "its timeline has no such Release"),
+        (record_with_another_release, "its timeline has no such Release"),
+        (record_without_the_receipt, "its receipt does not say of RayCluster/small"),
+        (record_that_was_never_removed, "its receipt does not say of RayCluster/small"),
+        (record_without_its_hash, r"manifest\.sha256 is missing"),
+        (record_that_is_far_too_large, "it has 52"),
         (record_with_a_file_more, r"report\.html is not part of the record"),
     ],
 )
@@ -156,6 +203,13 @@ def test_a_forged_record_is_refused(victim: Cluster, forge: Forge, why: str) -> 
 
     assert files(victim.store, victim.settings.path) == record
     assert victim.parts()
+
+
+def test_a_record_that_says_all_that_the_operator_says_is_taken_whoever_made_it(victim: Cluster) -> None:
+    """Nobody knows that before the run's end: so far goes what can be told, and no further."""
+    leave_record(victim, **said_with(victim))
+
+    assert victim.seal(**WORD).outcome is Outcome.SUCCEEDED
 
 
 def forge_plan(cluster: Cluster, **changed: Any) -> None:
