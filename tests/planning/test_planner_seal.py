@@ -213,6 +213,16 @@ def test_a_plan_that_is_refused_ends_the_run_at_once_and_says_what_stands_there(
     assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
 
 
+def test_a_run_beside_whose_record_something_else_stands_ends_as_seal_failed() -> None:
+    said = "something else stands at manifest.json: its image is 'a', not 'b'; nothing was overwritten"
+    first = sealing(pods=(prepared(up(SEALER, phase="Pending", created_at=at(35)), said, exit_code=2),))
+    gone = planned(first, plan(first), now=at(45), pods=())
+    over = plan(planned(gone, plan(gone), now=at(47), sweep_result=SweepResult(at(46), ())))
+    assert (over.status.phase, over.status.reason) == (Phase.FAILED, Reason.SEAL_FAILED)
+    assert "something else stands at manifest.json" in over.status.message
+    assert condition(over, ConditionType.RECORD_SEALED).reason == "SealFailed"
+
+
 def test_what_keeps_the_plan_from_being_fixed_is_told() -> None:
     failing = prepared(up(SEALER, phase="Pending"), "AccessDenied: no keys", exit_code=1)
     assert plan(sealing(pods=(failing,))).status.message == "sealer: AccessDenied: no keys"
