@@ -12,6 +12,7 @@ from tests.record.clusters import SEALED_AT, Cluster, files
 
 from vaportrail.contract.pod_messages import SealPlanReport, SealReport
 from vaportrail.errors import RecordError, SealConflict
+from vaportrail.record.manifest import hash_line
 from vaportrail.record.seal.cluster_seal import fix_seal, seal_run
 from vaportrail.record.verify import verify
 from vaportrail.storage.store import open_store
@@ -67,7 +68,8 @@ def test_a_plan_that_is_exchanged_between_the_steps_is_not_carried_out(
     cluster.replace(plan_path(cluster), json.dumps({**plan, "parts": []}).encode())
     report = seal_run(cluster.request(), folder=folder)
 
-    assert (report.plan_sha256, report.loss) == (told.sha256, "None")
+    assert (report.plan_sha256, report.loss, report.late_parts) == (told.sha256, "None", 0)
+    assert cluster.parts() == []
     assert verify(open_store(cluster.settings.record_uri), "it").ok
 
 
@@ -93,6 +95,27 @@ def test_a_record_that_is_put_there_between_the_steps_is_refused(
 
     with pytest.raises(SealConflict, match=r"^something else stands at manifest\.json: .* by the plan of "):
         seal_run(cluster.request(), folder=folder)
+
+
+def test_a_record_that_is_put_there_while_the_second_step_works_is_refused(
+    cluster: Cluster, folder: Path
+) -> None:
+    """Also one of the plan's own time: the same plan gives the same bytes."""
+    fix(cluster, folder)
+    seal_run(cluster.request(), folder=folder, keep_spool=True)
+    record = open_store(cluster.settings.record_uri)
+    manifest = json.loads(record.get("manifest.json"))
+    manifest["verdict"]["message"] = "audited"
+    raw = json.dumps(manifest).encode()
+    record.delete("manifest.json")
+    record.delete("manifest.sha256")
+
+    def put(_line: str) -> None:
+        record.create("manifest.json", raw)
+        record.create("manifest.sha256", hash_line(raw))
+
+    with pytest.raises(SealConflict, match=r"^something else stands at manifest\.sha256: "):
+        seal_run(cluster.request(), folder=folder, progress=put)
 
 
 def test_a_second_step_that_is_begun_again_goes_on(cluster: Cluster, folder: Path) -> None:

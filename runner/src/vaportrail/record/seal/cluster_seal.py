@@ -19,7 +19,7 @@ from typing import Final
 from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.pod_messages import SealPlanReport, SealReport, SealRequest
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.errors import RecordError
+from vaportrail.errors import RecordError, SealConflict
 from vaportrail.record.manifest import count_of
 from vaportrail.record.seal.cleanup import clear_parts, clear_record
 from vaportrail.record.seal.demultiplex import Demultiplexer
@@ -136,7 +136,8 @@ def seal_run(
     with steps("clean"):
         clear_record(run.record, progress)
         if not keep_spool:
-            late = clear_parts(run.store, run.settings, say=progress, seconds=seconds)
+            plan = fixed.plan if fixed else None
+            late = clear_parts(run.store, run.settings, plan, say=progress, seconds=seconds)
     return _report(run.settings, result, steps.seconds, late, fixed.sha256 if fixed else "")
 
 
@@ -204,7 +205,9 @@ def _seal(
             else:
                 fetch_parts(fixed.plan, run.store, parts)
         return _carry_out(fixed.plan, parts, run.record, steps), fixed
-    except RecordError:
+    except RecordError as error:
+        if fixed is not None and isinstance(error, SealConflict):
+            raise  # the same plan gives the same bytes: what stands there is not by it
         # Another sealer may have been faster, and have cleared away what this one worked on.
         result = standing_record(run.record, run.expected, fixed.plan if fixed else None)
         if result is None:
