@@ -133,8 +133,8 @@ def test_a_sealer_that_died_before_the_manifest_is_followed_by_one_that_makes_th
     cluster.store.delete(f"{cluster.settings.path}/manifest.json")
     # Later, and after a part arrived late.
     cluster.put("logs_zzz.json.gz", b"late")
-    told = hashlib.sha256(planned[0]).hexdigest()
-    again = cluster.request(message="another word", plan_sha256=told)
+    fixed = hashlib.sha256(planned[0]).hexdigest()
+    again = cluster.request(message="another word", plan_sha256=fixed)
     seal_run(again, clock=lambda: SEALED_AT + 10**9)
 
     assert files(cluster.store, "runs") == whole

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.conftest import Cli
     from tests.record.conftest import Unsealed
 
-WORD: dict[str, Any] = {
+SAID: dict[str, Any] = {
     "outcome": Outcome.RUNNER_LOST,
     "message": "runner pod: OOMKilled, exit code 137",
     "timeline": [
@@ -57,7 +57,7 @@ def victim(unsealed: Unsealed, bucket: str) -> Cluster:
     return cluster
 
 
-def record_without_a_word(cluster: Cluster) -> dict[str, bytes]:
+def record_without_the_report(cluster: Cluster) -> dict[str, bytes]:
     """Return a whole record as the run's own code could make it: without the operator's word."""
     seal_run(cluster.request(), clock=lambda: SEALED_AT, keep_spool=True)
     made = files(cluster.store, cluster.settings.path)
@@ -76,7 +76,7 @@ def leave_manifest(cluster: Cluster, manifest: dict[str, Any]) -> None:
 
 
 def leave_record(cluster: Cluster, **changed: Any) -> None:
-    made = record_without_a_word(cluster)
+    made = record_without_the_report(cluster)
     manifest = json.loads(made["manifest.json"])
     for path, content in made.items():
         if not path.startswith("manifest"):
@@ -90,17 +90,17 @@ def leave_record(cluster: Cluster, **changed: Any) -> None:
     leave_manifest(cluster, manifest)
 
 
-def with_the_word(manifest: dict[str, Any]) -> dict[str, Any]:
+def with_the_report(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return what a manifest says where its forger could guess all that the operator says."""
     shown = [
         {"name": entry.name, "time": f"{time(entry.start)}Z", "end": f"{time(entry.end)}Z"}
-        for entry in WORD["timeline"]
+        for entry in SAID["timeline"]
     ]
     gone = [
         {**entry.model_dump(), "created": f"{time(entry.created)}Z", "removed": f"{time(entry.removed)}Z"}
-        for entry in WORD["receipt"]
+        for entry in SAID["receipt"]
     ]
-    environment = {**manifest["environment"], **WORD["environment"]}
+    environment = {**manifest["environment"], **SAID["environment"]}
     timeline = [*manifest["timeline"], *shown]
     return {**manifest, "timeline": timeline, "receipt": gone, "environment": environment}
 
@@ -111,7 +111,7 @@ def time(text: str) -> str:
 
 
 def manifest_whose_files_are_nowhere(cluster: Cluster) -> None:
-    manifest = said_with(cluster)
+    manifest = manifest_with(cluster)
     manifest["verdict"]["message"] = "all 7 tasks succeeded, audited"
     leave_manifest(cluster, manifest)
 
@@ -121,58 +121,58 @@ def record_that_was_made_before_the_end(cluster: Cluster) -> None:
 
 
 def record_with_another_image(cluster: Cluster) -> None:
-    said = said_with(cluster)
+    said = manifest_with(cluster)
     leave_record(cluster, **{**said, "environment": {**said["environment"], "image": "acme/audited:1"}})
 
 
 def record_of_another_name(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster), run__name="another")
+    leave_record(cluster, **manifest_with(cluster), run__name="another")
 
 
-def said_with(cluster: Cluster, **changed: Any) -> dict[str, Any]:
-    return {**with_the_word(json.loads(record_without_a_word(cluster)["manifest.json"])), **changed}
+def manifest_with(cluster: Cluster, **changed: Any) -> dict[str, Any]:
+    return {**with_the_report(json.loads(record_without_the_report(cluster)["manifest.json"])), **changed}
 
 
 def record_without_the_release(cluster: Cluster) -> None:
-    said = said_with(cluster)
+    said = manifest_with(cluster)
     leave_record(cluster, **{**said, "timeline": said["timeline"][:-1]})
 
 
 def record_with_another_release(cluster: Cluster) -> None:
-    said = said_with(cluster)
+    said = manifest_with(cluster)
     said["timeline"][-1]["end"] = f"{time('2026-01-01T00:01:04Z')}Z"
     leave_record(cluster, **said)
 
 
 def record_without_the_receipt(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster, receipt=[]))
+    leave_record(cluster, **manifest_with(cluster, receipt=[]))
 
 
 def record_that_was_never_removed(cluster: Cluster) -> None:
-    said = said_with(cluster)
+    said = manifest_with(cluster)
     said["receipt"][0]["removed"] = ""
     leave_record(cluster, **said)
 
 
 def record_of_another_pipeline(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster), run__pipeline="another")
+    leave_record(cluster, **manifest_with(cluster), run__pipeline="another")
 
 
 def record_of_another_time(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster), run__created="2026-01-01T00:00:00.000000000Z")
+    leave_record(cluster, **manifest_with(cluster), run__created="2026-01-01T00:00:00.000000000Z")
 
 
 def record_without_its_hash(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster))
+    leave_record(cluster, **manifest_with(cluster))
     cluster.store.delete(f"{cluster.settings.path}/manifest.sha256")
 
 
 def record_that_is_far_too_large(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster), run__tags={"tag": "x" * (5 * 2**20)})
+    leave_record(cluster, **manifest_with(cluster), run__tags={"tag": "x" * (5 * 2**20)})
 
 
 def record_with_a_file_more(cluster: Cluster) -> None:
-    leave_record(cluster, **said_with(cluster))
+    leave_record(cluster, **manifest_with(cluster))
     open_store(cluster.settings.record_uri).create("report.html", b"<p>audited</p>")
 
 
@@ -199,7 +199,7 @@ def test_a_forged_record_is_refused(victim: Cluster, forge: Forge, why: str) -> 
     record = files(victim.store, victim.settings.path)
 
     with pytest.raises(SealConflict, match=rf"^something else stands at manifest\.json: .*{why}"):
-        victim.seal(**WORD)
+        victim.seal(**SAID)
 
     assert files(victim.store, victim.settings.path) == record
     assert victim.parts()
@@ -207,9 +207,9 @@ def test_a_forged_record_is_refused(victim: Cluster, forge: Forge, why: str) -> 
 
 def test_a_record_that_says_all_that_the_operator_says_is_taken_whoever_made_it(victim: Cluster) -> None:
     """Nobody knows that before the run's end: so far goes what can be told, and no further."""
-    leave_record(victim, **said_with(victim))
+    leave_record(victim, **manifest_with(victim))
 
-    assert victim.seal(**WORD).outcome is Outcome.SUCCEEDED
+    assert victim.seal(**SAID).outcome is Outcome.SUCCEEDED
 
 
 def forge_plan(cluster: Cluster, **changed: Any) -> None:
@@ -229,11 +229,11 @@ def forge_plan(cluster: Cluster, **changed: Any) -> None:
             cluster.store.delete(name)
 
 
-def word_as_planned() -> dict[str, Any]:
+def report_as_planned() -> dict[str, Any]:
     from vaportrail.record.seal.operator_report import operator_report
 
     identity = {"uid": "u", "pipeline": "p", "name": "n", "created_unix_nano": 1}
-    request = SealRequest.model_validate({"identity": identity, "root": "r", "path": "p", **WORD})
+    request = SealRequest.model_validate({"identity": identity, "root": "r", "path": "p", **SAID})
     said: dict[str, Any] = operator_report(request).model_dump(mode="json")
     return said
 
@@ -252,10 +252,10 @@ def word_as_planned() -> dict[str, Any]:
 def test_a_plan_with_another_word_than_the_operators_is_refused(
     victim: Cluster, field: str, value: object
 ) -> None:
-    forge_plan(victim, report={**word_as_planned(), field: value})
+    forge_plan(victim, report={**report_as_planned(), field: value})
 
     with pytest.raises(SealConflict, match=rf"^something else stands at {victim.prefix}seal-plan\.json: .*"):
-        victim.seal(**WORD)
+        victim.seal(**SAID)
 
     assert victim.parts()
     assert [path for path in files(victim.store, "runs") if "/artifacts/" not in path] == []
@@ -273,22 +273,22 @@ def test_a_plan_with_another_word_than_the_operators_is_refused(
     ],
 )
 def test_a_plan_that_leads_elsewhere_is_refused(victim: Cluster, field: str, value: object) -> None:
-    forge_plan(victim, report=word_as_planned(), **{field: value})
+    forge_plan(victim, report=report_as_planned(), **{field: value})
 
     with pytest.raises(SealConflict, match=r"^something else stands at .*seal-plan\.json: "):
-        victim.seal(**WORD)
+        victim.seal(**SAID)
 
 
 def test_a_plan_with_the_operators_own_word_is_carried_out(victim: Cluster) -> None:
-    forge_plan(victim, report=word_as_planned())
+    forge_plan(victim, report=report_as_planned())
 
-    assert victim.seal(**WORD).loss == "None"
+    assert victim.seal(**SAID).loss == "None"
 
 
 def test_a_record_with_the_operators_own_word_is_answered_from(victim: Cluster) -> None:
-    first = seal_run(victim.request(**WORD), clock=lambda: SEALED_AT, keep_spool=True)
+    first = seal_run(victim.request(**SAID), clock=lambda: SEALED_AT, keep_spool=True)
 
-    assert victim.seal(**WORD).sha256 == first.sha256
+    assert victim.seal(**SAID).sha256 == first.sha256
 
 
 def announced(cluster: Cluster, **changed: Any) -> dict[str, Any]:
@@ -304,7 +304,7 @@ def announced(cluster: Cluster, **changed: Any) -> dict[str, Any]:
             said[way] = value
     cluster.replace(f"{cluster.prefix}run.json", json.dumps(said).encode())
     asked = replace(identity, parameters={"n": "3", "key": "s3cr3t-s3cr3t"})
-    seal_run(cluster.request(**WORD).model_copy(update={"identity": asked}), clock=lambda: SEALED_AT)
+    seal_run(cluster.request(**SAID).model_copy(update={"identity": asked}), clock=lambda: SEALED_AT)
     return cluster.manifest.run.parameters
 
 
@@ -334,7 +334,7 @@ def test_a_refused_seal_ends_with_the_code_of_what_no_other_try_can_mend(
 ) -> None:
     manifest_whose_files_are_nowhere(victim)
     answer = tmp_path / "termination-log"
-    request = victim.request(**WORD).model_dump_json()
+    request = victim.request(**SAID).model_dump_json()
     done = cli(
         "seal-run",
         env={"VAPORTRAIL_TERMINATION_MESSAGE": str(answer), "VAPORTRAIL_SEAL_REQUEST": request},

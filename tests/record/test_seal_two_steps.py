@@ -35,10 +35,10 @@ def plan_path(cluster: Cluster) -> str:
 
 
 def test_the_hash_is_that_of_the_plan_that_stands(cluster: Cluster, folder: Path) -> None:
-    told = fix(cluster, folder)
+    fixed = fix(cluster, folder)
 
-    assert told.sha256 == hashlib.sha256(cluster.store.get(plan_path(cluster))).hexdigest()
-    assert (told.parts, told.size > 0) == (len(cluster.parts()), True)
+    assert fixed.sha256 == hashlib.sha256(cluster.store.get(plan_path(cluster))).hexdigest()
+    assert (fixed.parts, fixed.size > 0) == (len(cluster.parts()), True)
 
 
 def test_nothing_of_the_record_is_made_by_the_first_step(cluster: Cluster, folder: Path) -> None:
@@ -51,24 +51,24 @@ def test_two_steps_make_the_record_that_one_makes(cluster: Cluster, folder: Path
     other = Cluster(str(tmp_path / "other"), cluster.settings)
     for path, content in files(cluster.store, "").items():
         other.store.create(path, content)
-    told = fix(cluster, folder)
+    fixed = fix(cluster, folder)
     report = seal_run(cluster.request(), folder=folder)
     other.seal()
 
     assert files(cluster.store, "runs") == files(other.store, "runs")
-    assert report.plan_sha256 == told.sha256
+    assert report.plan_sha256 == fixed.sha256
     assert not Path(cluster.root, "spool").exists()
 
 
 def test_a_plan_that_is_exchanged_between_the_steps_is_not_carried_out(
     cluster: Cluster, folder: Path
 ) -> None:
-    told = fix(cluster, folder)
+    fixed = fix(cluster, folder)
     plan = json.loads(cluster.store.get(plan_path(cluster)))
     cluster.replace(plan_path(cluster), json.dumps({**plan, "parts": []}).encode())
     report = seal_run(cluster.request(), folder=folder)
 
-    assert (report.plan_sha256, report.loss, report.late_parts) == (told.sha256, "None", 0)
+    assert (report.plan_sha256, report.loss, report.late_parts) == (fixed.sha256, "None", 0)
     assert cluster.parts() == []
     assert verify(open_store(cluster.settings.record_uri), "it").ok
 
@@ -155,9 +155,9 @@ def test_a_record_that_goes_between_the_steps_is_told(cluster: Cluster, folder: 
 def test_a_sealer_goes_on_with_the_plan_that_was_told_whatever_is_said_of_the_run_now(
     cluster: Cluster, folder: Path
 ) -> None:
-    told = fix(cluster, folder).sha256
+    fixed = fix(cluster, folder).sha256
 
-    assert fix(cluster, folder, message="another word", plan_sha256=told).sha256 == told
+    assert fix(cluster, folder, message="another word", plan_sha256=fixed).sha256 == fixed
 
 
 def test_a_plan_that_is_not_the_one_that_was_told_is_refused(cluster: Cluster, folder: Path) -> None:
@@ -168,11 +168,11 @@ def test_a_plan_that_is_not_the_one_that_was_told_is_refused(cluster: Cluster, f
 
 
 def test_a_plan_that_was_told_and_is_gone_is_not_replaced(cluster: Cluster, folder: Path) -> None:
-    told = fix(cluster, folder).sha256
+    fixed = fix(cluster, folder).sha256
     cluster.store.delete(plan_path(cluster))
 
-    with pytest.raises(SealConflict, match=f"{told}.* is gone"):
-        fix(cluster, folder, plan_sha256=told)
+    with pytest.raises(SealConflict, match=f"{fixed}.* is gone"):
+        fix(cluster, folder, plan_sha256=fixed)
 
 
 def test_the_command_takes_the_two_steps(cli: Cli, cluster: Cluster, folder: Path, tmp_path: Path) -> None:
@@ -182,12 +182,12 @@ def test_the_command_takes_the_two_steps(cli: Cli, cluster: Cluster, folder: Pat
         "VAPORTRAIL_SEAL_REQUEST": cluster.request().model_dump_json(),
     }
     first = cli("seal-run", "--fix", "--folder", str(folder), env=env)
-    told = SealPlanReport.model_validate_json(answer.read_text())
+    fixed = SealPlanReport.model_validate_json(answer.read_text())
     second = cli("seal-run", "--folder", str(folder), env=env)
     report = SealReport.model_validate_json(answer.read_text())
 
     assert (first.code, second.code) == (0, 0), first.err + second.err
-    assert report.plan_sha256 == told.sha256 != ""
+    assert report.plan_sha256 == fixed.sha256 != ""
 
 
 def test_the_first_step_has_to_know_where_to(cli: Cli, cluster: Cluster, tmp_path: Path) -> None:
@@ -217,6 +217,6 @@ def test_by_hand_a_record_that_is_not_by_the_plan_beside_it_is_refused_and_all_p
 
 
 def test_by_hand_a_plan_is_carried_out_whoever_fixed_it(cluster: Cluster, folder: Path) -> None:
-    told = fix(cluster, folder, message="the operator's word").sha256
+    fixed = fix(cluster, folder, message="the operator's word").sha256
 
-    assert seal_run(cluster.request(), by_hand=True).plan_sha256 == told
+    assert seal_run(cluster.request(), by_hand=True).plan_sha256 == fixed
