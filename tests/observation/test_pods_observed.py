@@ -99,6 +99,29 @@ def test_a_pod_that_was_just_made_is_pending_and_nothing_else() -> None:
     )
 
 
+def sealer(**status: Any) -> dict[str, Any]:
+    pod = runner(**status)
+    return {**pod, "spec": {"containers": [{"name": "sealer"}], "initContainers": [{"name": "plan"}]}}
+
+
+def test_what_the_container_before_the_main_one_said_is_kept_while_that_runs() -> None:
+    statuses = [container("plan", ended(3, message="its hash"))]
+    pod = seen(sealer(phase="Running", initContainerStatuses=statuses))
+    assert pod.prepared is not None
+    assert (pod.prepared.exit_code, pod.prepared.message) == (0, "its hash")
+
+
+def test_why_the_container_before_the_main_one_failed_is_kept_while_it_waits_for_its_next_try() -> None:
+    status = container("plan", waiting("CrashLoopBackOff"), lastState=ended(3, code=2, message="refused"))
+    pod = seen(sealer(phase="Pending", initContainerStatuses=[status]))
+    assert pod.prepared is not None
+    assert (pod.prepared.exit_code, pod.prepared.message) == (2, "refused")
+
+
+def test_a_sidecar_prepares_nothing() -> None:
+    assert seen(runner(initContainerStatuses=[container("shipper", ended(3))])).prepared is None
+
+
 def test_a_running_pod_says_when_it_was_scheduled_started_and_ready() -> None:
     pod = seen(
         runner(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vaportrail.contract.outcome import Outcome
-from vaportrail.contract.pod_messages import RunReport, SealReport
+from vaportrail.contract.pod_messages import RunReport, SealPlanReport, SealReport
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Condition, ConditionType, PipelineRunStatus
 from vaportrail_operator.planning.types import (
@@ -31,7 +31,9 @@ __all__ = [
     "a_service",
     "condition",
     "observed",
+    "plan_report",
     "planned",
+    "prepared",
     "run_report",
     "seal_report",
     "terminated",
@@ -112,6 +114,16 @@ def seal_report(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:
     """Return what a sealer says as it ends."""
     known = {"uri": "s3://runs/ml/runs/mnist/x", "sha256": "a" * 64, "loss": "None", **more}
     return SealReport(outcome=outcome, **known).model_dump_json()
+
+
+def prepared(pod: ObservedPod, message: str = "", *, exit_code: int = 0) -> ObservedPod:
+    """Return a sealer of which the first container has ended."""
+    return replace(pod, prepared=Terminated(exit_code, "Completed", message, pod.created_at, pod.created_at))
+
+
+def plan_report(sha256: str) -> str:
+    """Return what a sealer's first container says as it ends."""
+    return SealPlanReport(sha256=sha256, parts=3, size=1000).model_dump_json()
 
 
 def planned(before: Observed, plan: Plan, **seen: Any) -> Observed:

@@ -277,6 +277,35 @@ def test_the_sealer_is_told_the_run_and_ends_itself() -> None:
     assert main(pod["spec"])["image"] == SETTINGS.operator_image
 
 
+def secrets(pod: Spec) -> set[str]:
+    """Return the Secrets that any container of a pod has whole."""
+    containers = [*pod.get("initContainers", []), *pod["containers"]]
+    return {source["secretRef"]["name"] for each in containers for source in each.get("envFrom", [])}
+
+
+def test_without_a_writers_key_every_pod_has_the_one() -> None:
+    assert [secrets(pod) for pod in pods({"record": S3}).values()] == [{"store"}] * 5
+
+
+def test_pods_with_user_code_have_the_writers_key_and_no_other() -> None:
+    made = pods({"record": {**S3, "writerSecretRef": {"name": "writer"}}})
+    assert {name: secrets(pod) for name, pod in made.items()} == {
+        **{name: {"writer"} for name in ("runner", "head", "worker")},
+        **{name: {"store"} for name in ("collector", "sealer")},
+    }
+
+
+def test_the_sealers_first_container_fixes_what_its_second_seals() -> None:
+    pod = sealer({"record": S3})["spec"]
+    (first,), second = pod["initContainers"], main(pod)
+    folder = ["--folder", "/vaportrail/seal"]
+    assert first["command"] == ["vaportrail", "seal-run", *folder, "--fix"]
+    assert second["command"] == ["vaportrail", "seal-run", *folder]
+    assert {name for name in first if first[name] != second.get(name)} == {"name", "command"}
+    assert "restartPolicy" not in first
+    assert {"name": "vaportrail-seal", "emptyDir": {}} in pod["volumes"]
+
+
 def test_a_token_is_mounted_only_for_a_serviceaccount_that_is_given() -> None:
     assert {pod["automountServiceAccountToken"] for pod in pods().values()} == {False}
     given = pods({"serviceAccountName": "ml", "sealer": {"serviceAccountName": "sealer"}})

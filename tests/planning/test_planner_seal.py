@@ -21,7 +21,9 @@ from tests.planning.runs import (
     a_cluster,
     a_pod,
     condition,
+    plan_report,
     planned,
+    prepared,
     seal_report,
     terminated,
 )
@@ -194,6 +196,71 @@ def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:
         "its parts are kept, and `vaportrail seal` can seal them"
     )
     assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
+
+
+@pytest.mark.parametrize("restarting", [False, True], ids=["ended", "begun again"])
+def test_a_plan_that_is_refused_ends_the_run_at_once_and_says_what_stands_there(restarting: bool) -> None:
+    said = "something else stands at manifest.json: its image is 'a', not 'b'; nothing was overwritten"
+    refused = prepared(up(SEALER, phase="Pending"), said, exit_code=2)
+    if restarting:
+        refused = replace(refused, waiting=("CrashLoopBackOff", "back-off 10s"))
+    made = plan(sealing(pods=(refused,)))
+    assert made.status.record is not None
+    assert made.status.record.state == "Unsealed"
+    assert made.status.message.startswith(
+        "the record is not sealed: the sealer refuses it: something else stands at manifest.json: its image"
+    )
+    assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_a_run_beside_whose_record_something_else_stands_ends_as_seal_failed() -> None:
+    said = "something else stands at manifest.json: its image is 'a', not 'b'; nothing was overwritten"
+    first = sealing(pods=(prepared(up(SEALER, phase="Pending", created_at=at(35)), said, exit_code=2),))
+    gone = planned(first, plan(first), now=at(45), pods=())
+    over = plan(planned(gone, plan(gone), now=at(47), sweep_result=SweepResult(at(46), ())))
+    assert (over.status.phase, over.status.reason) == (Phase.FAILED, Reason.SEAL_FAILED)
+    assert "something else stands at manifest.json" in over.status.message
+    assert condition(over, ConditionType.RECORD_SEALED).reason == "SealFailed"
+
+
+def test_what_keeps_the_plan_from_being_fixed_is_told() -> None:
+    failing = prepared(up(SEALER, phase="Pending"), "AccessDenied: no keys", exit_code=1)
+    assert plan(sealing(pods=(failing,))).status.message == "sealer: AccessDenied: no keys"
+
+
+def test_the_hash_of_the_plan_is_kept_as_soon_as_it_is_told() -> None:
+    made = plan(sealing(pods=(prepared(up(SEALER), plan_report("b" * 64)),)))
+    assert made.status.record is not None
+    assert (made.status.record.state, made.status.record.plan_sha256) == ("Open", "b" * 64)
+
+
+def test_a_sealer_that_comes_later_is_held_to_the_plan_that_was_told() -> None:
+    first = sealing(pods=(prepared(up(SEALER), plan_report("b" * 64)),))
+    (create,) = plan(planned(first, plan(first), pods=())).actions
+    assert isinstance(create, Create)
+    assert f'"plan_sha256":"{"b" * 64}"' in str(create.manifest)
+
+
+@pytest.mark.parametrize("said", ["c" * 64, ""], ids=["carried out", "found the record"])
+def test_a_sealed_run_keeps_the_hash_of_the_plan_and_of_the_manifest(said: str) -> None:
+    first = sealing(pods=(prepared(up(SEALER), plan_report("b" * 64)),))
+    done = terminated(up(SEALER), seal_report(plan_sha256=said))
+    made = plan(planned(first, plan(first), pods=(done,)))
+    assert made.status.record is not None
+    assert (made.status.record.manifest_sha256, made.status.record.plan_sha256) == (
+        "a" * 64,
+        said or "b" * 64,
+    )
+
+
+@pytest.mark.parametrize(
+    ("late", "words"), [(1, "1 file arrived"), (3, "3 files arrived"), (10**6, "1000000 files arrived")]
+)
+def test_what_arrived_too_late_for_the_record_is_told(late: int, words: str) -> None:
+    report = seal_report(late_parts=late, message="word " * 200)
+    message = plan(sealing(pods=(terminated(up(SEALER), report),))).status.message
+    assert len(message) <= 256
+    assert message.endswith(f"{words} after the seal was planned: not in the record, kept below spool/")
 
 
 def test_how_to_seal_by_hand_is_told_however_much_the_sealer_says() -> None:

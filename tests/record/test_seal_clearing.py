@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.record.clusters import SEALED_AT, Cluster, cluster_of, ship
@@ -90,10 +90,10 @@ def test_a_plan_that_cannot_be_fetched_makes_no_part_a_late_one(
     seal_run(cluster.request(), clock=lambda: SEALED_AT, keep_spool=True)
     before, get = left(cluster), ObjectStore.get
 
-    def read(store: ObjectStore, path: str, *limits: Any) -> bytes:
+    def read(store: ObjectStore, path: str, limit: int | None = None) -> bytes:
         if path.endswith("seal-plan.json"):
             raise RecordError("cannot read it: timeout")
-        return get(store, path, *limits)
+        return get(store, path, limit)
 
     monkeypatch.setattr(ObjectStore, "get", read)
 

@@ -71,4 +71,4 @@ def test_the_word_of_another_run_is_none(unshipped: Cluster) -> None:
     report = replace(unshipped.settings, identity=other)
     unshipped.replace(f"{unshipped.prefix}run.json", json.dumps(json.loads(report.to_json())).encode())
 
-    assert sealed_with(unshipped, {"n": 2}) == {"n": 2}
+    assert sealed_with(unshipped, {"n": 2}) == {"n": "<hidden>"}

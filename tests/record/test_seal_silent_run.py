@@ -14,6 +14,7 @@ from tests.record.clusters import Cluster, files
 
 from otlp_server import collector_server
 from vaportrail.errors import RunActive
+from vaportrail.record.seal.expected import Expected
 from vaportrail.record.seal.parts import live_part_records
 from vaportrail.record.seal.parts_plan import standing_plan
 from vaportrail.record.seal.unsealed_runs import QUIET_SECONDS, check_quiet
@@ -100,7 +101,7 @@ def test_the_plan_names_signs_of_life_and_they_are_cleared_away(silent: Pod, uns
     answer = unshipped.seal()
 
     assert answer.late_parts == 0
-    assert standing_plan(unshipped.store, unshipped.settings) is None
+    assert standing_plan(unshipped.store, Expected(unshipped.settings, None)) is None
     assert not Path(unshipped.root, "spool").exists()
 
 

@@ -158,6 +158,9 @@ _ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
+_PLAN: dict[str, Any] = {"sha256": "1" * 64, "parts": 1, "size": 100}
+
+
 def _label(pod: dict[str, Any], name: str) -> str:
     return str((pod["metadata"].get("labels") or {}).get(name, ""))
 
@@ -185,10 +188,18 @@ def _status(pod: dict[str, Any], phase: str, state: dict[str, Any]) -> dict[str,
         }
         for kind in ("PodScheduled", "Ready")
     ]
+
+    def before(container: dict[str, Any]) -> dict[str, Any]:
+        if container.get("restartPolicy") == "Always":
+            return of(container)
+        times = {"startedAt": _now(), "finishedAt": _now()}
+        ended = {"exitCode": 0, "reason": "Completed", **times, "message": json.dumps(_PLAN)}
+        return {**of(container), "state": {"terminated": ended}}
+
     spec = pod["spec"]
     return {
         "phase": phase,
         "conditions": conditions,
-        "initContainerStatuses": [of(each) for each in spec.get("initContainers") or []],
+        "initContainerStatuses": [before(each) for each in spec.get("initContainers") or []],
         "containerStatuses": [of(each) for each in spec["containers"]],
     }

@@ -110,6 +110,17 @@ class StoreUnsafe(RecordError):
 class SealConflict(RecordError):
     """Something different already stands under a name that the seal must create."""
 
+    @classmethod
+    def at(cls, path: str, why: object, cure: str = "nothing was overwritten") -> SealConflict:
+        """Return the refusal to seal beside what stands at a path.
+
+        Args:
+            path: below the record, or below the record root.
+            why: what is wrong with it.
+            cure: what to do.
+        """
+        return cls(f"something else stands at {path}: {why}; {cure}")
+
 
 class SpoolError(RecordError):
     """The spool of a run cannot be written: the disk is full or gone. The run ends with it.

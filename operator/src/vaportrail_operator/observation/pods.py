@@ -77,6 +77,7 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         termination_message=_termination_message(main),
         image_id=main.get("imageID") or "",
         controller=controller_of(raw),
+        prepared=_prepared(raw),
     )
 
 
@@ -95,6 +96,18 @@ def _main_container(raw: Raw) -> Raw:
     statuses = (raw.get("status") or {}).get("containerStatuses") or []
     name = containers[0].get("name")
     return next((each for each in statuses if each.get("name") == name), {})
+
+
+def _prepared(raw: Raw) -> Terminated | None:
+    containers = (raw.get("spec") or {}).get("initContainers") or []
+    # One that is begun again whenever it ends is a sidecar.
+    names = [each.get("name") for each in containers if each.get("restartPolicy") != "Always"]
+    statuses = (raw.get("status") or {}).get("initContainerStatuses") or []
+    for each in statuses:
+        if names and each.get("name") == names[0]:
+            ends = ((each.get(state) or {}).get("terminated") for state in ("state", "lastState"))
+            return next((_terminated(end) for end in ends if end), None)
+    return None
 
 
 def _since(condition: Raw) -> datetime | None:

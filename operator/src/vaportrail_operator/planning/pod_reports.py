@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from vaportrail.contract.pod_messages import RunReport, SealReport
+from vaportrail.contract.pod_messages import RunReport, SealPlanReport, SealReport
 from vaportrail_operator.planning.types import ObservedPod
 
-__all__ = ["run_report", "seal_report"]
+__all__ = ["plan_report", "run_report", "seal_report"]
 
 
 def run_report(runner: ObservedPod | None) -> RunReport | None:
@@ -16,6 +16,16 @@ def run_report(runner: ObservedPod | None) -> RunReport | None:
         return None
     try:
         return RunReport.model_validate_json(runner.terminated.message)
+    except ValidationError:
+        return None
+
+
+def plan_report(sealer: ObservedPod | None) -> SealPlanReport | None:
+    """Return what the sealer's first container said of the plan that it fixed; None if it has fixed none."""
+    if sealer is None or sealer.prepared is None or sealer.prepared.exit_code != 0:
+        return None
+    try:
+        return SealPlanReport.model_validate_json(sealer.prepared.message)
     except ValidationError:
         return None
 

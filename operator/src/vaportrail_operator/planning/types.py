@@ -111,6 +111,7 @@ class ObservedPod:
         not_set_up_since: since when its node has it and lacks what it needs before any container, such as
             its volumes or an address; None where it has all, or its node does not say.
         image_id: the digest of its main container's image, as the kubelet says it.
+        prepared: the last end of the container that runs to its end before the main one, if it has one.
     """
 
     name: str
@@ -134,6 +135,7 @@ class ObservedPod:
     image_id: str = ""
     controller: str = ""
     trusted: bool = True
+    prepared: Terminated | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class _Seal:
         if not self.force and not is_sealed(settings):
             check_quiet(settings, time.time_ns())
         request = SealRequest(identity=settings.identity, root=settings.root, path=settings.path)
-        answer = seal_run(request, keep_spool=self.keep_spool, progress=_progress)
+        answer = seal_run(request, by_hand=True, keep_spool=self.keep_spool, progress=_progress)
         self._say(answer.uri, answer.sha256)
 
     def _say(self, uri: str, sha256: str) -> None:

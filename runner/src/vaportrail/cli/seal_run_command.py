@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vaportrail.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from vaportrail.cli.redacted import Redaction
 from vaportrail.cli.screen import say
 from vaportrail.cluster.termination_message import (
@@ -19,28 +20,41 @@ from vaportrail.cluster.termination_message import (
 )
 from vaportrail.contract.pod_environment import SEAL_VARIABLE, TERMINATION_MESSAGE_LIMIT
 from vaportrail.contract.pod_messages import SealRequest
-from vaportrail.errors import UsageError, VaportrailError
+from vaportrail.errors import SealConflict, UsageError, VaportrailError
 
 if TYPE_CHECKING:
-    from vaportrail.contract.pod_messages import SealReport
+    from vaportrail.contract.pod_messages import SealPlanReport, SealReport
 
 __all__ = ["command"]
 
 
 @click.command("seal-run", hidden=True)
-def command() -> int:
-    """Seal the run that VAPORTRAIL_SEAL_REQUEST asks for; say how in the container's last message."""
+@click.option("--fix", "fixing", is_flag=True, help="Only fix what is sealed, and leave it in the folder.")
+@click.option("--folder", type=click.Path(path_type=Path), help="What is left there is sealed, nothing else.")
+def command(fixing: bool, folder: Path | None) -> int:
+    """Seal the run that VAPORTRAIL_SEAL_REQUEST asks for; say how in the container's last message.
+
+    A sealer's pod does it in two steps: what the first has fixed is all that the second can seal.
+    """
     # Records hold no cycles: looking for some among so many costs a fifth of the time.
     gc.disable()
     # A store may name its keys in what it says.
     plain = Redaction(os.environ)
+
+    def progress(line: str) -> None:
+        say(plain(line))
+
     try:
-        report = _seal(_request(os.environ), lambda line: say(plain(line)))
+        if fixing:
+            write_termination_message(_fix(_request(os.environ), folder, progress))
+            return 0
+        report = _seal(_request(os.environ), folder, progress)
     except VaportrailError as error:
         message = plain(" ".join(str(error).split()))
         _write_line(message)
         say(f"not sealed: {message}", err=True)
-        return 2 if isinstance(error, UsageError) else 1
+        # Of these no other try can go better.
+        return EXIT_USAGE if isinstance(error, (UsageError, SealConflict)) else EXIT_FAILED
     except Exception as error:
         message = plain(" ".join(f"{type(error).__name__}: {error}".split()))
         _write_line(message)
@@ -60,10 +74,18 @@ def _request(environ: os._Environ[str]) -> SealRequest:
         raise UsageError(f"{SEAL_VARIABLE} is not a request to seal a run: {error}") from None
 
 
-def _seal(request: SealRequest, progress: Callable[[str], None]) -> SealReport:
+def _fix(request: SealRequest, folder: Path | None, progress: Callable[[str], None]) -> SealPlanReport:
+    from vaportrail.record.seal.cluster_seal import fix_seal
+
+    if folder is None:
+        raise UsageError("--fix leaves what it fixes in a folder: give --folder")
+    return fix_seal(request, folder, progress=progress)
+
+
+def _seal(request: SealRequest, folder: Path | None, progress: Callable[[str], None]) -> SealReport:
     from vaportrail.record.seal.cluster_seal import seal_run
 
-    return seal_run(request, progress=progress)
+    return seal_run(request, folder=folder, progress=progress)
 
 
 def _write_line(message: str) -> None:

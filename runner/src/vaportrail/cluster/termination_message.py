@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vaportrail.contract.pod_environment import TERMINATION_MESSAGE_LIMIT
-from vaportrail.contract.pod_messages import RunReport, SealReport
+from vaportrail.contract.pod_messages import RunReport, SealPlanReport, SealReport
 from vaportrail.telemetry.values import clean
 
 __all__ = ["TERMINATION_MESSAGE_VARIABLE", "fitted", "write_termination_message"]
@@ -28,7 +28,8 @@ def fitted(report: RunReport | SealReport) -> str:
     return text
 
 
-def write_termination_message(report: RunReport | SealReport) -> None:
+def write_termination_message(report: RunReport | SealReport | SealPlanReport) -> None:
     """Leave an answer where the kubelet looks for it."""
     target = Path(os.environ.get(TERMINATION_MESSAGE_VARIABLE, TERMINATION_LOG))
-    target.write_text(fitted(report), encoding="utf-8")
+    text = report.model_dump_json() if isinstance(report, SealPlanReport) else fitted(report)
+    target.write_text(text, encoding="utf-8")

@@ -35,5 +35,7 @@ COLLECTOR_PORT: Final = 4318
 READY_PORT: Final = 8399
 """Open on the runner while the user's code runs: the kubelet's readiness probe asks it."""
 SPOOL_FOLDER: Final = "/vaportrail/spool"
+SEAL_FOLDER: Final = "/vaportrail/seal"
+"""What a sealer's two containers share, and nobody else."""
 SOURCE_FOLDER: Final = "/vaportrail/source"
 """Where a ConfigMap with the source is mounted in the runner."""

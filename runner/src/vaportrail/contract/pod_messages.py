@@ -29,6 +29,7 @@ __all__ = [
     "ReceiptEntry",
     "RunReport",
     "RunRequest",
+    "SealPlanReport",
     "SealReport",
     "SealRequest",
     "Source",
@@ -155,11 +156,24 @@ class SealRequest(_Model):
     runner_started: bool = True
     """Whether the runner's container ever ran, as far as is known. Where it did and nothing was heard of
     it, nobody knows what is missing."""
+    plan_sha256: str = ""
+    """Of the plan that an earlier sealer of the run has fixed, hex: no other is carried out."""
 
     @property
     def settings(self) -> RunSettings:
         """The run's settings; a sealer has no spool of its own."""
         return RunSettings(self.identity, "", self.root, self.path)
+
+
+class SealPlanReport(_Model):
+    """The termination message of the sealer's first container, which fixes what is sealed."""
+
+    contract_version: int = CONTRACT_VERSION
+    sha256: str
+    """Of the plan, hex: the second container carries out this one. Empty where the record stands already."""
+    parts: int = 0
+    size: int = 0
+    """Bytes of all parts."""
 
 
 class SealReport(_Model):
@@ -181,6 +195,8 @@ class SealReport(_Model):
     """Seconds that the steps of the seal took."""
     late_parts: int = 0
     """Files that arrived after the seal was planned: not in the record, and kept where they are."""
+    plan_sha256: str = ""
+    """Of the plan that was carried out, hex; empty where the record stood already."""
 
     @model_validator(mode="before")
     @classmethod

@@ -155,6 +155,8 @@ class RecordSpec(Model):
 
     Not needed where the pods' ServiceAccount has an identity of the cloud.
     """
+    writer_secret_ref: SecretReference | None = None
+    """Such a Secret for the pods that run your code: head, workers, runner. `secretRef` unless given."""
     persistent_volume_claim: ClaimReference | None = None
 
 

@@ -143,6 +143,8 @@ class RecordStatus(_StatusModel):
     """`Open` while the run lives; `Unsealed`: `vaportrail seal` can finish it."""
     manifest_sha256: Annotated[str, Field(max_length=64)] = ""
     """The hash of its manifest, which holds the hashes of all its files."""
+    plan_sha256: Annotated[str, Field(max_length=64)] = ""
+    """The hash of the plan that its sealer has fixed; a sealer that comes later carries out no other."""
     loss: Loss | None = None
 
 

@@ -48,6 +48,8 @@ class Problem:
 
     path: str
     message: str
+    unread: bool = False
+    """Whether the store did not hand the file out: it may well be whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def verify(record: Store, where: str) -> Verification:
         try:
             stored, damaged, absent = _stored(record, manifest, listed)
         except RecordError as error:
-            problems.append(Problem(MANIFEST, str(error)))
+            problems.append(Problem(MANIFEST, str(error), unread=is_outage(error)))
         else:
             problems += absent
             problems += _check_files(record, stored, listed)
@@ -167,8 +169,10 @@ def _problem(record: Store, file: FileInfo, size: int) -> Problem | None:
     try:
         for chunk in record.chunks(file.path):
             digest.update(chunk)
-    except RecordError as error:
+    except RecordNotFound as error:
         return Problem(file.path, str(error))
+    except RecordError as error:
+        return Problem(file.path, str(error), unread=True)
     if digest.hexdigest() != file.sha256:
         return Problem(file.path, f"was changed: its SHA-256 is {digest.hexdigest()}, sealed {file.sha256}")
     return None

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Artifact", "guess_media_type", "store_artifact"]
 
-_IN_ONE_PIECE: Final = 8 * 2**20
+ONE_PIECE: Final = 64 * 2**20
+"""Bytes of a file that is put by one request, which can say that nothing may stand there: parts cannot."""
 _CHUNK: Final = 2**20
 _EXTRA_TYPES: Final = {
     ".onnx": "application/onnx",
@@ -115,15 +116,29 @@ def store_artifact(
     """
     store = _store(record_root, create=True)
     with _as_file_or_bytes(source) as content:
-        if isinstance(content, Path) and content.stat().st_size <= _IN_ONE_PIECE:
+        if isinstance(content, Path) and content.stat().st_size <= ONE_PIECE:
             content = content.read_bytes()  # read once: the file may change
         sha256, size = _measure(content)
         path = artifact_path(sha256)
         if isinstance(content, bytes):
             store.create(path, content)
         elif store.size(path) != size:
-            store.put_stream(path, content, sha256)
+            _put_in_parts(store, path, content, sha256)
     return Artifact(name, record_root, sha256, size, media_type or guess_media_type(name), kind)
+
+
+def _put_in_parts(store: ObjectStore, path: str, content: Path, sha256: str) -> None:
+    from vaportrail.storage.store_errors import is_denied
+
+    try:
+        store.put_stream(path, content, sha256)
+    except RecordError as error:
+        if not is_denied(error):
+            raise
+        raise RecordError(
+            f"{error}; a file of more than {ONE_PIECE // 2**20} MiB is stored in parts, which cannot say "
+            "If-None-Match: a store's policy that demands it (s3:if-none-match) lets none in"
+        ) from error
 
 
 @contextmanager

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+)
 
 from vaportrail.errors import RecordError, RecordNotFound
 
-__all__ = ["Translate", "is_outage"]
+__all__ = ["Translate", "is_denied", "is_outage"]
 
 _ANSWERED: Final = re.compile(r"status code: (\d{3})")
 _METADATA: Final = re.compile(r"http://(169\.254\.|metadata)")
@@ -33,6 +39,11 @@ class Translate:
         if isinstance(error, BaseError | OSError | ValueError):
             reason = re.split(r"\n\s*\n|\n\s*Debug source", str(error))[0].strip()
             raise RecordError(f"cannot {self.verb} {self.where}: {reason}") from error
+
+
+def is_denied(error: RecordError) -> bool:
+    """Return whether a store refuses a request for want of a right."""
+    return isinstance(error.__cause__, PermissionDeniedError)
 
 
 def is_outage(error: RecordError) -> bool:

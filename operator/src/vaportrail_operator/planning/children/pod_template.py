@@ -121,6 +121,7 @@ def pod_spec(
     settings: PodSettings,
     restart_policy: str,
     sidecars: Sequence[Mapping[str, Any]] = (),
+    before: Sequence[Mapping[str, Any]] = (),
     volumes: Sequence[Mapping[str, Any]] = (),
     service_account: str = "",
     pull_secrets: Sequence[str] = (),
@@ -133,6 +134,7 @@ def pod_spec(
         settings: what the user sets of it; what concerns containers is theirs.
         restart_policy: of the pod.
         sidecars: native ones, started before the main container and ended after it.
+        before: run to their end before the main container is started.
         volumes: beyond `/tmp` and the user's own.
         service_account: the namespace's default unless given; a token is mounted only for a given one.
         pull_secrets: names, beyond the user's own.
@@ -157,7 +159,7 @@ def pod_spec(
     }
     optional: dict[str, Any] = {
         "serviceAccountName": service_account,
-        "initContainers": [dict(each) for each in sidecars],
+        "initContainers": [dict(each) for each in (*sidecars, *before)],
         "imagePullSecrets": [
             {"name": name}
             for name in dict.fromkeys([*pull_secrets, *(each.name for each in settings.image_pull_secrets)])

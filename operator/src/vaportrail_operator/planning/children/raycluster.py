@@ -26,7 +26,7 @@ from vaportrail_operator.planning.children.storage import (
     claim_mounts,
     claim_volumes,
     store_env,
-    store_env_from,
+    writer_env_from,
 )
 from vaportrail_operator.planning.names import base_name, labels_of, metadata_of, tokens_name
 from vaportrail_operator.planning.types import Component
@@ -125,7 +125,7 @@ def _template(
         pull_policy=settings.image_pull_policy,
         mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run)],
         env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *store_env(run)],
-        env_from=[*settings.env_from, *store_env_from(run)],
+        env_from=[*settings.env_from, *writer_env_from(run)],
         readinessProbe=tcp_probe(port, failureThreshold=30),
         livenessProbe=tcp_probe(port, **_LIVENESS),
     )

@@ -27,7 +27,7 @@ from vaportrail_operator.planning.children.storage import (
     claim_mounts,
     claim_volumes,
     store_env,
-    store_env_from,
+    writer_env_from,
 )
 from vaportrail_operator.planning.names import (
     AUTH_TOKEN,
@@ -81,7 +81,7 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
             secret_variable("RAY_AUTH_TOKEN", tokens_name(run), AUTH_TOKEN),
             variable(REQUEST_VARIABLE, run_request(run).model_dump_json()),
         ],
-        env_from=[*settings.env_from, *store_env_from(run)],
+        env_from=[*settings.env_from, *writer_env_from(run)],
         command=["vaportrail", "runner"],
         readinessProbe=tcp_probe(READY_PORT),
     )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from vaportrail.contract.outcome import Outcome
-from vaportrail.contract.pod_environment import SEAL_VARIABLE
+from vaportrail.contract.pod_environment import SEAL_FOLDER, SEAL_VARIABLE
 from vaportrail.contract.pod_messages import ReceiptEntry, SealRequest, TimelineEntry
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.pod_settings import with_defaults
 from vaportrail_operator.planning.children.pod_template import ANNOTATIONS, container, pod_spec, variable
 from vaportrail_operator.planning.children.storage import (
@@ -29,6 +30,7 @@ from vaportrail_operator.planning.types import Component, OperatorSettings
 __all__ = ["seal_request", "sealer_pod"]
 
 _RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+_FIXED: Final = {"name": f"{OWN_VOLUMES}seal", "mountPath": SEAL_FOLDER}
 _OF_A_STARTED_RUNNER: Final = ("RunnerPulled", "RunnerJoined", "UserCode")
 """Stretches of the timeline that are there once the runner's container has run."""
 _Fact = Literal["image", "image_digest", "namespace", "operator_version"]
@@ -46,7 +48,7 @@ def seal_request(
     """Return what the sealer is asked to do.
 
     Args:
-        run: the run; its status says what image it ran.
+        run: the run; its status says what image it ran, and which plan an earlier sealer has fixed.
         settings: the operator's.
         outcome: how the operator says that the run ended.
         message: why.
@@ -70,11 +72,12 @@ def seal_request(
         environment={name: value for name, value in facts.items() if value},
         # The status keeps the timeline, whoever looks when the runner's pod is gone.
         runner_started=any(stretch.name in _OF_A_STARTED_RUNNER for stretch in timeline),
+        plan_sha256=run.status.record.plan_sha256 if run.status.record else "",
     )
 
 
 def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealRequest) -> dict[str, Any]:
-    """Return the sealer's pod.
+    """Return the sealer's pod: its first container fixes what is sealed, its second seals that.
 
     The run does not own it: a deletion in the foreground would take it along. It takes none of the
     run's `podDefaults`, and ends itself at its deadline, whatever becomes of the operator.
@@ -86,22 +89,23 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
         if given.requests or given.limits
         else settings.sealer_resources or _RESOURCES
     )
-    main = container(
-        "sealer",
-        settings.operator_image,
-        resources=resources,
-        pull_policy=own.pod.image_pull_policy or settings.image_pull_policy,
-        mounts=[*own.pod.volume_mounts, *claim_mounts(run)],
-        env=[*own.pod.env, *store_env(run), variable(SEAL_VARIABLE, request.model_dump_json())],
-        env_from=[*own.pod.env_from, *store_env_from(run)],
-        command=["vaportrail", "seal-run"],
-    )
+    shared: dict[str, Any] = {
+        "resources": resources,
+        "pull_policy": own.pod.image_pull_policy or settings.image_pull_policy,
+        "mounts": [*own.pod.volume_mounts, *claim_mounts(run), _FIXED],
+        "env": [*own.pod.env, *store_env(run), variable(SEAL_VARIABLE, request.model_dump_json())],
+        "env_from": [*own.pod.env_from, *store_env_from(run)],
+    }
+    command = ["vaportrail", "seal-run", "--folder", SEAL_FOLDER]
+    plan = container("plan", settings.operator_image, command=[*command, "--fix"], **shared)
+    main = container("sealer", settings.operator_image, command=command, **shared)
     annotations = {**ANNOTATIONS, **own.pod.annotations}
     spec = pod_spec(
         main,
         settings=own.pod,
         restart_policy="OnFailure",
-        volumes=claim_volumes(run),
+        before=[plan],
+        volumes=[{"name": _FIXED["name"], "emptyDir": {}}, *claim_volumes(run)],
         service_account=own.service_account_name or run.spec.service_account_name,
         pull_secrets=settings.image_pull_secrets,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.pod import SecretReference
 from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.pod_template import variable
 
-__all__ = ["claim_mounts", "claim_volumes", "store_env", "store_env_from"]
+__all__ = ["claim_mounts", "claim_volumes", "store_env", "store_env_from", "writer_env_from"]
 
 _CLAIM: Final = f"{OWN_VOLUMES}records"
 
@@ -21,8 +22,16 @@ def store_env(run: PipelineRun) -> list[dict[str, Any]]:
 
 
 def store_env_from(run: PipelineRun) -> list[dict[str, Any]]:
-    """Return the Secret with the store's credentials, each key a variable."""
-    secret = run.spec.record.secret_ref
+    """Return the Secret with the store's credentials for collector and sealer, each key a variable."""
+    return _env_from(run.spec.record.secret_ref)
+
+
+def writer_env_from(run: PipelineRun) -> list[dict[str, Any]]:
+    """Return the same for pods that run the user's code, which may have a key of their own."""
+    return _env_from(run.spec.record.writer_secret_ref or run.spec.record.secret_ref)
+
+
+def _env_from(secret: SecretReference | None) -> list[dict[str, Any]]:
     return [{"secretRef": {"name": secret.name}}] if secret else []
 
 

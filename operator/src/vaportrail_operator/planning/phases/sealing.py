@@ -24,7 +24,7 @@ from vaportrail_operator.planning.leftovers import (
     with_leftovers,
 )
 from vaportrail_operator.planning.names import record_uri, sealer_name
-from vaportrail_operator.planning.pod_reports import seal_report
+from vaportrail_operator.planning.pod_reports import plan_report, seal_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry, last_removal
@@ -48,7 +48,7 @@ _BY_HAND = "its parts are kept, and `vaportrail seal` can seal them"
 _SAID = "sealer: "
 """Before what keeps the sealer from sealing, after why the run came to its end."""
 _WORDS_LENGTH = 112
-_EXIT_USAGE = 2
+_EXIT_REFUSED = 2
 """The sealer's, where no other try could go better."""
 
 
@@ -105,8 +105,11 @@ def _with_seal_report(
     """Return the status with what the sealer said, or with that it will not say anything any more."""
     report = seal_report(sealer)
     if report is not None:
-        return _sealed(observed, status, report)
+        return _sealed(observed, status, report, sealer)
     record = status.record or RecordStatus(uri=record_uri(observed.run))
+    plan = plan_report(sealer)
+    if plan is not None and plan.sha256:
+        record = record.model_copy(update={"plan_sha256": plan.sha256[:64]})
     if record.state != "Open":
         return status.model_copy(update={"record": record})
     cause, said = _parts(status.message)
@@ -143,23 +146,47 @@ def _message(observed: Observed, sealer: ObservedPod | None) -> str:
         # An earlier refusal was of something else.
         entered = observed.run.status.phase is Phase.SEALING
         return f"refused: {observed.refused}" if entered and observed.refused else ""
-    return sealer.termination_message or ": ".join(
-        filter(None, sealer.waiting or (sealer.reason, sealer.message))
+    before = sealer.prepared.message if sealer.prepared and sealer.prepared.exit_code else ""
+    return (
+        sealer.termination_message
+        or before
+        or ": ".join(filter(None, sealer.waiting or (sealer.reason, sealer.message)))
     )
 
 
-def _sealed(observed: Observed, status: PipelineRunStatus, report: SealReport) -> PipelineRunStatus:
+def _sealed(
+    observed: Observed, status: PipelineRunStatus, report: SealReport, sealer: ObservedPod | None
+) -> PipelineRunStatus:
     loss = Loss(
         state=report.loss,
         **{signal.status_field: max(0, report.lost.get(signal.many, 0)) for signal in COUNTED},
     )
     record = RecordStatus(
-        uri=record_uri(observed.run), state="Sealed", manifest_sha256=report.sha256[:64], loss=loss
+        uri=record_uri(observed.run),
+        state="Sealed",
+        manifest_sha256=report.sha256[:64],
+        plan_sha256=(report.plan_sha256 or _known_plan(status, sealer))[:64],
+        loss=loss,
     )
     message, _ = _parts(status.message)
     if status.reason not in CAUSES or not message:
-        message = shortened(report.message or _tasks(report.tasks), MESSAGE_LENGTH)
+        message = report.message or _tasks(report.tasks)
+    message = _with_late_parts(message, report.late_parts)
     return status.model_copy(update={"record": record, "outcome": report.outcome.value, "message": message})
+
+
+def _known_plan(status: PipelineRunStatus, sealer: ObservedPod | None) -> str:
+    plan = plan_report(sealer)
+    return (plan.sha256 if plan else "") or (status.record.plan_sha256 if status.record else "")
+
+
+def _with_late_parts(message: str, late: int) -> str:
+    """Return a message that says, too, how much arrived too late for the record."""
+    if late <= 0:
+        return shortened(message, MESSAGE_LENGTH)
+    files = "1 file" if late == 1 else f"{late} files"
+    said = f"{files} arrived after the seal was planned: not in the record, kept below spool/"
+    return f"{shortened(message, MESSAGE_LENGTH - len(said) - 2)}; {said}" if message else said
 
 
 def _tasks(tasks: Mapping[str, int]) -> str:
@@ -173,7 +200,8 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
     run = observed.run
     if sealer and sealer.phase == "Succeeded":
         return "the sealer ended without an answer that this operator can read"
-    if sealer and sealer.terminated and sealer.terminated.exit_code == _EXIT_USAGE:
+    ends = (sealer.terminated, sealer.prepared) if sealer else ()
+    if any(end.exit_code == _EXIT_REFUSED for end in ends if end):
         return "the sealer refuses it"
     late = sealer is not None and sealer.phase == "Failed" and sealer.reason == "DeadlineExceeded"
     if late or deadlines.over(observed, deadlines.of_seal(run, status)):

@@ -49,6 +49,7 @@ def clear_record(record: ObjectStore, say: Callable[[str], None]) -> None:
 def clear_parts(
     store: ObjectStore,
     settings: RunSettings,
+    plan: PartsPlan | None = None,
     *,
     say: Callable[[str], None],
     seconds: Callable[[], float],
@@ -58,6 +59,7 @@ def clear_parts(
     Args:
         store: the record root.
         settings: the run; its root in its one form.
+        plan: the one that was carried out; where it is not known, the one that stands there counts.
         say: is told what stays, and why.
         seconds: a clock; after `CLEAR_SECONDS` no more is removed.
     """
@@ -67,17 +69,17 @@ def clear_parts(
     late = 0
     try:
         own = [f"{prefix}{name}" for name in (_PROBE, layout.RUN_FILE)]
-        plan = f"{prefix}{layout.PLAN}"
-        store.discard_unfinished(re.compile("|".join(map(re.escape, [*own, plan]))), prefix)
+        plan_path = f"{prefix}{layout.PLAN}"
+        store.discard_unfinished(re.compile("|".join(map(re.escape, [*own, plan_path]))), prefix)
         there = dict(store.entries(prefix))
-        planned = _planned(store, plan)
+        planned = _sizes(plan) if plan else _planned(store, plan_path)
         parts = [path for path, size in there.items() if planned.get(path) == size]
-        late = len(there.keys() - {*parts, *own, plan})
+        late = len(there.keys() - {*parts, *own, plan_path})
         if late:
             files = "1 file" if late == 1 else f"{late} files"
             say(f"{files} arrived after the seal was planned: not in the record, kept in {place}")
         _remove(store, parts, seconds)
-        for path in own if late else [plan, *own]:
+        for path in own if late else [plan_path, *own]:
             store.delete(path)
     except RecordError as error:
         again = f"vaportrail seal {uid} --record {root}"
@@ -92,9 +94,12 @@ def clear_parts(
 def _planned(store: ObjectStore, path: str) -> dict[str, int]:
     """Return the size of each part that the plan names; by the plan of another version there is none."""
     with suppress(RecordNotFound, ValidationError):
-        plan = PartsPlan.model_validate_json(store.get(path, layout.PLAN_LIMIT))
-        return {part.path: part.size for part in plan.parts}
+        return _sizes(PartsPlan.model_validate_json(store.get(path, layout.PLAN_LIMIT)))
     return {}
+
+
+def _sizes(plan: PartsPlan) -> dict[str, int]:
+    return {part.path: part.size for part in plan.parts}
 
 
 def _remove(store: ObjectStore, paths: Sequence[str], seconds: Callable[[], float]) -> None:

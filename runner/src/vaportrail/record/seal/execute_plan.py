@@ -225,10 +225,11 @@ def _publish(record: Store, path: Path, progress: Callable[[str], None]) -> File
 
 
 def _create(record: Store, path: str, content: bytes) -> None:
-    if record.create(path, content):
-        return
-    if record.size(path) != len(content) or record.get(path, len(content)) != content:
-        raise SealConflict(
-            f"{path} of this record exists and is different; nothing was overwritten. "
-            "It was sealed from another spool, or changed since"
-        )
+    if not record.create(path, content) and not _is(record, path, content):
+        why = "it was sealed from another spool, or changed since"
+        raise SealConflict.at(path, why)
+
+
+def _is(record: Store, path: str, content: bytes) -> bool:
+    # What stands there may be of any size.
+    return record.size(path) == len(content) and record.get(path, len(content)) == content

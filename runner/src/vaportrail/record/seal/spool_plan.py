@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serial
 
 from vaportrail.contract.otlp_signals import IN_LEDGERS, SIGNALS, Kind
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.errors import RecordError
+from vaportrail.errors import SealConflict
 from vaportrail.record.seal.operator_report import OperatorReport
 from vaportrail.record.sound import Unsound
 from vaportrail.record.spooled import WRITER, sound_header
@@ -148,30 +148,29 @@ def make_plan(
         plan = plan_spool(settings, spool, prefix, stored_artifacts(record), now_unix_nano)
         if spool.create(path, plan.model_dump_json(indent=1).encode()):
             return plan
-    return read_plan(SealPlan, spool, path, lambda plan: _believe(plan, settings))
+    return read_plan(SealPlan, spool, path, lambda plan, _raw: _believe(plan, settings))
 
 
-def read_plan(kind: type[P], store: Store, path: str, believe: Callable[[P], None]) -> P:
+def read_plan(kind: type[P], store: Store, path: str, believe: Callable[[P, bytes], None]) -> P:
     """Return the plan that stands at a path, which anybody may have written.
 
     Args:
         kind: its model.
         store: where it stands.
         path: its place there.
-        believe: raises `Unsound` where no sealer of ours would have fixed it.
+        believe: takes it and its bytes; raises `Unsound` where no sealer of ours would have fixed it.
 
     Raises:
         RecordNotFound: none stands there.
-        RecordError: it is larger than any of ours, or cannot be read or believed.
+        SealConflict: it cannot be believed.
+        RecordError: it is larger than any of ours, or cannot be read.
     """
     raw = store.get(path, layout.PLAN_LIMIT)
     try:
         plan = kind.model_validate_json(raw)
-        believe(plan)
+        believe(plan, raw)
     except (ValidationError, Unsound) as error:
-        raise RecordError(
-            f"the seal plan at {path} cannot be believed: {error}; remove it to plan anew"
-        ) from error
+        raise SealConflict.at(path, error, "remove it to plan anew") from error
     return plan
 
 
