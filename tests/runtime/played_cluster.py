@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.planning.runs import SETTINGS, run_report, seal_report
+from tests.planning.runs import SETTINGS, plan_report, run_report, seal_report
 
 from runtime.world import World
 from vaportrail.contract.outcome import Outcome
@@ -191,6 +191,10 @@ class Life:
     def _set(self, raw: dict[str, Any], phase: str, state: dict[str, Any], *, ready: bool) -> None:
         names = [each["name"] for each in raw["spec"]["containers"]]
         inits = [each["name"] for each in raw["spec"].get("initContainers", [])]
+        first = {
+            "terminated": {**state.get("terminated", {}), "exitCode": 0, "message": plan_report("b" * 64)}
+        }
+        is_sealer = _label(raw, COMPONENT_LABEL) == "sealer"
         at = {"lastTransitionTime": self.now.isoformat()}
         raw["status"] = {
             "phase": phase,
@@ -199,7 +203,9 @@ class Life:
                 {"type": "Ready", "status": str(ready), **at},
             ],
             "containerStatuses": [{"name": name, "state": state} for name in names],
-            "initContainerStatuses": [{"name": name, "state": state} for name in inits],
+            "initContainerStatuses": [
+                {"name": name, "state": first if is_sealer else state} for name in inits
+            ],
         }
         self.world.put(PODS, raw)
 
