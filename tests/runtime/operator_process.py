@@ -96,6 +96,10 @@ class Operator:
     def until_ready(self, seconds: float = 60) -> None:
         until(lambda: self.get("readyz")[0] == 200, self.tail, seconds)
 
+    def leads(self) -> bool:
+        """Return whether it holds the Lease."""
+        return "vaportrail_leader 1.0" in self.get("metrics")[1]
+
     def memory(self) -> float:
         """Return the process's resident memory in MB."""
         resident: float = psutil.Process(self._running.pid).memory_info().rss / 1e6

@@ -34,7 +34,14 @@ def fresh_operator(world: World) -> tuple[Reconciler, Lister]:
     """Return an operator that knows nothing yet."""
     queue: WorkQueue[Key] = WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0))
     cache = Cache(lambda: 0.0, queue.add)
-    applier = Applier(world, cache, now=lambda: NOW, token=lambda: "0" * 64, instance="test")
+    applier = Applier(
+        world,
+        cache,
+        now=lambda: NOW,
+        token=lambda: "0" * 64,
+        instance="test",
+        send_event=lambda body: None,
+    )
     lister = Lister(world, cache)
     reconciler = Reconciler(
         queue=queue,

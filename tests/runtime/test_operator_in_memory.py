@@ -36,12 +36,14 @@ def watching(world: World) -> Callable[[Any], Any]:
         async def watch(
             kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]
         ) -> None:
-            world.watchers.append(
-                lambda kind, raw, gone: sink(Watched(kind), raw, gone) if kind in kinds else None
-            )
+            def watcher(kind: str, raw: Object, gone: bool) -> None:
+                if kind in kinds:
+                    sink(Watched(kind), raw, gone)
+
+            world.watchers.append(watcher)
             connected()
             await stop.wait()
-            world.watchers.clear()
+            world.watchers.remove(watcher)
 
         return watch
 

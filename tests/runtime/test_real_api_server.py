@@ -195,19 +195,19 @@ def test_a_run_that_is_deleted_while_it_runs_is_forgotten(
     assert operator.stop() == 0
 
 
-def test_a_second_operator_waits_and_takes_over_from_a_first_that_is_told_to_stop(
+def test_a_second_operator_is_warm_and_takes_over_from_a_first_that_is_told_to_stop(
     server: ApiServer, team: Team, operator: Operator, tmp_path: Path
 ) -> None:
     operator.start()
-    operator.until_ready()
+    until(operator.leads, operator.tail)
     settings = {"VAPORTRAIL_WATCH_NAMESPACES": team.name, "VAPORTRAIL_POD_NAME": "vaportrail-1"}
     second = Operator(server, tmp_path / "second.log", **settings)
     second.start()
     try:
-        until(lambda: second.get("healthz")[0] == 200, second.tail)
-        assert "it does not hold the Lease" in second.get("readyz")[1]
+        second.until_ready()
+        assert not second.leads()
         assert operator.stop() == 0
-        second.until_ready(seconds=10)
+        until(second.leads, second.tail, seconds=5)
     finally:
         assert second.stop() == 0
 

@@ -43,7 +43,14 @@ class Scene:
         self.queue: WorkQueue[Key] = WorkQueue(lambda: self.time, Backoff(1.0, 60.0, lambda: 1.0))
         self.cache = Cache(lambda: self.time, self.queue.add)
         self.metrics = Metrics()
-        applier = Applier(self.world, self.cache, now=lambda: NOW, token=lambda: "0" * 64, instance="test")
+        applier = Applier(
+            self.world,
+            self.cache,
+            now=lambda: NOW,
+            token=lambda: "0" * 64,
+            instance="test",
+            send_event=lambda body: None,
+        )
         self.reconciler = Reconciler(
             queue=self.queue,
             cache=self.cache,
@@ -64,7 +71,7 @@ class Scene:
             for second in range(seconds + 1):
                 self.time = float(second)
                 # Nothing in memory makes a step wait: one turn is enough for all that is ready.
-                while self.queue.depth:
+                while self.queue.depth or self.queue.at_work:
                     await asyncio.sleep(0)
             self.queue.close()
             await working

@@ -32,6 +32,7 @@ from vaportrail_operator.acting.client import (
     NotFound,
     Object,
     Unavailable,
+    WebhookUnanswered,
 )
 from vaportrail_operator.acting.resources import Resource
 
@@ -42,6 +43,7 @@ _PAGE = 500
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _MANAGER = "vaportrail"
 _MESSAGE_LIMIT = 2000
+_WEBHOOK = "failed calling webhook"
 
 
 async def load_configuration() -> Configuration:
@@ -205,7 +207,9 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
             wait = float(seconds)
         except ValueError:
             wait = 0.0
-        return Unavailable(text, status=status, reason=reason, said=said, retry_after=wait)
+        webhook = status == HTTPStatus.INTERNAL_SERVER_ERROR and _WEBHOOK in said
+        failure = WebhookUnanswered if webhook else Unavailable
+        return failure(text, status=status, reason=reason, said=said, retry_after=wait)
     if status == HTTPStatus.CONFLICT:
         kind: type[ApiError] = AlreadyExists if reason == "AlreadyExists" else Conflict
     elif "NamespaceTerminating" in _causes(answer):

@@ -58,7 +58,16 @@ class Lease:
         self._renew_deadline = duration * _PATIENCE
         self._watched: tuple[str, float] | None = None
         self._renewed = 0.0
-        self.held = False
+        self._ours = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this operator may work: the Lease is its own, and was renewed not long ago.
+
+        By the clock, not by what the renewing found: a process that was stopped for a while goes on
+        wherever it was, before it renews anything.
+        """
+        return self._ours and self._clock() < self._renewed + self._renew_deadline
 
     async def acquire(self) -> None:
         """Wait until this operator may work."""
@@ -94,16 +103,16 @@ class Lease:
                 # A call may wait for its answer much longer than the Lease lasts.
                 break
             if holder:
-                self.held = False
+                self._ours = False
                 raise LeaseLost(f"{holder} holds the Lease {self._namespace}/{self._name}")
-        self.held = False
+        self._ours = False
         raise LeaseLost(f"the Lease {self._namespace}/{self._name} could not be renewed in time")
 
     async def release(self) -> None:
         """Let another operator work at once; what fails is only logged."""
-        if not self.held:
+        if not self._ours:
             return
-        self.held = False
+        self._ours = False
         try:
             there = await self._client.get(LEASES, self._namespace, self._name)
             if (there.get("spec") or {}).get("holderIdentity") == self._identity:
@@ -128,8 +137,8 @@ class Lease:
             else:
                 await self._client.create(LEASES, self._namespace, self._written({}))
         except (AlreadyExists, Conflict, NotFound):
-            return "" if self.held else "another that was quicker"
-        self._renewed, self.held = asked, True
+            return "" if self._ours else "another that was quicker"
+        self._renewed, self._ours = asked, True
         return ""
 
     def _expired(self, spec: Object, now: float) -> bool:

@@ -20,7 +20,8 @@ class Readings(Collector):
     """What is read off the parts when Prometheus asks.
 
     Args:
-        queue: the waiting keys, the seconds that the first has waited, the retries so far.
+        queue: the waiting keys, the seconds that the oldest has waited, the retries so far.
+        leads: whether this operator holds the Lease.
         phases: the phase of each run.
         watch_lag: by kind, for how long its watch has owed what is already known otherwise.
     """
@@ -28,19 +29,23 @@ class Readings(Collector):
     def __init__(
         self,
         queue: Callable[[], tuple[int, float, int]],
+        leads: Callable[[], bool],
         phases: Callable[[], Iterable[str]],
         watch_lag: Callable[[], dict[str, float]],
     ) -> None:
-        self._queue, self._phases, self._watch_lag = queue, phases, watch_lag
+        self._queue, self._leads, self._phases, self._watch_lag = queue, leads, phases, watch_lag
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges."""
         depth, oldest, retries = self._queue()
         yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", depth)
         yield GaugeMetricFamily(
-            "vaportrail_workqueue_oldest_seconds", "How long the first of them has waited.", oldest
+            "vaportrail_workqueue_oldest_seconds", "How long the oldest of them has waited.", oldest
         )
         yield CounterMetricFamily("vaportrail_workqueue_retries", "Steps put back after failing.", retries)
+        yield GaugeMetricFamily(
+            "vaportrail_leader", "Whether this operator holds the Lease and works.", int(self._leads())
+        )
         runs = GaugeMetricFamily("vaportrail_runs", "PipelineRuns by phase.", labels=["phase"])
         tally = Tally(phase or str(Phase.PENDING) for phase in self._phases())
         for phase in Phase:
@@ -76,6 +81,9 @@ class Metrics:
             "Removed though no run wanted them.",
             ["kind"],
             registry=self._registry,
+        )
+        self.events_dropped = Counter(
+            "vaportrail_events_dropped", "Kubernetes Events that nobody will see.", registry=self._registry
         )
         self.watch_connects = Counter(
             "vaportrail_watch_connects", "How often a list or watch was begun.", registry=self._registry

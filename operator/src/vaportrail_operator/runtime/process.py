@@ -1,4 +1,4 @@
-"""The operator's life: the Lease, the first lists, then the watches and workers, until it is told to stop."""
+"""The operator's life: the first lists, the watches, the Lease, then steps, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from typing import Any
 
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import ApiError, Client
-from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.entries import Entry, Watched, entry_of
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.planning.types import Observed, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.event_sender import EventSender
+from vaportrail_operator.runtime.fenced_client import FencedClient
 from vaportrail_operator.runtime.health import Health
 from vaportrail_operator.runtime.lease import Lease
 from vaportrail_operator.runtime.listing import Lister
@@ -31,11 +33,13 @@ from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 __all__ = ["Operator"]
 
 _log = logging.getLogger(__name__)
-_WORKERS = 8
+_STEPS = 64
+_STEPS_OF_NAMESPACE = 8
 _RESYNC_SECONDS = 300.0
 _SETTLE_SECONDS = 1.0
 _MISSING_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_FLUSH_SECONDS = 1.0
 
 
 def _now() -> datetime:
@@ -49,7 +53,8 @@ class Operator:
         environment: what it was installed with.
         client: of the API server.
         plan: the planner.
-        watch: watches kinds and gives what is seen to the sink: `handlers.watch`.
+        watch: watches kinds and gives what is seen to the sink: `kopf_watch.watch`.
+        lease_seconds: after which another may work, if this one does not renew its Lease.
     """
 
     def __init__(
@@ -58,35 +63,57 @@ class Operator:
         client: Client,
         plan: Callable[[Observed], Plan],
         watch: Callable[[Callable[[Watched, Raw, bool], None]], Watch],
+        *,
+        lease_seconds: int = 15,
     ) -> None:
         self._environment = environment
         self._loop = asyncio.get_running_loop()
         clock = self._loop.time
         retries = Backoff(0.25, 30.0, random.random)
-        self._queue: WorkQueue[Key] = WorkQueue(clock, retries)
-        self._cache = Cache(clock, self._queue.add)
+        self._queue: WorkQueue[Key] = WorkQueue(
+            clock,
+            retries,
+            refusals=Backoff(1.0, 600.0, random.random),
+            group_of=lambda key: key[0],
+            at_once=_STEPS,
+            at_once_of_group=_STEPS_OF_NAMESPACE,
+        )
+        self._leading = False
+        self._cache = Cache(clock, self._changed)
         self._metrics = Metrics()
         self._lister = Lister(client, self._cache, environment.namespaces)
         self._listing_wanted = asyncio.Event()
         self._host = WatchHost(
             watch(self._put), lambda: self._lister.kinds, self._watch_connected, clock, retries
         )
-        self._orphans = OrphanSweeper(self._cache, client, clock, self._metrics)
         self._lease = Lease(
-            client, environment.namespace, environment.lease, environment.identity, clock=clock, now=_now
+            client,
+            environment.namespace,
+            environment.lease,
+            environment.identity,
+            clock=clock,
+            now=_now,
+            duration=lease_seconds,
+            renewal=lease_seconds / 5,
         )
+        self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
+        fenced = FencedClient(client, lambda: self._lease.held)
+        self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics)
         self._health = Health(
-            self._cache, self._queue, lambda: self._host.down_seconds, lambda: self._lease.held
+            self._cache,
+            lambda: self._host.down_seconds,
+            lambda: self._lease.held or not self._leading,
         )
         self._reconciler = Reconciler(
             queue=self._queue,
             cache=self._cache,
             applier=Applier(
-                client,
+                fenced,
                 self._cache,
                 now=_now,
                 token=lambda: secrets.token_hex(32),
                 instance=environment.identity,
+                send_event=self._events.send,
             ),
             plan=plan,
             settings=environment.settings,
@@ -98,6 +125,7 @@ class Operator:
         self._metrics.read_from(
             Readings(
                 lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
+                lambda: self._lease.held,
                 lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
                 lambda: {str(kind): seconds for kind, seconds in self._cache.watch_lag().items()},
             )
@@ -130,33 +158,53 @@ class Operator:
         return status
 
     async def _begin(self) -> None:
-        await self._lease.acquire()
-        _log.info("the Lease is held")
+        # Before the Lease is asked for: lists may take longer than it lasts, and a standby knows all.
         await self._persist(self._lister.list_all, "listing")
-        self._health.working = True
+        self._health.listed = True
 
     async def _work(self, stop: asyncio.Event) -> int:
-        workers = [asyncio.create_task(self._reconciler.work(), name=f"worker {i}") for i in range(_WORKERS)]
+        leading = asyncio.create_task(self._lead(), name="leading")
         others = [
             asyncio.create_task(each, name=name)
             for name, each in (
                 ("watches", self._host.run()),
-                ("lease", self._lease.hold()),
                 ("resync", self._keep_listing()),
                 ("missing", self._look_for_what_is_missing()),
+                ("events", self._events.run()),
             )
         ]
-        status = await self._until(stop, _first_failure(workers + others), "working") or 0
-        self._queue.close()
-        self._host.stop()
-        # Whoever may hold the Lease now must not meet a step of ours.
-        _, running = await asyncio.wait(workers, timeout=_STOP_SECONDS if self._lease.held else 0.0)
-        if running:
-            _log.warning("%d steps did not end in time", len(running))
-        for task in workers + others:
-            task.cancel()
-        await asyncio.gather(*workers, *others, return_exceptions=True)
+        try:
+            status = await self._until(stop, _first_failure([leading, *others]), "working") or 0
+            self._queue.close()
+            self._host.stop()
+            # Whoever may hold the Lease now must not meet a step of ours.
+            await asyncio.wait([leading], timeout=_STOP_SECONDS if self._lease.held else 0.0)
+            if self._queue.at_work:
+                _log.warning("%d steps did not end in time", self._queue.at_work)
+            await self._events.flush(_FLUSH_SECONDS)
+        finally:
+            self._host.stop()
+            await _cancelled(leading, *others)
         return status
+
+    async def _lead(self) -> None:
+        """Wait for the Lease; renew it for as long as steps are taken."""
+        await self._lease.acquire()
+        holding = asyncio.create_task(self._lease.hold(), name="lease")
+        working = asyncio.create_task(self._reconciler.work(), name="steps")
+        _log.info("the Lease is held")
+        self._leading = True
+        for key, _ in self._cache.runs():
+            self._queue.add(key)
+        try:
+            await _first_failure([holding, working])
+        finally:
+            await _cancelled(holding, working)
+
+    def _changed(self, key: Key) -> None:
+        # A standby knows what there is, and does nothing about it: it looks at each run when it leads.
+        if self._leading:
+            self._queue.add(key)
 
     async def _until(self, stop: asyncio.Event, what: Coroutine[Any, Any, None], name: str) -> int | None:
         """Do something until it ends (None), fails (1) or the operator is told to stop (0)."""
@@ -178,11 +226,21 @@ class Operator:
         entry = entry_of(kind, raw)
         if entry is None:
             return
-        if gone:
-            self._soon(lambda: self._cache.drop(entry.object_key, entry.uid, entry.version))
-        else:
-            self._soon(lambda: self._cache.put(entry, from_watch=True))
+        self._soon(lambda: self._take_in(entry, gone))
         _log.debug("heard of %s", kind, extra={"object": metadata_of(raw).get("name", "")})
+
+    def _take_in(self, entry: Entry, gone: bool) -> None:
+        if gone:
+            new = self._cache.drop(entry.object_key, entry.uid, entry.version)
+        else:
+            new = self._cache.put(entry, from_watch=True)
+        if not (new and self._leading):
+            return
+        if entry.run_name:
+            self._queue.add((entry.object_key.namespace, entry.run_name), urgent=True)
+        if gone and entry.object_key.kind is Watched.POD:
+            # It may have made room in a quota.
+            self._queue.retry_one_refused(entry.object_key.namespace)
 
     def _soon(self, what: Callable[[], object]) -> None:
         if not self._loop.is_closed():
@@ -207,10 +265,11 @@ class Operator:
             await self._persist(self._lister.list_all, "listing")
             if self._lister.kinds != before:
                 self._host.restart()
-            for key, seen in self._cache.runs():
-                if not seen.over:
-                    self._queue.add(key)
-            await self._persist(self._orphans.sweep, "looking for leaks")
+            if self._leading:
+                for key, seen in self._cache.runs():
+                    if not seen.over:
+                        self._queue.remind(key)
+                await self._persist(self._orphans.sweep, "looking for leaks")
 
     async def _look_for_what_is_missing(self) -> None:
         while True:
@@ -219,7 +278,7 @@ class Operator:
             if not self._lister.kuberay and await self._persist(self._lister.look_for_kuberay, "discovery"):
                 self._host.restart()
                 for key, _ in self._cache.runs():
-                    self._queue.add(key)
+                    self._changed(key)
 
     async def _persist(self, call: Callable[[], Awaitable[Any]], what: str) -> Any:
         failures = 0
@@ -238,3 +297,9 @@ async def _first_failure(tasks: list[asyncio.Task[None]]) -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     first = next(iter(done))
     raise first.exception() or RuntimeError(f"{first.get_name()} ended")
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.apply import Applier, NameTaken
-from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
+from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable, WebhookUnanswered
 from vaportrail_operator.observation.observe import observed
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.logs import about
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.unreadable import plan_of_unreadable
@@ -24,6 +27,13 @@ __all__ = ["Reconciler"]
 
 _log = logging.getLogger(__name__)
 _LONG_STREAK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    uid: str
+    run: PipelineRun
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +65,44 @@ class Reconciler:
     _streaks: Counter[Key] = field(default_factory=Counter)
 
     async def work(self) -> None:
-        """Work on keys until the queue is closed."""
-        while (key := await self.queue.get()) is not None:
-            started = time.monotonic()
-            try:
-                with about(namespace=key[0], run=key[1]):
-                    result = await self._step_or_retry(key)
-            finally:
-                self.queue.done(key)
-            self.metrics.reconciles.labels(result).inc()
-            self.metrics.duration.observe(time.monotonic() - started)
+        """Work on keys until the queue is closed, as many at a time as it gives out."""
+        async with asyncio.TaskGroup() as steps:
+            while (key := await self.queue.get()) is not None:
+                steps.create_task(self._work_on(key))
+
+    async def _work_on(self, key: Key) -> None:
+        started = time.monotonic()
+        try:
+            with about(namespace=key[0], run=key[1]):
+                result = await self._step_or_retry(key)
+        finally:
+            self.queue.done(key)
+        self.metrics.reconciles.labels(result).inc()
+        self.metrics.duration.observe(time.monotonic() - started)
 
     async def _step_or_retry(self, key: Key) -> str:
+        planned = None
         try:
-            after = await self.step(key)
+            planned = self._planned(key)
+            after = await self._carry_out(planned)
         except Conflict as error:
             _log.debug("the run changed meanwhile: %s", error)
             self.queue.retry(key)
             return "conflict"
+        except WebhookUnanswered as error:
+            return self._put_off(key, planned, error)
         except Unavailable as error:
             delay = self.queue.retry(key, error.retry_after)
             _log.warning("the API server could not answer; again in %.1f s: %s", delay, error)
             return "unavailable"
+        except LeaseLost as error:
+            self.queue.retry(key)
+            _log.info("a step was left: %s", error)
+            return "left"
         except (ApiError, NameTaken) as error:
-            delay = self.queue.retry(key)
-            _log.warning("the API server refused; again in %.1f s: %s", delay, error)
-            return "refused"
+            return self._put_off(key, planned, error)
         except Exception:
-            delay = self.queue.retry(key)
+            delay = self.queue.retry(key, refused=True)
             _log.exception("a step failed; again in %.1f s", delay)
             return "error"
         self.queue.succeeded(key)
@@ -90,6 +110,13 @@ class Reconciler:
         if after is not None:
             self.queue.add_after(key, after)
         return "ok"
+
+    def _put_off(self, key: Key, planned: _Planned | None, error: Exception) -> str:
+        """Have a run that was refused something looked at in minutes, or when its deadline has come."""
+        again = planned.plan.requeue_after if planned else None
+        delay = self.queue.retry(key, refused=True, at_most=math.inf if again is None else again)
+        _log.warning("the API server refused; again in %.1f s: %s", delay, error)
+        return "refused"
 
     async def _spare(self, key: Key, *, changed: bool) -> None:
         if not changed:
@@ -111,26 +138,36 @@ class Reconciler:
             ApiError: a call failed.
             NameTaken: a stranger's object is in the way.
         """
+        return await self._carry_out(self._planned(key))
+
+    def _planned(self, key: Key) -> _Planned | None:
+        """Return what is to be done for a run; None where there is no such run."""
         found = self.cache.run(key)
         if found is None:
             return None
         entry, seen = found
         children = self.cache.children(entry.uid)
-        with about(run_uid=entry.uid):
-            if seen.problems:
-                plan = plan_of_unreadable(seen, children, now=self.now(), secret=self.cache.secret(entry.uid))
-            else:
-                plan = self.plan(
-                    observed(
-                        seen,
-                        children,
-                        now=self.now(),
-                        settings=self.settings,
-                        kuberay=self.kuberay(),
-                        secret=self.cache.secret(entry.uid),
-                        refused=self.cache.refused(entry.uid),
-                        sweep_result=self.cache.sweep_result(entry.uid),
-                    )
+        secret = self.cache.secret(entry.uid)
+        if seen.problems:
+            plan = plan_of_unreadable(seen, children, now=self.now(), secret=secret)
+        else:
+            plan = self.plan(
+                observed(
+                    seen,
+                    children,
+                    now=self.now(),
+                    settings=self.settings,
+                    kuberay=self.kuberay(),
+                    secret=secret,
+                    refused=self.cache.refused(entry.uid),
+                    sweep_result=self.cache.sweep_result(entry.uid),
                 )
-            changed = await self.applier.apply(seen.run, plan)
-        return 0.0 if changed else plan.requeue_after
+            )
+        return _Planned(entry.uid, seen.run, plan)
+
+    async def _carry_out(self, planned: _Planned | None) -> float | None:
+        if planned is None:
+            return None
+        with about(run_uid=planned.uid):
+            changed = await self.applier.apply(planned.run, planned.plan)
+        return 0.0 if changed else planned.plan.requeue_after
