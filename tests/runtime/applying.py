@@ -28,8 +28,8 @@ PROVISIONING = PipelineRunStatus(phase=Phase.PROVISIONING)
 class Scene:
     """A world with one run in it, and what carries out plans there."""
 
-    def __init__(self) -> None:
-        self.world = World()
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
         self.cache = Cache(lambda: 0.0, lambda key: None)
         tokens = (f"token-{number}" for number in itertools.count(1))
         self.applier = Applier(

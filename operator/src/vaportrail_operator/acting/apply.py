@@ -26,7 +26,7 @@ from vaportrail_operator.acting.client import (
 )
 from vaportrail_operator.acting.events import event_of
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
-from vaportrail_operator.acting.status_writer import StatusMemory, status_body
+from vaportrail_operator.acting.status_writer import StatusMemory, status_body, stored_status
 from vaportrail_operator.acting.sweep import Found, sweep
 from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
 from vaportrail_operator.observation.fields import controller_of, metadata_of
@@ -147,7 +147,7 @@ class Applier:
         except Conflict:
             await self._read_run(run)
             raise
-        self._kept.compare(body, stored.get("status"))
+        self._kept.compare(body, stored_status(stored, metadata.uid))
         self._put(Watched.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(

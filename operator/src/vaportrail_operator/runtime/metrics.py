@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from vaportrail.crd.status import Phase
+from vaportrail_operator.planning.types import Kind
 
 __all__ = ["Metrics", "Readings"]
 
@@ -82,6 +83,15 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        self.orphans_kept = Counter(
+            "vaportrail_orphan_removals_failed",
+            "Tries to remove what no run wants that failed.",
+            ["kind"],
+            registry=self._registry,
+        )
+        for kind in Kind:
+            self.leaked.labels(str(kind))
+            self.orphans_kept.labels(str(kind))
         self.events_dropped = Counter(
             "vaportrail_events_dropped", "Kubernetes Events that nobody will see.", registry=self._registry
         )

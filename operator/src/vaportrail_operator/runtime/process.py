@@ -98,7 +98,7 @@ class Operator:
         )
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
         fenced = FencedClient(client, lambda: self._lease.held)
-        self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics)
+        self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=_now)
         self._health = Health(
             self._cache,
             lambda: self._host.down_seconds,
@@ -269,7 +269,7 @@ class Operator:
                 for key, seen in self._cache.runs():
                     if not seen.over:
                         self._queue.remind(key)
-                await self._persist(self._orphans.sweep, "looking for leaks")
+                await self._orphans.sweep()
 
     async def _look_for_what_is_missing(self) -> None:
         while True:
