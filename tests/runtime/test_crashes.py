@@ -16,6 +16,7 @@ from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
 from vaportrail_operator.acting.resources import PODS, RUNS
 from vaportrail_operator.planning.types import OperatorSettings
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
@@ -52,6 +53,7 @@ def fresh_operator(world: World) -> tuple[Reconciler, Lister]:
         kuberay=lambda: True,
         now=lambda: NOW,
         metrics=Metrics(),
+        claims=Claims(world, "system/operator", clock=lambda: 0.0, now=lambda: NOW, live=list),
     )
     return reconciler, lister
 

@@ -66,7 +66,14 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
     metrics = Metrics()
     metrics.reconciles.labels("ok").inc()
     metrics.read_from(
-        Readings(lambda: (3, 1.5, 7), lambda: True, lambda: ["Running", "", "Failed"], lambda: {"Pod": 2.0})
+        Readings(
+            queue=lambda: (3, 1.5, 7),
+            leads=lambda: True,
+            others=lambda: 2,
+            unserved=lambda: {"team-a": 4},
+            phases=lambda: ["Running", "", "Failed"],
+            watch_lag=lambda: {"Pod": 2.0},
+        )
     )
     lines = metrics.text().decode().splitlines()
     for line in (
@@ -75,6 +82,8 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
         "vaportrail_workqueue_oldest_seconds 1.5",
         "vaportrail_workqueue_retries_total 7.0",
         "vaportrail_leader 1.0",
+        "vaportrail_namespaces_of_others 2.0",
+        'vaportrail_unserved_live_runs{namespace="team-a"} 4.0',
         "vaportrail_events_dropped_total 0.0",
         'vaportrail_runs{phase="Running"} 1.0',
         'vaportrail_runs{phase="Pending"} 1.0',

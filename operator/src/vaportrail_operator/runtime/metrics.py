@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,18 +23,24 @@ class Readings(Collector):
     Args:
         queue: the waiting keys, the seconds that the oldest has waited, the retries so far.
         leads: whether this operator holds the Lease.
+        others: how many namespaces with live runs another installation has claimed.
+        unserved: how many runs were live in namespaces that are not served any more, by namespace.
         phases: the phase of each run.
         watch_lag: by kind, for how long its watch has owed what is already known otherwise.
     """
 
     def __init__(
         self,
+        *,
         queue: Callable[[], tuple[int, float, int]],
         leads: Callable[[], bool],
+        others: Callable[[], int],
+        unserved: Callable[[], Mapping[str, int]],
         phases: Callable[[], Iterable[str]],
         watch_lag: Callable[[], dict[str, float]],
     ) -> None:
-        self._queue, self._leads, self._phases, self._watch_lag = queue, leads, phases, watch_lag
+        self._queue, self._leads, self._others, self._unserved = queue, leads, others, unserved
+        self._phases, self._watch_lag = phases, watch_lag
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges."""
@@ -47,6 +53,19 @@ class Readings(Collector):
         yield GaugeMetricFamily(
             "vaportrail_leader", "Whether this operator holds the Lease and works.", int(self._leads())
         )
+        yield GaugeMetricFamily(
+            "vaportrail_namespaces_of_others",
+            "Namespaces with live runs that another installation has claimed.",
+            self._others(),
+        )
+        unserved = GaugeMetricFamily(
+            "vaportrail_unserved_live_runs",
+            "Runs that had not ended when their namespace was served last.",
+            labels=["namespace"],
+        )
+        for namespace, count in self._unserved().items():
+            unserved.add_metric([namespace], count)
+        yield unserved
         runs = GaugeMetricFamily("vaportrail_runs", "PipelineRuns by phase.", labels=["phase"])
         tally = Tally(phase or str(Phase.PENDING) for phase in self._phases())
         for phase in Phase:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from vaportrail_operator.observation.entries import Entry, Watched, entry_of
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.planning.types import Observed, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.event_sender import EventSender
 from vaportrail_operator.runtime.fenced_client import FencedClient
 from vaportrail_operator.runtime.health import Health
@@ -27,6 +29,7 @@ from vaportrail_operator.runtime.orphans import OrphanSweeper
 from vaportrail_operator.runtime.reconciler import Reconciler
 from vaportrail_operator.runtime.server import serving
 from vaportrail_operator.runtime.settings import Environment
+from vaportrail_operator.runtime.unserved import Unserved
 from vaportrail_operator.runtime.watch_thread import Watch, WatchHost
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
@@ -86,6 +89,8 @@ class Operator:
         self._host = WatchHost(
             watch(self._put), lambda: self._lister.kinds, self._watch_connected, clock, retries
         )
+        installation = f"{environment.namespace}/{environment.lease}"
+        self._unserved = Unserved(environment.namespaces, self._live, installation)
         self._lease = Lease(
             client,
             environment.namespace,
@@ -95,10 +100,18 @@ class Operator:
             now=_now,
             duration=lease_seconds,
             renewal=lease_seconds / 5,
+            annotated=self._unserved.annotated,
         )
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
         fenced = FencedClient(client, lambda: self._lease.held)
         self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=_now)
+        self._claims = Claims(
+            fenced,
+            installation,
+            clock=clock,
+            now=_now,
+            live=self._live,
+        )
         self._health = Health(
             self._cache,
             lambda: self._host.down_seconds,
@@ -120,14 +133,17 @@ class Operator:
             kuberay=lambda: self._lister.kuberay,
             now=_now,
             metrics=self._metrics,
+            claims=self._claims,
         )
         self._backoff = Backoff(0.5, 15.0, random.random)
         self._metrics.read_from(
             Readings(
-                lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
-                lambda: self._lease.held,
-                lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
-                lambda: {str(kind): seconds for kind, seconds in self._cache.watch_lag().items()},
+                queue=lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
+                leads=lambda: self._lease.held,
+                others=lambda: len(self._claims.others),
+                unserved=lambda: self._unserved.runs,
+                phases=lambda: [seen.run.status.phase for _, seen in self._cache.runs()],
+                watch_lag=lambda: {str(kind): seconds for kind, seconds in self._cache.watch_lag().items()},
             )
         )
 
@@ -191,15 +207,20 @@ class Operator:
         """Wait for the Lease; renew it for as long as steps are taken."""
         await self._lease.acquire()
         holding = asyncio.create_task(self._lease.hold(), name="lease")
+        claiming = asyncio.create_task(self._claims.keep(), name="claims")
         working = asyncio.create_task(self._reconciler.work(), name="steps")
         _log.info("the Lease is held")
         self._leading = True
         for key, _ in self._cache.runs():
             self._queue.add(key)
         try:
-            await _first_failure([holding, working])
+            await _first_failure([holding, claiming, working])
         finally:
-            await _cancelled(holding, working)
+            await _cancelled(holding, claiming, working)
+
+    def _live(self) -> Counter[str]:
+        """Return how many runs have not ended, by namespace."""
+        return Counter(namespace for (namespace, _), seen in self._cache.runs() if not seen.over)
 
     def _changed(self, key: Key) -> None:
         # A standby knows what there is, and does nothing about it: it looks at each run when it leads.

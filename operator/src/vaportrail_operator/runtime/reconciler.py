@@ -17,6 +17,7 @@ from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable, W
 from vaportrail_operator.observation.observe import observed
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.logs import about
 from vaportrail_operator.runtime.metrics import Metrics
@@ -49,6 +50,7 @@ class Reconciler:
         kuberay: whether RayClusters can be made.
         now: the time.
         metrics: where steps are counted.
+        claims: which namespaces this installation brings runs on in.
         pause: seconds before the next step of a run whose every step so far changed something, once
             there were many: whatever goes wrong, the API server is not flooded.
     """
@@ -61,6 +63,7 @@ class Reconciler:
     kuberay: Callable[[], bool]
     now: Callable[[], datetime]
     metrics: Metrics
+    claims: Claims
     pause: float = 1.0
     _streaks: Counter[Key] = field(default_factory=Counter)
 
@@ -83,6 +86,9 @@ class Reconciler:
     async def _step_or_retry(self, key: Key) -> str:
         planned = None
         try:
+            if not await self._is_ours(key):
+                self.queue.add_after(key, self.claims.again)
+                return "claimed"
             planned = self._planned(key)
             after = await self._carry_out(planned)
         except Conflict as error:
@@ -110,6 +116,11 @@ class Reconciler:
         if after is not None:
             self.queue.add_after(key, after)
         return "ok"
+
+    async def _is_ours(self, key: Key) -> bool:
+        # What is done for a run that is over is harmless, whoever does it, and however often.
+        found = self.cache.run(key)
+        return found is None or found[1].over or await self.claims.holds(key[0])
 
     def _put_off(self, key: Key, planned: _Planned | None, error: Exception) -> str:
         """Have a run that was refused something looked at in minutes, or when its deadline has come."""
