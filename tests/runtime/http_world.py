@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,13 +28,11 @@ class HttpWorld:
     Attributes:
         world: the objects.
         slow_lists: seconds that a list takes, by plural.
-        headers: of each reply.
     """
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World()
         self.slow_lists: dict[str, float] = {}
-        self.headers: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request as an API server does."""
@@ -44,7 +42,7 @@ class HttpWorld:
             reason = error.reason or ("AlreadyExists" if isinstance(error, AlreadyExists) else "")
             code = error.status or 500
             body = {"kind": "Status", "reason": reason, "message": str(error), "code": code}
-        return web.json_response(body, status=code, headers=self.headers)
+        return web.json_response(body, status=code)
 
     async def _carry_out(self, request: web.Request) -> dict[str, Any]:
         resource, namespace, name = _parsed(request.path)
@@ -89,14 +87,17 @@ def _parsed(path: str) -> tuple[Resource, str | None, str]:
 
 
 @asynccontextmanager
-async def served(world: HttpWorld) -> AsyncIterator[KubernetesClient]:
+async def served(
+    world: HttpWorld, observe_date: Callable[[str], None] = lambda date: None
+) -> AsyncIterator[KubernetesClient]:
     """Serve a world on a free port of the loopback; gives a client of it."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", world.answer)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = KubernetesClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}"))
+    configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    client = KubernetesClient(configuration, observe_date=observe_date)
     try:
         yield client
     finally:

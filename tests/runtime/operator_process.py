@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ class Operator:
     def kill(self) -> None:
         self._running.send_signal(signal.SIGKILL)
         self._running.wait()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let it do nothing for a while, as a machine that is out of memory does."""
+        self._running.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._running.send_signal(signal.SIGCONT)
+
+    def ended(self) -> int | None:
+        """Return its exit status; None while it goes on."""
+        return self._running.poll()
 
     def kill_if_running(self) -> None:
         if self.process and self.process.poll() is None:

@@ -212,6 +212,39 @@ def test_a_second_operator_is_warm_and_takes_over_from_a_first_that_is_told_to_s
         assert second.stop() == 0
 
 
+def test_an_operator_that_was_stopped_beside_its_standby_ends_and_nothing_is_made_twice(
+    server: ApiServer, team: Team, operator: Operator, tmp_path: Path
+) -> None:
+    clusters, pods = team.births("apis/ray.io/v1/rayclusters"), team.births("api/v1/pods")
+    settings = {"VAPORTRAIL_WATCH_NAMESPACES": team.name, "VAPORTRAIL_POD_NAME": "vaportrail-1"}
+    second = Operator(server, tmp_path / "second.log", **settings)
+    operator.start()
+    until(operator.leads, operator.tail)
+    second.start()
+    try:
+        second.until_ready()
+        with nodes(server.kubeconfig, run_seconds=2.0):
+            team.submit(*(f"run-{number}" for number in range(8)))
+            # Somewhere in the middle of their steps.
+            until(lambda: '"created"' in operator.tail(), operator.tail)
+            begun = time.monotonic()
+            with operator.stopped():
+                until(second.leads, second.tail, seconds=30)
+                print(f"standby_takes_over_s {time.monotonic() - begun:.1f}")
+                team.submit("later")
+            until(lambda: operator.ended() is not None, operator.tail, seconds=30)
+            team.until_over(second)
+        assert operator.ended() == 1
+        assert team.phases() == {"Succeeded": 9}
+        assert team.left() == []
+        assert sorted(clusters().values()) == [1] * 9
+        runners = [count for name, count in pods().items() if name.endswith("-runner")]
+        assert runners == [1] * 9
+        assert second.stop() == 0
+    finally:
+        second.kill_if_running()
+
+
 def test_an_operator_of_all_namespaces_brings_many_runs_to_their_end_in_little_memory(
     server: ApiServer, team: Team, tmp_path: Path
 ) -> None:

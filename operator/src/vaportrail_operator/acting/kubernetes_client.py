@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -90,10 +90,17 @@ class KubernetesClient:
     Args:
         configuration: of the official client.
         user_agent: what the API server's audit log says of who called.
+        observe_date: told the `Date` of each reply.
     """
 
-    def __init__(self, configuration: Configuration, user_agent: str = "vaportrail-operator") -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        user_agent: str = "vaportrail-operator",
+        observe_date: Callable[[str], None] = lambda date: None,
+    ) -> None:
         self._api = ApiClient(configuration)
+        self._observe_date = observe_date
         self._api.user_agent = user_agent
 
     async def close(self) -> None:
@@ -184,6 +191,9 @@ class KubernetesClient:
             content = await reply.read()
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Others may be what a proxy says in the API server's place.
+            self._observe_date(reply.headers.get("Date", ""))
         try:
             answer: Object = json.loads(content)
         except ValueError:

@@ -45,10 +45,6 @@ _STOP_SECONDS = 10.0
 _FLUSH_SECONDS = 1.0
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Operator:
     """All parts of the operator, put together. Make it inside the event loop that it works in.
 
@@ -57,6 +53,7 @@ class Operator:
         client: of the API server.
         plan: the planner.
         watch: watches kinds and gives what is seen to the sink: `kopf_watch.watch`.
+        now: the time, as the API server has it.
         lease_seconds: after which another may work, if this one does not renew its Lease.
     """
 
@@ -67,6 +64,7 @@ class Operator:
         plan: Callable[[Observed], Plan],
         watch: Callable[[Callable[[Watched, Raw, bool], None]], Watch],
         *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         lease_seconds: int = 15,
     ) -> None:
         self._environment = environment
@@ -97,19 +95,19 @@ class Operator:
             environment.lease,
             environment.identity,
             clock=clock,
-            now=_now,
+            now=now,
             duration=lease_seconds,
             renewal=lease_seconds / 5,
             annotated=self._unserved.annotated,
         )
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
         fenced = FencedClient(client, lambda: self._lease.held)
-        self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=_now)
+        self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=now)
         self._claims = Claims(
             fenced,
             installation,
             clock=clock,
-            now=_now,
+            now=now,
             live=self._live,
         )
         self._health = Health(
@@ -123,7 +121,7 @@ class Operator:
             applier=Applier(
                 fenced,
                 self._cache,
-                now=_now,
+                now=now,
                 token=lambda: secrets.token_hex(32),
                 instance=environment.identity,
                 send_event=self._events.send,
@@ -131,7 +129,7 @@ class Operator:
             plan=plan,
             settings=environment.settings,
             kuberay=lambda: self._lister.kuberay,
-            now=_now,
+            now=now,
             metrics=self._metrics,
             claims=self._claims,
         )
