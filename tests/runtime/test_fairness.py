@@ -100,4 +100,35 @@ def test_another_tenants_first_pod_does_not_wait_behind_400_runs(
         scene.task.cancel()
         await asyncio.gather(scene.task, return_exceptions=True)
 
+    in_time(work, seconds=180.0)
+
+
+@pytest.mark.slow
+def test_a_refused_run_goes_on_when_a_pod_of_its_namespace_is_gone() -> None:
+    async def work() -> None:
+        world = World()
+        refusals = 0
+
+        def refuse(call: str) -> None:
+            nonlocal refusals
+            if call.startswith("create Pod/waits") and full:
+                refusals += 1
+                raise Forbidden("exceeded quota: compute", status=403)
+
+        full = True
+        world.before = refuse
+        world.put(RUNS, run_of("first"))
+        world.put(RUNS, run_of("waits"))
+        scene = Scene(world=world)
+        # By now it waits for four seconds or more.
+        await scene.until(lambda: refusals == 4)
+        (there,) = world.of(PODS)
+        full = False
+        begun = time.monotonic()
+        world.remove(PODS, there["metadata"]["name"])
+        await scene.until(lambda: any("waits" in pod["metadata"]["name"] for pod in world.of(PODS)))
+        assert time.monotonic() - begun < 2.0
+        scene.stop.set()
+        assert await scene.task == 0
+
     in_time(work)

@@ -75,9 +75,9 @@ class Scene:
         self.world.put(PODS, raw)
 
 
-def in_time(work: Callable[[], Any]) -> None:
+def in_time(work: Callable[[], Any], seconds: float = 30.0) -> None:
     async def main() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             await work()
 
     asyncio.run(main())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,6 +247,58 @@ def test_an_operator_that_was_stopped_beside_its_standby_ends_and_nothing_is_mad
         assert second.stop() == 0
     finally:
         second.kill_if_running()
+
+
+def test_400_runs_behind_a_webhook_that_times_out_do_not_delay_another_tenants_first_pod(
+    server: ApiServer, team: Team, tmp_path: Path
+) -> None:
+    stuck = Team(server, f"stuck-{random.randrange(10**9)}")
+    grant(server, stuck.name, "operator", chart_rules())
+    both = f"{stuck.name},{team.name}"
+    operator = Operator(server, tmp_path / "operator.log", VAPORTRAIL_WATCH_NAMESPACES=both)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        create(server, webhook(server, stuck.name, silent.getsockname()[1]))
+        try:
+            stuck.submit(*(f"run-{number}" for number in range(400)))
+            operator.start()
+            # As many of its steps as may be wait for the webhook: the first of them was refused.
+            until(lambda: "failed calling webhook" in operator.log.read_text(), operator.tail)
+            begun = time.monotonic()
+            team.submit("mnist")
+            until(lambda: any(name.startswith("pod/") for name in team.left()), operator.tail)
+            seconds = time.monotonic() - begun
+            print(f"first_pod_behind_400_stuck_s {seconds:.1f}")
+            assert seconds <= 5.0
+            assert operator.get("healthz") == (200, "ok")
+        finally:
+            operator.kill_if_running()
+            server.kubectl("delete", "validatingwebhookconfiguration", stuck.name)
+
+
+def webhook(server: ApiServer, namespace: str, port: int) -> dict[str, Any]:
+    """Return an admission webhook for the pods of a namespace, at a port of the loopback."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    config = json.loads(server.kubeconfig.read_text())
+    certificate = Path(config["clusters"][0]["cluster"]["certificate-authority"]).read_bytes()
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": namespace},
+        "webhooks": [
+            {
+                "name": "pods.example.invalid",
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "timeoutSeconds": 10,
+                "rules": [rule],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "clientConfig": {
+                    "url": f"https://127.0.0.1:{port}/",
+                    "caBundle": base64.b64encode(certificate).decode(),
+                },
+            }
+        ],
+    }
 
 
 def test_an_operator_of_all_namespaces_brings_many_runs_to_their_end_in_little_memory(
