@@ -12,6 +12,7 @@ from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.health import Health
 from vaportrail_operator.runtime.metrics import Metrics, Readings
 from vaportrail_operator.runtime.server import serving
+from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 
 class Scene:
@@ -65,9 +66,15 @@ def test_watches_that_do_not_come_back_are_a_problem_after_a_while(scene: Scene)
 def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None:
     metrics = Metrics()
     metrics.reconciles.labels("ok").inc()
+    queue: WorkQueue[str] = WorkQueue(lambda: scene.time, Backoff(1.0, 1.0, lambda: 1.0))
+    for key in ("one", "two", "three"):
+        queue.add(key)
+    assert asyncio.run(queue.get()) == "one"
+    queue.retry("four")
+    scene.time = 1.5
     metrics.read_from(
         Readings(
-            queue=lambda: (3, 1.5, 7),
+            queue=queue,
             leads=lambda: True,
             others=lambda: 2,
             unserved=lambda: {"team-a": 4},
@@ -80,7 +87,8 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
         'vaportrail_reconcile_total{result="ok"} 1.0',
         "vaportrail_workqueue_depth 3.0",
         "vaportrail_workqueue_oldest_seconds 1.5",
-        "vaportrail_workqueue_retries_total 7.0",
+        "vaportrail_workqueue_longest_step_seconds 1.5",
+        "vaportrail_workqueue_retries_total 1.0",
         "vaportrail_leader 1.0",
         "vaportrail_namespaces_of_others 2.0",
         'vaportrail_unserved_live_runs{namespace="team-a"} 4.0',

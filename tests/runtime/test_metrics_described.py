@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import REPOSITORY
 from vaportrail_operator.runtime.metrics import Metrics, Readings
+from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 
 def exported() -> set[str]:
@@ -17,7 +18,7 @@ def exported() -> set[str]:
     metrics.reconciles.labels("ok")
     metrics.read_from(
         Readings(
-            queue=lambda: (0, 0.0, 0),
+            queue=WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0)),
             leads=lambda: True,
             others=lambda: 0,
             unserved=lambda: {"team": 1},

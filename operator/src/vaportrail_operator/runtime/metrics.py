@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.types import Kind
+from vaportrail_operator.runtime.workqueue import WorkQueue
 
 __all__ = ["Metrics", "Readings"]
 
@@ -21,7 +23,7 @@ class Readings(Collector):
     """What is read off the parts when Prometheus asks.
 
     Args:
-        queue: the waiting keys, the seconds that the oldest has waited, the retries so far.
+        queue: the runs that wait for a step, and those that are in one.
         leads: whether this operator holds the Lease.
         others: how many namespaces with live runs another installation has claimed.
         unserved: how many runs were live in namespaces that are not served any more, by namespace.
@@ -32,7 +34,7 @@ class Readings(Collector):
     def __init__(
         self,
         *,
-        queue: Callable[[], tuple[int, float, int]],
+        queue: WorkQueue[Any],
         leads: Callable[[], bool],
         others: Callable[[], int],
         unserved: Callable[[], Mapping[str, int]],
@@ -44,12 +46,21 @@ class Readings(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges."""
-        depth, oldest, retries = self._queue()
-        yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", depth)
+        queue = self._queue
+        yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", queue.depth)
         yield GaugeMetricFamily(
-            "vaportrail_workqueue_oldest_seconds", "How long the oldest of them has waited.", oldest
+            "vaportrail_workqueue_oldest_seconds",
+            "How long the oldest of them has waited.",
+            queue.oldest_seconds,
         )
-        yield CounterMetricFamily("vaportrail_workqueue_retries", "Steps put back after failing.", retries)
+        yield GaugeMetricFamily(
+            "vaportrail_workqueue_longest_step_seconds",
+            "How long the longest of the steps that go on takes.",
+            queue.longest_seconds,
+        )
+        yield CounterMetricFamily(
+            "vaportrail_workqueue_retries", "Steps put back after failing.", queue.retries
+        )
         yield GaugeMetricFamily(
             "vaportrail_leader", "Whether this operator holds the Lease and works.", int(self._leads())
         )

@@ -131,7 +131,7 @@ class Operator:
         )
         self._metrics.read_from(
             Readings(
-                queue=lambda: (self._queue.depth, self._queue.oldest_seconds, self._queue.retries),
+                queue=self._queue,
                 leads=lambda: self._lease.held,
                 others=lambda: len(self._claims.others),
                 unserved=lambda: self._unserved.runs,
