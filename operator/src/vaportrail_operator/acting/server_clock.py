@@ -50,7 +50,7 @@ class ServerClock:
         """
         try:
             said = parsedate_to_datetime(date).astimezone(UTC) + _HALF_SECOND
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         if self._base is None:
             local = self._local()

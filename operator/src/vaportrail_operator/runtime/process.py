@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 import secrets
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from vaportrail_operator.runtime.event_sender import EventSender
 from vaportrail_operator.runtime.fenced_client import FencedClient
 from vaportrail_operator.runtime.health import Health
 from vaportrail_operator.runtime.lease import Lease
+from vaportrail_operator.runtime.live_runs import LiveRuns
 from vaportrail_operator.runtime.metrics import Metrics, Readings
 from vaportrail_operator.runtime.orphans import OrphanSweeper
 from vaportrail_operator.runtime.reconciler import Reconciler
@@ -77,6 +77,7 @@ class Operator:
         )
         self._leading = False
         self._cache = Cache(clock, self._changed)
+        self._live = LiveRuns(self._cache)
         self._metrics = Metrics()
         self._upkeep = CacheUpkeep(
             client,
@@ -90,7 +91,7 @@ class Operator:
             kuberay_came=self._kuberay_came,
         )
         installation = f"{environment.namespace}/{environment.lease}"
-        self._unserved = Unserved(environment.namespaces, self._live, installation)
+        self._unserved = Unserved(environment.namespaces, self._live.counts, installation)
         self._lease = Lease(
             client,
             environment.namespace,
@@ -105,7 +106,7 @@ class Operator:
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
         fenced = FencedClient(client, lambda: self._lease.held)
         self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=now)
-        self._claims = Claims(fenced, installation, clock=clock, now=now, live=self._live)
+        self._claims = Claims(fenced, installation, clock=clock, now=now, live=self._live.counts)
         self._health = Health(
             self._cache,
             lambda: self._upkeep.watches_down_seconds,
@@ -209,11 +210,8 @@ class Operator:
         finally:
             await cancelled(holding, claiming, working)
 
-    def _live(self) -> Counter[str]:
-        """Return how many runs have not ended, by namespace."""
-        return Counter(namespace for (namespace, _), seen in self._cache.runs() if not seen.over)
-
     def _changed(self, key: Key) -> None:
+        self._live.changed(key)
         # A standby knows what there is, and does nothing about it: it looks at each run when it leads.
         if self._leading:
             self._queue.add(key)
@@ -245,9 +243,8 @@ class Operator:
 
     async def _listed(self) -> None:
         if self._leading:
-            for key, seen in self._cache.runs():
-                if not seen.over:
-                    self._queue.remind(key)
+            for key in self._live:
+                self._queue.remind(key)
             await self._orphans.sweep()
 
     def _kuberay_came(self) -> None:
