@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +14,8 @@ import pytest
 from runtime.small_planner import run_of, small_plan
 from runtime.test_operator_in_memory import ENVIRONMENT, in_time, watching
 from runtime.world import World
-from vaportrail_operator.acting.client import ApiError, Forbidden, NamespaceTerminating, Unavailable
-from vaportrail_operator.acting.resources import LEASES, PODS, RUNS
+from vaportrail_operator.acting.client import ApiError, Forbidden, NamespaceTerminating, Object, Unavailable
+from vaportrail_operator.acting.resources import LEASES, PODS, RUNS, Resource
 from vaportrail_operator.runtime.claims import CLAIM, Claims
 from vaportrail_operator.runtime.process import Operator
 from vaportrail_operator.runtime.unserved import ANNOTATION, Unserved
@@ -165,24 +165,48 @@ def test_claims_are_renewed_while_runs_live_and_lapse_without_a_call_when_none_d
     run(work())
 
 
+class Noting(World):
+    """A client of another world's objects that notes whose runs it changed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.__dict__.update({name: value for name, value in vars(world).items() if name != "calls"})
+        self._world = world
+        self.namespaces: set[str] = set()
+
+    def put(self, resource: Resource, raw: Object) -> Object:
+        return self._world.put(resource, raw)
+
+    async def replace_status(
+        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+    ) -> Object:
+        self.namespaces.add(namespace)
+        return await self._world.replace_status(resource, namespace, name, version, status)
+
+
 def test_of_two_installations_one_brings_a_namespaces_runs_on() -> None:
     async def work() -> None:
         world, stop = World(), asyncio.Event()
+        clients = [Noting(world), Noting(world)]
         tasks = []
-        for release in ("one", "two"):
-            environment = replace(ENVIRONMENT, namespace=f"system-{release}", identity=f"{release}-0")
-            operator = Operator(environment, world, small_plan, watching(world))
+        for number, client in enumerate(clients):
+            environment = replace(ENVIRONMENT, namespace=f"system-{number}", identity=f"pod-{number}")
+            operator = Operator(environment, client, small_plan, watching(world))
             tasks.append(asyncio.create_task(operator.run(stop)))
         while len(world.watchers) < 2:
             await asyncio.sleep(0.005)
-        for number in range(20):
-            world.put(RUNS, run_of(f"run-{number}"))
-        while len(world.of(PODS)) < 20:
+        for namespace in ("team-a", "team-b"):
+            for number in range(20):
+                run = run_of(f"run-{number}")
+                run["metadata"]["namespace"] = namespace
+                world.put(RUNS, run)
+        while len(world.of(PODS)) < 40:
             await asyncio.sleep(0.005)
         stop.set()
         assert await asyncio.gather(*tasks) == [0, 0]
-        made = [call for call in world.calls if call.startswith(("create Pod", "status"))]
-        assert max(Counter(made).values()) == 1
+        one, other = (client.namespaces for client in clients)
+        assert one | other == {"team-a", "team-b"}
+        assert one & other == set()
 
     in_time(work)
 
