@@ -281,6 +281,8 @@ def test_400_runs_behind_a_webhook_that_times_out_do_not_delay_another_tenants_f
         finally:
             operator.kill_if_running()
             server.kubectl("delete", "validatingwebhookconfiguration", stuck.name)
+            # An operator of all namespaces would go on with them.
+            server.kubectl("-n", stuck.name, "delete", "pipelineruns.vaportrail.dev", "--all", "--wait=false")
 
 
 def webhook(server: ApiServer, namespace: str, port: int) -> dict[str, Any]:
