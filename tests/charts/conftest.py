@@ -25,6 +25,7 @@ BRANCHES: dict[str, dict[str, Any]] = {
     "everything": {
         "imagePullPolicy": "Always",
         "imagePullSecrets": [{"name": "one"}, {"name": "two"}],
+        "replicas": 2,
         "logLevel": "debug",
         "env": [
             {"name": "HTTPS_PROXY", "value": "http://proxy.test:3128"},

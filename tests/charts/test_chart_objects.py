@@ -68,11 +68,33 @@ def test_every_container_says_what_it_needs(render: Render) -> None:
             assert set(container["resources"]) == {"requests", "limits"}
 
 
-def test_there_is_one_operator_at_a_time(render: Render) -> None:
-    spec = render().one("Deployment")["spec"]
+@pytest.mark.parametrize("replicas", [1, None])
+def test_there_is_one_operator_at_a_time_unless_more_are_wanted(render: Render, replicas: int | None) -> None:
+    rendered = render({"replicas": replicas})
+    spec = rendered.one("Deployment")["spec"]
 
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 30
+    assert rendered.of("PodDisruptionBudget") == []
+
+
+def test_a_standby_is_on_another_node_and_one_pod_is_left_at_any_time(render: Render) -> None:
+    rendered = render({"replicas": 2})
+    spec = rendered.one("Deployment")["spec"]
+    labels = spec["template"]["metadata"]["labels"].items()
+    (spread,) = rendered.operator["topologySpreadConstraints"]
+    budget = rendered.one("PodDisruptionBudget")["spec"]
+
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == (
+        "kubernetes.io/hostname",
+        "ScheduleAnyway",
+    )
+    assert budget["maxUnavailable"] == 1
+    for selector in (spread["labelSelector"], budget["selector"]):
+        assert selector["matchLabels"].items() <= labels
+        assert not selector["matchLabels"].items() <= rendered.one("Pod")["metadata"]["labels"].items()
 
 
 def test_the_operator_runs_its_own_program_and_is_probed(render: Render) -> None:

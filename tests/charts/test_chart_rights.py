@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import REPOSITORY
+from vaportrail_operator.runtime.claims import CLAIM
 
 Render = Callable[..., Any]
 Rights = set[tuple[str, str, str]]
@@ -23,6 +24,7 @@ OPERATOR: Rights = {
     ("", "secrets", "create"),
     ("", "secrets", "delete"),
     ("events.k8s.io", "events", "create"),
+    *(("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")),
 }
 """Group, resource and verb of what the operator may do in the namespaces that it serves."""
 OWN: Rights = {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")}
@@ -85,14 +87,24 @@ def test_an_operator_may_serve_its_own_namespace(render: Render) -> None:
     assert given(rendered) == {"vaportrail-system": OPERATOR | OWN}
 
 
-def test_the_lease_is_the_only_one_that_it_may_touch(render: Render) -> None:
+def test_two_leases_are_the_only_ones_that_it_may_touch(render: Render) -> None:
     rendered = render()
-    (role,) = rendered.of("Role")
-    named = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
+    (own,) = rendered.of("Role")
+    (everywhere,) = [each for each in rendered.of("ClusterRole") if rights(each) == OPERATOR]
+    named = [
+        {
+            verb: rule.get("resourceNames")
+            for rule in role["rules"]
+            for verb in rule["verbs"]
+            if rule["resources"] == ["leases"]
+        }
+        for role in (own, everywhere)
+    ]
 
     # What does not exist yet has no name that a rule could say.
     name = rendered.environment["VAPORTRAIL_LEASE"]
-    assert named == {"create": None, "get": [name], "update": [name]}
+    assert named[0] == {"create": None, "get": [name], "update": [name]}
+    assert named[1] == {"create": None, "get": [CLAIM], "update": [CLAIM]}
 
 
 def test_with_namespaces_the_only_cluster_roles_are_the_users(render: Render) -> None:

@@ -98,7 +98,9 @@ def test_every_value_says_what_it_is() -> None:
         ({"logLevel": None}, ("missing property 'logLevel'",)),
         # Ports that are not given would be all ports.
         ({"networkPolicy": {"create": True, "apiServerPorts": None}}, ("/networkPolicy", "'apiServerPorts'")),
-        ({"replicas": 2}, ("additional properties 'replicas'",)),
+        ({"replicas": 0}, ("/replicas", "minimum")),
+        ({"replicas": 4}, ("/replicas", "maximum")),
+        ({"replicas": "2"}, ("/replicas", "got string, want integer")),
     ],
     ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
 )

@@ -17,6 +17,7 @@ from vaportrail_operator.observation.entries import Watched, entry_of
 from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.types import Action, Plan
 from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.event_sender import EventSender
 
 __all__ = ["Scene"]
 
@@ -27,12 +28,17 @@ PROVISIONING = PipelineRunStatus(phase=Phase.PROVISIONING)
 class Scene:
     """A world with one run in it, and what carries out plans there."""
 
-    def __init__(self) -> None:
-        self.world = World()
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
         self.cache = Cache(lambda: 0.0, lambda key: None)
         tokens = (f"token-{number}" for number in itertools.count(1))
         self.applier = Applier(
-            self.world, self.cache, now=lambda: NOW, token=lambda: next(tokens), instance="test"
+            self.world,
+            self.cache,
+            now=lambda: NOW,
+            token=lambda: next(tokens),
+            instance="test",
+            send_event=lambda body: self.sender.send(body),
         )
         self.world.put(RUNS, run_of() | {"status": {"phase": "Provisioning"}})
         self.run = self.read()
@@ -48,7 +54,17 @@ class Scene:
         return observed_run(raw).run
 
     def apply(self, *actions: Action, status: PipelineRunStatus = PROVISIONING, **more: Any) -> bool:
-        return asyncio.run(self.applier.apply(self.run, Plan(status, actions, **more)))
+        return asyncio.run(self._apply(Plan(status, actions, **more)))
+
+    async def _apply(self, plan: Plan) -> bool:
+        """Apply a plan, and let its Events be sent."""
+        self.sender = EventSender(self.world, asyncio.get_running_loop().time, lambda: None)
+        sending = asyncio.create_task(self.sender.run())
+        try:
+            return await self.applier.apply(self.run, plan)
+        finally:
+            await self.sender.flush(5.0)
+            sending.cancel()
 
     def pod(self, component: str = "runner", **more: Any) -> dict[str, Any]:
         name = f"{self.base}-{component}"

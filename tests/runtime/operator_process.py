@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ class Operator:
         self._running.send_signal(signal.SIGKILL)
         self._running.wait()
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let it do nothing for a while, as a machine that is out of memory does."""
+        self._running.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._running.send_signal(signal.SIGCONT)
+
+    def ended(self) -> int | None:
+        """Return its exit status; None while it goes on."""
+        return self._running.poll()
+
     def kill_if_running(self) -> None:
         if self.process and self.process.poll() is None:
             self.kill()
@@ -95,6 +109,10 @@ class Operator:
 
     def until_ready(self, seconds: float = 60) -> None:
         until(lambda: self.get("readyz")[0] == 200, self.tail, seconds)
+
+    def leads(self) -> bool:
+        """Return whether it holds the Lease."""
+        return "vaportrail_leader 1.0" in self.get("metrics")[1]
 
     def memory(self) -> float:
         """Return the process's resident memory in MB."""

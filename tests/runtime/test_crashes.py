@@ -16,6 +16,7 @@ from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
 from vaportrail_operator.acting.resources import PODS, RUNS
 from vaportrail_operator.planning.types import OperatorSettings
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
@@ -34,7 +35,14 @@ def fresh_operator(world: World) -> tuple[Reconciler, Lister]:
     """Return an operator that knows nothing yet."""
     queue: WorkQueue[Key] = WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0))
     cache = Cache(lambda: 0.0, queue.add)
-    applier = Applier(world, cache, now=lambda: NOW, token=lambda: "0" * 64, instance="test")
+    applier = Applier(
+        world,
+        cache,
+        now=lambda: NOW,
+        token=lambda: "0" * 64,
+        instance="test",
+        send_event=lambda body: None,
+    )
     lister = Lister(world, cache)
     reconciler = Reconciler(
         queue=queue,
@@ -45,6 +53,7 @@ def fresh_operator(world: World) -> tuple[Reconciler, Lister]:
         kuberay=lambda: True,
         now=lambda: NOW,
         metrics=Metrics(),
+        claims=Claims(world, "system/operator", clock=lambda: 0.0, now=lambda: NOW, live=list),
     )
     return reconciler, lister
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from runtime.test_runtime_cache import service
-from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.health import Health
 from vaportrail_operator.runtime.metrics import Metrics, Readings
 from vaportrail_operator.runtime.server import serving
@@ -19,11 +19,10 @@ class Scene:
     def __init__(self) -> None:
         self.time = 0.0
         self.down = 0.0
-        self.leads = True
-        self.queue: WorkQueue[Key] = WorkQueue(lambda: self.time, Backoff(1.0, 1.0, lambda: 1.0))
+        self.renewed = True
         self.cache = Cache(lambda: self.time, lambda key: None)
         self.health = Health(
-            self.cache, self.queue, lambda: self.down, lambda: self.leads, working=True, hearing_limit=180.0
+            self.cache, lambda: self.down, lambda: self.renewed, listed=True, hearing_limit=180.0
         )
 
 
@@ -37,10 +36,16 @@ def test_an_operator_that_works_is_alive_and_ready(scene: Scene) -> None:
     assert scene.health.unready() == []
 
 
-def test_an_operator_that_waits_for_the_lease_is_alive_but_not_ready(scene: Scene) -> None:
-    scene.health.working, scene.leads, scene.down = False, False, 10_000.0
+def test_an_operator_that_has_not_listed_yet_is_alive_but_not_ready(scene: Scene) -> None:
+    scene.health.listed, scene.renewed, scene.down = False, False, 10_000.0
     assert scene.health.problems() == []
-    assert scene.health.unready() == ["it does not hold the Lease", "it has not begun"]
+    assert scene.health.unready() == ["it has not listed yet what there is"]
+
+
+def test_an_operator_whose_lease_lapsed_and_that_goes_on_is_a_problem(scene: Scene) -> None:
+    scene.renewed = False
+    assert scene.health.problems() == ["its Lease is over, and it has not ended"]
+    assert scene.health.unready() == scene.health.problems()
 
 
 def test_a_watch_that_does_not_say_what_a_list_said_is_dead(scene: Scene) -> None:
@@ -58,29 +63,36 @@ def test_watches_that_do_not_come_back_are_a_problem_after_a_while(scene: Scene)
     assert scene.health.problems() == ["nothing has been watched for 181 s"]
 
 
-def test_a_run_that_waits_for_ever_is_a_problem(scene: Scene) -> None:
-    scene.queue.add(("team", "mnist"))
-    scene.time = 301.0
-    assert scene.health.problems() == ["a run has waited for 301 s for its step"]
-
-
-def test_a_step_without_an_end_is_a_problem(scene: Scene) -> None:
-    scene.queue.add(("team", "mnist"))
-    asyncio.run(scene.queue.get())
-    scene.time = 301.0
-    assert scene.health.problems() == ["a step has taken 301 s"]
-
-
 def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None:
     metrics = Metrics()
     metrics.reconciles.labels("ok").inc()
-    metrics.read_from(Readings(lambda: (3, 1.5, 7), lambda: ["Running", "", "Failed"], lambda: {"Pod": 2.0}))
+    queue: WorkQueue[str] = WorkQueue(lambda: scene.time, Backoff(1.0, 1.0, lambda: 1.0))
+    for key in ("one", "two", "three"):
+        queue.add(key)
+    assert asyncio.run(queue.get()) == "one"
+    queue.retry("four")
+    scene.time = 1.5
+    metrics.read_from(
+        Readings(
+            queue=queue,
+            leads=lambda: True,
+            others=lambda: 2,
+            unserved=lambda: {"team-a": 4},
+            phases=lambda: ["Running", "", "Failed"],
+            watch_lag=lambda: {"Pod": 2.0},
+        )
+    )
     lines = metrics.text().decode().splitlines()
     for line in (
         'vaportrail_reconcile_total{result="ok"} 1.0',
         "vaportrail_workqueue_depth 3.0",
         "vaportrail_workqueue_oldest_seconds 1.5",
-        "vaportrail_workqueue_retries_total 7.0",
+        "vaportrail_workqueue_longest_step_seconds 1.5",
+        "vaportrail_workqueue_retries_total 1.0",
+        "vaportrail_leader 1.0",
+        "vaportrail_namespaces_of_others 2.0",
+        'vaportrail_unserved_live_runs{namespace="team-a"} 4.0',
+        "vaportrail_events_dropped_total 0.0",
         'vaportrail_runs{phase="Running"} 1.0',
         'vaportrail_runs{phase="Pending"} 1.0',
         'vaportrail_runs{phase="Succeeded"} 0.0',

@@ -20,6 +20,7 @@ from vaportrail_operator.acting.client import (
     NamespaceTerminating,
     NotFound,
     Unavailable,
+    WebhookUnanswered,
 )
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
@@ -78,6 +79,12 @@ def test_each_refusal_has_its_error_in_words(code: int, reason: str, kind: type[
         ask(status(code, reason), lambda client: client.get(PODS, "team", "it"))
     assert type(raised.value) is kind
     assert (raised.value.status, raised.value.reason, raised.value.said) == (code, reason, "why")
+
+
+def test_a_webhook_that_does_not_answer_is_told_from_an_api_server_that_cannot() -> None:
+    said = 'Internal error occurred: failed calling webhook "policy.example": context deadline exceeded'
+    with pytest.raises(WebhookUnanswered):
+        ask(status(500, "InternalError", message=said), lambda client: client.get(PODS, "team", "it"))
 
 
 def test_a_namespace_that_is_being_deleted_is_told_from_a_missing_right() -> None:

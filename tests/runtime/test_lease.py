@@ -162,7 +162,7 @@ def test_a_holder_whose_renewal_hangs_gives_up_before_another_may_work(scene: Sc
 
 
 def test_an_operator_that_wants_the_lease_does_not_wait_for_one_answer_for_ever(scene: Scene) -> None:
-    lease = scene.lease("a", duration=0)
+    lease = scene.lease("a", duration=1)
 
     def answer_next_time() -> None:
         scene.world.hangs = False
@@ -170,3 +170,12 @@ def test_an_operator_that_wants_the_lease_does_not_wait_for_one_answer_for_ever(
     scene.world.hangs, scene.world.slow = True, answer_next_time
     run(lease.acquire())
     assert (lease.held, scene.holder()) == (True, "a")
+
+
+def test_a_lease_that_was_not_renewed_for_long_is_not_held_whatever_was_found(scene: Scene) -> None:
+    lease = scene.lease("a")
+    run(lease.acquire())
+    # The process was stopped, and goes on somewhere else than where it renews.
+    scene.time = 9.7
+    assert not lease.held
+    assert scene.holder() == "a"

@@ -36,12 +36,14 @@ def watching(world: World) -> Callable[[Any], Any]:
         async def watch(
             kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]
         ) -> None:
-            world.watchers.append(
-                lambda kind, raw, gone: sink(Watched(kind), raw, gone) if kind in kinds else None
-            )
+            def watcher(kind: str, raw: Object, gone: bool) -> None:
+                if kind in kinds:
+                    sink(Watched(kind), raw, gone)
+
+            world.watchers.append(watcher)
             connected()
             await stop.wait()
-            world.watchers.clear()
+            world.watchers.remove(watcher)
 
         return watch
 
@@ -73,9 +75,9 @@ class Scene:
         self.world.put(PODS, raw)
 
 
-def in_time(work: Callable[[], Any]) -> None:
+def in_time(work: Callable[[], Any], seconds: float = 30.0) -> None:
     async def main() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             await work()
 
     asyncio.run(main())

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from runtime.small_planner import base, child, pod, run_of
 from runtime.world import World
-from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
+from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden, Unavailable
+from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, Resource
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.orphans import OrphanSweeper
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Scene:
@@ -28,6 +31,7 @@ class Scene:
             self.world,
             lambda: self.time,
             self.metrics,
+            now=lambda: START + timedelta(seconds=self.time),
             min_age_seconds=600.0,
             sealer_patience=7200.0,
         )
@@ -105,7 +109,52 @@ def test_what_another_controller_makes_is_left_to_it(scene: Scene) -> None:
     assert "Pod/head" in scene.world.left()
 
 
-@pytest.mark.parametrize("error", [Conflict("try again", status=409), Forbidden("no", status=403)])
+def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_overdue(scene: Scene) -> None:
+    scene.make()
+    (runner,) = [raw for raw in scene.world.of(PODS) if raw["metadata"]["name"] == "runner"]
+    # Its grace ends at this time, and nobody takes the second step of its deletion.
+    due = (START + timedelta(seconds=100)).isoformat()
+    runner["metadata"] |= {"deletionTimestamp": due, "deletionGracePeriodSeconds": 30}
+    scene.world.put(PODS, runner)
+    asked: list[int | None] = []
+    delete = scene.world.delete
+
+    async def noting(resource: Resource, namespace: str, name: str, **how: Any) -> Any:
+        if name == "runner":
+            asked.append(how["grace_seconds"])
+        return await delete(resource, namespace, name, **how)
+
+    scene.world.delete = noting  # type: ignore[method-assign]
+    scene.sweep()
+    # It is left to go by itself at first, and what is left is given its time from then on.
+    scene.sweep(after=120.0)
+    scene.sweep(after=599.0)
+    assert (asked, "Pod/runner" in scene.world.left()) == ([], True)
+    scene.sweep(after=20.0)
+    scene.sweep(after=600.0)
+    assert (asked, "Pod/runner" in scene.world.left()) == ([0], False)
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(scene: Scene) -> None:
+    scene.make()
+    scene.sweep()
+
+    def refuse(call: str) -> None:
+        if call == "delete RayCluster/cluster":
+            raise Unavailable("etcdserver: request timed out", status=500)
+
+    scene.world.before = refuse
+    assert scene.sweep(after=600.0) == 1
+    assert scene.world.left() == ["Pod/sealer", "RayCluster/cluster"]
+    text = scene.metrics.text()
+    assert b'vaportrail_orphan_removals_failed_total{kind="RayCluster"} 1.0' in text
+    assert b'vaportrail_orphan_removals_failed_total{kind="Pod"} 0.0' in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Conflict("try again", status=409), Forbidden("no", status=403), Unavailable("no answer", status=503)],
+)
 def test_what_could_not_be_removed_is_removed_the_next_time(scene: Scene, error: ApiError) -> None:
     scene.make()
     scene.sweep()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,9 +52,15 @@ def team(server: ApiServer) -> Team:
 @pytest.fixture
 def operator(server: ApiServer, team: Team, tmp_path: Path) -> Iterator[Operator]:
     """An operator of that namespace, not started yet."""
-    operator = Operator(server, tmp_path / "operator.log", VAPORTRAIL_WATCH_NAMESPACES=team.name)
+    operator = Operator(server, tmp_path / "operator.log", **installed(team))
     yield operator
     operator.kill_if_running()
+
+
+def installed(*teams: Team) -> dict[str, str]:
+    """Return the settings of an installation for some namespaces: its Lease is no other test's."""
+    names = [team.name for team in teams]
+    return {"VAPORTRAIL_WATCH_NAMESPACES": ",".join(names), "VAPORTRAIL_LEASE": names[-1]}
 
 
 def refused(server: ApiServer, team: Team) -> list[tuple[str, str]]:
@@ -156,8 +166,7 @@ def test_a_namespace_that_is_refused_stops_no_other_and_is_served_once_it_is_all
     server: ApiServer, team: Team, tmp_path: Path
 ) -> None:
     refused = Team(server, f"refused-{random.randrange(10**9)}")
-    both = f"{refused.name},{team.name}"
-    operator = Operator(server, tmp_path / "operator.log", VAPORTRAIL_WATCH_NAMESPACES=both)
+    operator = Operator(server, tmp_path / "operator.log", **installed(refused, team))
     operator.start()
     try:
         with nodes(server.kubeconfig):
@@ -195,21 +204,111 @@ def test_a_run_that_is_deleted_while_it_runs_is_forgotten(
     assert operator.stop() == 0
 
 
-def test_a_second_operator_waits_and_takes_over_from_a_first_that_is_told_to_stop(
+def test_a_second_operator_is_warm_and_takes_over_from_a_first_that_is_told_to_stop(
     server: ApiServer, team: Team, operator: Operator, tmp_path: Path
 ) -> None:
     operator.start()
-    operator.until_ready()
-    settings = {"VAPORTRAIL_WATCH_NAMESPACES": team.name, "VAPORTRAIL_POD_NAME": "vaportrail-1"}
-    second = Operator(server, tmp_path / "second.log", **settings)
+    until(operator.leads, operator.tail)
+    second = Operator(server, tmp_path / "second.log", **installed(team), VAPORTRAIL_POD_NAME="vaportrail-1")
     second.start()
     try:
-        until(lambda: second.get("healthz")[0] == 200, second.tail)
-        assert "it does not hold the Lease" in second.get("readyz")[1]
+        second.until_ready()
+        assert not second.leads()
         assert operator.stop() == 0
-        second.until_ready(seconds=10)
+        until(second.leads, second.tail, seconds=5)
     finally:
         assert second.stop() == 0
+
+
+def test_an_operator_that_was_stopped_beside_its_standby_ends_and_nothing_is_made_twice(
+    server: ApiServer, team: Team, operator: Operator, tmp_path: Path
+) -> None:
+    clusters, pods = team.births("apis/ray.io/v1/rayclusters"), team.births("api/v1/pods")
+    second = Operator(server, tmp_path / "second.log", **installed(team), VAPORTRAIL_POD_NAME="vaportrail-1")
+    operator.start()
+    until(operator.leads, operator.tail)
+    second.start()
+    try:
+        second.until_ready()
+        with nodes(server.kubeconfig, run_seconds=2.0):
+            team.submit(*(f"run-{number}" for number in range(8)))
+            # Somewhere in the middle of their steps.
+            until(lambda: '"created"' in operator.tail(), operator.tail)
+            begun = time.monotonic()
+            with operator.stopped():
+                until(second.leads, second.tail, seconds=30)
+                print(f"standby_takes_over_s {time.monotonic() - begun:.1f}")
+                team.submit("later")
+            until(lambda: operator.ended() is not None, operator.tail, seconds=30)
+            until(lambda: over(second, team), second.tail, seconds=240)
+        assert operator.ended() == 1
+        assert team.phases() == {"Succeeded": 9}
+        assert team.left() == []
+        assert sorted(clusters().values()) == [1] * 9
+        runners = [count for name, count in pods().items() if name.endswith("-runner")]
+        assert runners == [1] * 9
+        assert second.stop() == 0
+    finally:
+        second.kill_if_running()
+
+
+def over(operator: Operator, team: Team) -> bool:
+    """Return whether a team's runs have succeeded; an operator that ended meanwhile begins again."""
+    operator.start_if_ended()
+    return set(team.phases()) <= {"Succeeded"}
+
+
+def test_400_runs_behind_a_webhook_that_times_out_do_not_delay_another_tenants_first_pod(
+    server: ApiServer, team: Team, tmp_path: Path
+) -> None:
+    stuck = Team(server, f"stuck-{random.randrange(10**9)}")
+    grant(server, stuck.name, "operator", chart_rules())
+    operator = Operator(server, tmp_path / "operator.log", **installed(stuck, team))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        create(server, webhook(server, stuck.name, silent.getsockname()[1]))
+        try:
+            stuck.submit(*(f"run-{number}" for number in range(400)))
+            operator.start()
+            # As many of its steps as may be wait for the webhook: the first of them was refused.
+            until(lambda: "failed calling webhook" in operator.log.read_text(), operator.tail)
+            begun = time.monotonic()
+            team.submit("mnist")
+            until(lambda: any(name.startswith("pod/") for name in team.left()), operator.tail)
+            seconds = time.monotonic() - begun
+            print(f"first_pod_behind_400_stuck_s {seconds:.1f}")
+            assert seconds <= 5.0
+            assert operator.get("healthz") == (200, "ok")
+        finally:
+            operator.kill_if_running()
+            server.kubectl("delete", "validatingwebhookconfiguration", stuck.name)
+            # An operator of all namespaces would go on with them.
+            server.kubectl("-n", stuck.name, "delete", "pipelineruns.vaportrail.dev", "--all", "--wait=false")
+
+
+def webhook(server: ApiServer, namespace: str, port: int) -> dict[str, Any]:
+    """Return an admission webhook for the pods of a namespace, at a port of the loopback."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    config = json.loads(server.kubeconfig.read_text())
+    certificate = Path(config["clusters"][0]["cluster"]["certificate-authority"]).read_bytes()
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": namespace},
+        "webhooks": [
+            {
+                "name": "pods.example.invalid",
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "timeoutSeconds": 10,
+                "rules": [rule],
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "clientConfig": {
+                    "url": f"https://127.0.0.1:{port}/",
+                    "caBundle": base64.b64encode(certificate).decode(),
+                },
+            }
+        ],
+    }
 
 
 def test_an_operator_of_all_namespaces_brings_many_runs_to_their_end_in_little_memory(

@@ -12,7 +12,7 @@ import pytest
 from runtime.small_planner import base, child, pod, run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
-from vaportrail_operator.acting.client import Forbidden, Unavailable
+from vaportrail_operator.acting.client import Forbidden, Unavailable, WebhookUnanswered
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
 from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import observed_run
@@ -25,6 +25,8 @@ from vaportrail_operator.planning.types import (
     Sweep,
 )
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import CLAIM, Claims
+from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
@@ -41,10 +43,21 @@ class Scene:
     def __init__(self, plan: Any = small_plan) -> None:
         self.world = World()
         self.time = 0.0
-        self.queue: WorkQueue[Key] = WorkQueue(lambda: self.time, Backoff(1.0, 60.0, lambda: 1.0))
+        self.queue: WorkQueue[Key] = WorkQueue(
+            lambda: self.time,
+            Backoff(1.0, 60.0, lambda: 1.0),
+            refusals=Backoff(10.0, 600.0, lambda: 1.0),
+        )
         self.cache = Cache(lambda: self.time, self.queue.add)
         self.metrics = Metrics()
-        applier = Applier(self.world, self.cache, now=lambda: NOW, token=lambda: "0" * 64, instance="test")
+        applier = Applier(
+            self.world,
+            self.cache,
+            now=lambda: NOW,
+            token=lambda: "0" * 64,
+            instance="test",
+            send_event=lambda body: None,
+        )
         self.reconciler = Reconciler(
             queue=self.queue,
             cache=self.cache,
@@ -54,6 +67,7 @@ class Scene:
             kuberay=lambda: True,
             now=lambda: NOW,
             metrics=self.metrics,
+            claims=Claims(self.world, "system/operator", clock=lambda: self.time, now=lambda: NOW, live=list),
         )
 
     def work(self, seconds: int = 0) -> None:
@@ -65,12 +79,17 @@ class Scene:
             for second in range(seconds + 1):
                 self.time = float(second)
                 # Nothing in memory makes a step wait: one turn is enough for all that is ready.
-                while self.queue.depth:
+                while self.queue.depth or self.queue.at_work:
                     await asyncio.sleep(0)
             self.queue.close()
             await working
 
         asyncio.run(main())
+
+    @property
+    def changes(self) -> list[str]:
+        """What was changed, but for the claim on the namespace."""
+        return [call for call in self.world.calls if not call.endswith(f"Lease/{CLAIM}")]
 
     def counted(self, result: str) -> bool:
         return f'vaportrail_reconcile_total{{result="{result}"}} 1.0'.encode() in self.metrics.text()
@@ -81,8 +100,11 @@ class Scene:
     [
         (Unavailable("no answer"), "unavailable", 1.0),
         (Unavailable("later", retry_after=7.0), "unavailable", 7.0),
-        (Forbidden("exceeded quota"), "refused", 1.0),
-        (ZeroDivisionError("a bug"), "error", 1.0),
+        # Beyond the usual delay as far as the plan allows, which wants to look again after 5 s.
+        (Forbidden("exceeded quota"), "refused", 5.0),
+        (WebhookUnanswered("failed calling webhook", status=500), "refused", 5.0),
+        (LeaseLost("another holds it"), "left", 1.0),
+        (ZeroDivisionError("a bug"), "error", 10.0),
     ],
 )
 def test_a_step_that_fails_comes_again_later(error: Exception, result: str, delay: float) -> None:
@@ -226,7 +248,7 @@ def test_a_run_that_cannot_be_read_and_is_being_deleted_is_left_alone(phase: str
     scene.world.put(RUNS, raw | {"status": {"phase": phase, "completionTime": ended}})
     scene.world.calls.clear()
     scene.work()
-    assert scene.world.calls == []
+    assert scene.changes == []
 
 
 def test_a_run_whose_status_cannot_be_read_is_left_alone() -> None:
@@ -236,7 +258,7 @@ def test_a_run_whose_status_cannot_be_read_is_left_alone() -> None:
     scene.world.put(PODS, pod("runner", "mnist", uid, "runner"))
     scene.world.calls.clear()
     scene.work()
-    assert scene.world.calls == []
+    assert scene.changes == []
     assert scene.world.status("mnist") == status
 
 
@@ -245,11 +267,12 @@ class Refusing(Scene):
 
     def __init__(self) -> None:
         def plan(observed: Observed) -> Plan:
-            planned = small_plan(observed)
+            planned = replace(small_plan(observed), requeue_after=self.again)
             return replace(planned, status=planned.status.model_copy(update={"message": observed.refused}))
 
         super().__init__(plan)
         self.quota = True
+        self.again: float | None = None
         self.words = "exceeded quota: compute"
         self.refused = 0
         self.world.before = self._refuse
@@ -321,7 +344,15 @@ def test_a_status_says_nothing_of_a_refusal_once_the_object_is_not_wanted() -> N
 def test_a_refusal_in_other_words_each_time_is_tried_ever_more_slowly() -> None:
     scene = Refusing()
     scene.words = "denied the request: [request {}]"
-    scene.work(seconds=30)
-    # At 0, 1, 3, 7 and 15 s, and each time with the words of before.
-    assert scene.refused == 5
-    assert scene.world.status("mnist")["message"].endswith("[request 4]")
+    scene.work(seconds=1300)
+    # At 0, 10, 30, 70, 150, 310, 630 and 1230 s, and each time with the words of before.
+    assert scene.refused == 8
+    assert scene.world.status("mnist")["message"].endswith("[request 7]")
+
+
+def test_a_refused_run_does_not_wait_beyond_the_deadline_that_its_plan_names() -> None:
+    scene = Refusing()
+    scene.again = 20.0
+    scene.work(seconds=100)
+    # At 0, 10, 30, 50, 70 and 90 s.
+    assert scene.refused == 6

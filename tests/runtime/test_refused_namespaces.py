@@ -95,7 +95,7 @@ def test_what_was_known_of_it_is_forgotten(scene: Scene) -> None:
 
 
 def test_its_watches_owe_nothing(scene: Scene) -> None:
-    health = Health(scene.cache, scene.queue, lambda: 0.0, lambda: True, working=True, working_limit=900.0)
+    health = Health(scene.cache, lambda: 0.0, lambda: True, listed=True)
     scene.world.remove(RUNS, "mnist", "team-a")
     scene.list_all()
     scene.time = 200.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.applying import Scene
+from runtime.world import World
 from vaportrail.crd.status import (
     Condition,
     ConditionType,
@@ -17,6 +19,7 @@ from vaportrail.crd.status import (
     ReceiptStatus,
     RecordStatus,
 )
+from vaportrail_operator.acting.client import Unavailable
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS
 from vaportrail_operator.acting.status_writer import lost_fields, status_body, without
 from vaportrail_operator.planning.types import Action, Create, Kind
@@ -97,6 +100,36 @@ def test_objects_are_made_though_the_definition_cuts_the_status() -> None:
     scene.again(Create(Kind.POD, scene.pod()), **LOST)
     scene.again(Create(Kind.RAY_CLUSTER, scene.cluster()), **LOST)
     assert len(scene.world.of(PODS)) == len(scene.world.of(RAY_CLUSTERS)) == 1
+
+
+ODD_REPLIES = {
+    "no status": lambda raw: {key: value for key, value in raw.items() if key != "status"},
+    "a status that is none": lambda raw: {**raw, "status": "Success"},
+    "another run": lambda raw: {**raw, "metadata": {**raw["metadata"], "uid": "another"}},
+    "nothing": lambda raw: {},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_REPLIES.values(), ids=list(ODD_REPLIES))
+def test_an_odd_reply_ends_the_step_before_anything_is_made_and_the_next_status_is_written(
+    odd: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    class Odd(World):
+        reply: Callable[[dict[str, Any]], dict[str, Any]] = staticmethod(odd)
+
+        async def replace_status(self, *arguments: Any) -> dict[str, Any]:
+            return self.reply(await super().replace_status(*arguments))
+
+    scene = Scene(Odd())
+    with pytest.raises(Unavailable, match="is not the run with its status"):
+        scene.apply(Create(Kind.POD, scene.pod()), status=PipelineRunStatus(phase=Phase.RUNNING))
+    assert scene.world.of(PODS) == []
+    assert [key for key, _ in scene.cache.runs()] == [("team", "mnist")]
+
+    scene.world.reply = lambda raw: raw  # type: ignore[attr-defined]
+    scene.run = scene.read()
+    assert scene.apply(status=PipelineRunStatus(phase=Phase.RELEASING))
+    assert scene.world.status("mnist")["phase"] == "Releasing"
 
 
 json_values = st.recursive(

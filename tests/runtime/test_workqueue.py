@@ -128,6 +128,142 @@ def test_a_key_waits_at_least_as_long_as_the_api_server_asks(queue: WorkQueue[st
     assert queue.retry("a", at_least=7.0) == 7.0
 
 
+@pytest.fixture
+def refusing(clock: Clock) -> WorkQueue[str]:
+    """A queue in which refusals wait ten times as long as other failures."""
+    usual, slow = Backoff(1.0, 60.0, lambda: 1.0), Backoff(10.0, 600.0, lambda: 1.0)
+    return WorkQueue(clock, usual, refusals=slow)
+
+
+def fail(queue: WorkQueue[str], key: str, **how: Any) -> float:
+    """Work on a key, and fail."""
+    queue.add_after(key, 0.0)
+    assert drained(queue) == [key]
+    delay = queue.retry(key, **how)
+    queue.done(key)
+    return delay
+
+
+def test_what_is_refused_waits_for_minutes_in_the_end(refusing: WorkQueue[str]) -> None:
+    delays = [fail(refusing, "a", refused=True) for _ in range(8)]
+    assert delays == [10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0, 600.0]
+
+
+def test_a_change_brings_a_refused_key_back_at_once_and_its_delays_begin_anew(
+    refusing: WorkQueue[str],
+) -> None:
+    for _ in range(7):
+        fail(refusing, "a", refused=True)
+    refusing.add("a")
+    assert drained(refusing) == ["a"]
+    assert refusing.retry("a", refused=True) == 10.0
+
+
+def test_a_reminder_brings_back_no_key_that_waits_after_a_failure(
+    refusing: WorkQueue[str], clock: Clock
+) -> None:
+    fail(refusing, "a", refused=True)
+    refusing.remind("a")
+    refusing.remind("b")
+    assert drained(refusing) == ["b"]
+    clock.time = 10.0
+    assert drained(refusing) == ["a"]
+
+
+def test_a_refused_key_does_not_wait_beyond_its_deadline_but_for_the_usual_delay(
+    refusing: WorkQueue[str],
+) -> None:
+    assert fail(refusing, "a", refused=True, at_most=7.0) == 7.0
+    assert fail(refusing, "a", refused=True, at_most=0.1) == 2.0
+
+
+def test_what_somebody_else_changed_during_a_refused_step_is_looked_at_after_the_usual_delay(
+    refusing: WorkQueue[str],
+) -> None:
+    refusing.add("a")
+    drained(refusing)
+    # The step's own write.
+    refusing.add("a")
+    assert refusing.retry("a", refused=True) == 10.0
+    refusing.add("a", urgent=True)
+    assert refusing.retry("a", refused=True) == 2.0
+    refusing.done("a")
+
+
+def test_the_key_that_was_refused_the_longest_ago_is_tried_when_there_is_room_in_its_group(
+    clock: Clock,
+) -> None:
+    usual = Backoff(100.0, 100.0, lambda: 1.0)
+    queue: WorkQueue[str] = WorkQueue(clock, usual, group_of=lambda key: key[0])
+    for key in ("a1", "a2", "b1"):
+        fail(queue, key, refused=True)
+    fail(queue, "a1", refused=True)
+    queue.retry_one_refused("a")
+    assert drained(queue) == ["a2"]
+
+
+@pytest.fixture
+def shared(clock: Clock) -> WorkQueue[str]:
+    """A queue of keys such as `a1`, of the group `a`: at most three at a time, two of a group."""
+    backoff = Backoff(1.0, 60.0, lambda: 1.0)
+    return WorkQueue(clock, backoff, group_of=lambda key: key[0], at_once=3, at_once_of_group=2)
+
+
+async def taken(queue: WorkQueue[str]) -> list[str]:
+    """Take out all that may be worked on now."""
+    found = []
+    while True:
+        getting = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        if not getting.done():
+            getting.cancel()
+            return found
+        key = getting.result()
+        assert key is not None
+        found.append(key)
+
+
+def test_groups_take_turns(shared: WorkQueue[str]) -> None:
+    async def work() -> list[str]:
+        found = []
+        while shared.depth:
+            for key in await taken(shared):
+                found.append(key)
+                shared.done(key)
+        return found
+
+    for key in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        shared.add(key)
+    assert asyncio.run(work()) == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_a_group_has_no_more_than_its_share_however_much_is_free(shared: WorkQueue[str]) -> None:
+    async def work() -> None:
+        assert await taken(shared) == ["a1", "a2"]
+        shared.add("b1")
+        assert await taken(shared) == ["b1"]
+        shared.add("b2")
+        assert await taken(shared) == []
+        shared.done("a2")
+        assert await taken(shared) == ["a3"]
+        shared.done("a1")
+        assert await taken(shared) == ["b2"]
+
+    for key in ("a1", "a2", "a3"):
+        shared.add(key)
+    asyncio.run(work())
+
+
+def test_the_oldest_key_counts_whatever_its_group(shared: WorkQueue[str], clock: Clock) -> None:
+    for key in ("a1", "a2", "a3"):
+        shared.add(key)
+    asyncio.run(taken(shared))
+    clock.time = 5.0
+    shared.add("b1")
+    clock.time = 7.0
+    assert (shared.depth, shared.oldest_seconds, shared.at_work) == (2, 7.0, 2)
+
+
 @given(failures=st.integers(1, 10_000), chance=st.floats(0, 1))
 def test_a_delay_is_between_half_and_the_whole_of_its_bound(failures: int, chance: float) -> None:
     full = Backoff(0.25, 30.0, lambda: 1.0).delay(failures)

@@ -184,7 +184,8 @@ class World:
             raise NotFound(f"{resource.plural} are not served", status=404)
 
     def _tell(self, raw: Object, *, gone: bool) -> None:
-        for watcher in self.watchers:
+        # Each comes and goes in a thread of its own.
+        for watcher in list(self.watchers):
             watcher(raw["kind"], copy.deepcopy(raw), gone)
 
     def _bump(self) -> int:

@@ -23,4 +23,12 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+# Which of two installations brings on the runs of a namespace.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [vaportrail.dev]
+  verbs: [get, update]
 {{- end -}}

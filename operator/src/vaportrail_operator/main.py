@@ -7,13 +7,16 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from kubernetes.aio.config import ConfigException
 
 from vaportrail.errors import UsageError
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient, load_access, load_configuration
+from vaportrail_operator.acting.server_clock import ServerClock
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.runtime.kopf_watch import Sink, watch
@@ -68,9 +71,13 @@ async def _operate(environment: Environment) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = KubernetesClient(await load_configuration(), f"vaportrail-operator/{__version__}")
+    clock = ServerClock(lambda: time.clock_gettime(time.CLOCK_BOOTTIME), lambda: datetime.now(UTC))
+    name = f"vaportrail-operator/{__version__}"
+    client = KubernetesClient(await load_configuration(), name, clock.observe)
     try:
-        return await Operator(environment, client, plan, partial(_watch, environment)).run(stop)
+        return await Operator(environment, client, plan, partial(_watch, environment), now=clock.now).run(
+            stop
+        )
     finally:
         await client.close()
 

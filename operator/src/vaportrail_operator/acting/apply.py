@@ -25,9 +25,9 @@ from vaportrail_operator.acting.client import (
     Object,
     Unavailable,
 )
-from vaportrail_operator.acting.events import post
+from vaportrail_operator.acting.events import event_of
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
-from vaportrail_operator.acting.status_writer import StatusMemory, status_body
+from vaportrail_operator.acting.status_writer import StatusMemory, status_body, stored_status
 from vaportrail_operator.acting.sweep import sweep
 from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
 from vaportrail_operator.observation.fields import metadata_of
@@ -71,6 +71,7 @@ class Applier:
         now: the time.
         token: makes a random token, different each time.
         instance: names this operator in Events.
+        send_event: has an Event sent, some time; returns at once.
     """
 
     def __init__(
@@ -81,12 +82,13 @@ class Applier:
         now: Callable[[], datetime],
         token: Callable[[], str],
         instance: str,
+        send_event: Callable[[Mapping[str, Any]], None],
     ) -> None:
         self._client = client
         self._cache_updates = cache_updates
         self._now = now
         self._token = token
-        self._instance = instance
+        self._instance, self._send_event = instance, send_event
         self._kept = StatusMemory()
 
     async def apply(self, run: PipelineRun, plan: Plan) -> bool:
@@ -110,8 +112,8 @@ class Applier:
             if written is None:
                 return True
             changed, version = True, written
-        for note in plan.events:
-            await post(self._client, run, note, instance=self._instance, now=self._now())
+        for event in plan.events:
+            self._say(run, event)
         try:
             for action in plan.actions:
                 changed |= await self._act(run, version, action)
@@ -123,19 +125,14 @@ class Applier:
             return changed
         except (Forbidden, Invalid, NameTaken) as error:
             why = error.said if isinstance(error, ApiError) else str(error)
-            refusal = KubernetesEvent("Warning", type(error).__name__, why)
-            await post(
-                self._client,
-                run,
-                refusal,
-                instance=self._instance,
-                now=self._now(),
-                subject=_subject_of(action),
-            )
+            self._say(run, KubernetesEvent("Warning", type(error).__name__, why), _subject_of(action))
             raise
         # Whatever was refused has been made now, or is not asked for any more.
         changed |= self._cache_updates.set_refusal(run.metadata.uid, "")
         return changed
+
+    def _say(self, run: PipelineRun, event: KubernetesEvent, subject: str = "") -> None:
+        self._send_event(event_of(run, event, instance=self._instance, now=self._now(), subject=subject))
 
     async def _write_status(self, run: PipelineRun, plan: Plan) -> str | None:
         """Write the status; returns the run's new version, or None where there is no run any more."""
@@ -151,7 +148,7 @@ class Applier:
         except Conflict:
             await self._read_run(run)
             raise
-        self._kept.compare(body, stored.get("status"))
+        self._kept.compare(body, stored_status(stored, metadata.uid))
         self._put(Watched.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(

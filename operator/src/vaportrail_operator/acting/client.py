@@ -21,6 +21,7 @@ __all__ = [
     "NotFound",
     "Object",
     "Unavailable",
+    "WebhookUnanswered",
 ]
 
 Object = dict[str, Any]
@@ -83,6 +84,10 @@ class Unavailable(ApiError):
     ) -> None:
         super().__init__(message, status=status, reason=reason, said=said)
         self.retry_after = retry_after
+
+
+class WebhookUnanswered(Unavailable):
+    """An admission webhook of the cluster did not answer the API server: nothing passes it for now."""
 
 
 @dataclass(frozen=True, slots=True)

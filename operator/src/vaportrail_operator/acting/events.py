@@ -1,22 +1,19 @@
-"""Kubernetes Events on a run: once for each thing said, and never worth a failure."""
+"""Kubernetes Events on a run: what they say, and a name for each that is the same where they say the same."""
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client, NamespaceTerminating
 from vaportrail_operator.acting.resources import EVENTS
 from vaportrail_operator.planning.types import KubernetesEvent
 
-__all__ = ["event_of", "post"]
+__all__ = ["event_of"]
 
-_log = logging.getLogger(__name__)
 _CONTROLLER = "vaportrail.dev/operator"
 _NOTE_LIMIT = 1024
 
@@ -55,31 +52,3 @@ def event_of(
             "uid": run.metadata.uid,
         },
     }
-
-
-async def post(
-    client: Client,
-    run: PipelineRun,
-    event: KubernetesEvent,
-    *,
-    instance: str,
-    now: datetime,
-    subject: str = "",
-) -> None:
-    """Send an Event, unless it was sent before; what fails is only logged.
-
-    Args:
-        client: of the API server.
-        run: what it is about.
-        event: what it says.
-        instance: of the operator.
-        now: when.
-        subject: as of `event_of`.
-    """
-    body = event_of(run, event, instance=instance, now=now, subject=subject)
-    try:
-        await client.create(EVENTS, run.metadata.namespace, body)
-    except (AlreadyExists, NamespaceTerminating):
-        pass
-    except ApiError as error:
-        _log.warning("an Event could not be sent: %s", error)

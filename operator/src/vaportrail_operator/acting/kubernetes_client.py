@@ -31,6 +31,7 @@ from vaportrail_operator.acting.client import (
     NotFound,
     Object,
     Unavailable,
+    WebhookUnanswered,
 )
 from vaportrail_operator.acting.decoding import decode, decode_list
 from vaportrail_operator.acting.resources import Resource
@@ -44,6 +45,7 @@ _PAGE_BYTES = 4 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _MANAGER = "vaportrail"
 _MESSAGE_LIMIT = 2000
+_WEBHOOK = "failed calling webhook"
 
 
 async def load_configuration() -> Configuration:
@@ -90,10 +92,17 @@ class KubernetesClient:
     Args:
         configuration: of the official client.
         user_agent: what the API server's audit log says of who called.
+        observe_date: told the `Date` of each reply.
     """
 
-    def __init__(self, configuration: Configuration, user_agent: str = "vaportrail-operator") -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        user_agent: str = "vaportrail-operator",
+        observe_date: Callable[[str], None] = lambda date: None,
+    ) -> None:
         self._api = ApiClient(configuration)
+        self._observe_date = observe_date
         self._api.user_agent = user_agent
 
     async def close(self) -> None:
@@ -194,6 +203,9 @@ class KubernetesClient:
             content = await reply.read()
         except (aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Others may be what a proxy says in the API server's place.
+            self._observe_date(reply.headers.get("Date", ""))
         text = content.decode(errors="replace")
         return _Reply(reply.status, text, reply.headers.get("Retry-After", ""))
 
@@ -229,7 +241,9 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
             wait = float(seconds)
         except ValueError:
             wait = 0.0
-        return Unavailable(text, status=status, reason=reason, said=said, retry_after=wait)
+        webhook = status == HTTPStatus.INTERNAL_SERVER_ERROR and _WEBHOOK in said
+        failure = WebhookUnanswered if webhook else Unavailable
+        return failure(text, status=status, reason=reason, said=said, retry_after=wait)
     if status == HTTPStatus.CONFLICT:
         kind: type[ApiError] = AlreadyExists if reason == "AlreadyExists" else Conflict
     elif "NamespaceTerminating" in _causes(answer):

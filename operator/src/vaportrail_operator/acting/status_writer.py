@@ -7,8 +7,10 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from vaportrail.crd.status import PipelineRunStatus
+from vaportrail_operator.acting.client import Object, Unavailable
+from vaportrail_operator.observation.fields import metadata_of
 
-__all__ = ["StatusMemory", "lost_fields", "status_body", "without"]
+__all__ = ["StatusMemory", "lost_fields", "status_body", "stored_status", "without"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,25 @@ def _without_empty(value: Any) -> Any:
     return [_without_empty(each) for each in value] if isinstance(value, list) else value
 
 
+def stored_status(reply: Object, uid: str) -> dict[str, Any]:
+    """Return the status in the reply to its writing.
+
+    Args:
+        reply: of the API server, or of whatever stands before it.
+        uid: of the run.
+
+    Raises:
+        Unavailable: it is not that run with a status. Nothing may be done by a status that may not stand,
+            and what a definition keeps cannot be learnt from such a reply.
+    """
+    status = reply.get("status")
+    if not isinstance(status, dict) or metadata_of(reply).get("uid") != uid:
+        raise Unavailable(
+            "the reply to a status is not the run with its status: what became of it is not known"
+        )
+    return status
+
+
 class StatusMemory:
     """What the API server does not keep of a status, as its replies show.
 
@@ -53,14 +74,14 @@ class StatusMemory:
         one, other = (without(status_body(each), self._lost) for each in (there, wanted))
         return bool(one != other)
 
-    def compare(self, sent: dict[str, Any], stored: Any) -> None:
+    def compare(self, sent: dict[str, Any], stored: dict[str, Any]) -> None:
         """Learn from what was stored of what was sent; says in the log what was lost, when that is new."""
         lost = frozenset(lost_fields(sent, stored))
         if lost - self._lost:
             _log.error(
                 "the definition of pipelineruns.vaportrail.dev is another version's than this operator's: "
                 "apply the operator's own; of the status it does not keep %s",
-                ", ".join(sorted(".".join(field) or "anything" for field in lost)),
+                ", ".join(sorted(map(".".join, lost))),
             )
         self._lost = (self._lost - frozenset(_fields(sent))) | lost
 

@@ -1,14 +1,12 @@
-"""Whether the operator lives and is ready: not only that its process answers, but that it hears and works."""
+"""Whether the operator lives and is ready: not only that its process answers, but that it hears and leads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.runtime.cache import Cache
-from vaportrail_operator.runtime.workqueue import WorkQueue
 
 __all__ = ["Health"]
 
@@ -17,33 +15,31 @@ __all__ = ["Health"]
 class Health:
     """The answers to the kubelet's probes.
 
-    A watch can die without a word. All that the operator learns otherwise, by a list or by the reply to
-    its own write, the watch must say too: what it owes for long tells that it is dead.
+    That the loop turns is shown by any answer. A watch can die without a word: all that the operator
+    learns otherwise, by a list or by the reply to its own write, the watch must say too, and what it owes
+    for long tells that it is dead. For how long runs wait for their steps is no matter of these: slow are
+    mostly those who are asked, and a new process would ask them all over again.
 
     Attributes:
         cache: what is known.
-        queue: of the runs to look at.
         watches_down: for how many seconds nothing has been watched.
-        leads: whether this operator may work.
+        renewed: whether the Lease is held, or is another's to hold.
         hearing_limit: seconds that a watch may owe something; kopf needs up to 75 s to notice by itself
             that a connection is dead.
-        working_limit: seconds that a run may wait for its step, or a step may take.
         watches_limit: seconds without watches.
     """
 
     cache: Cache
-    queue: WorkQueue[Any]
     watches_down: Callable[[], float]
-    leads: Callable[[], bool]
+    renewed: Callable[[], bool]
     hearing_limit: float = 180.0
-    working_limit: float = 300.0
     watches_limit: float = 180.0
-    working: bool = False
-    """Whether work has begun; the waiting before it, for the Lease or the API server, is no fault."""
+    listed: bool = False
+    """Whether all there is was listed once; to wait before that for the API server is no fault."""
 
     def problems(self) -> list[str]:
         """Return why the kubelet should restart the operator, in words; empty while it is well."""
-        if not self.working:
+        if not self.listed:
             return []
         found = []
         owed: dict[Watched, float] = self.cache.watch_lag()
@@ -52,17 +48,12 @@ class Health:
                 found.append(f"the watch of {kind} has owed something for {seconds:.0f} s")
         if (seconds := self.watches_down()) > self.watches_limit:
             found.append(f"nothing has been watched for {seconds:.0f} s")
-        if (seconds := self.queue.oldest_seconds) > self.working_limit:
-            found.append(f"a run has waited for {seconds:.0f} s for its step")
-        if (seconds := self.queue.longest_seconds) > self.working_limit:
-            found.append(f"a step has taken {seconds:.0f} s")
+        if not self.renewed():
+            found.append("its Lease is over, and it has not ended")
         return found
 
     def unready(self) -> list[str]:
-        """Return why the operator does not bring runs on now, in words; empty while it does."""
-        found = [] if self.leads() else ["it does not hold the Lease"]
-        if not self.working:
-            return [*found, "it has not begun"]
-        if self.watches_down() > 0:
-            found.append("nothing is watched")
-        return [*found, *self.problems()]
+        """Return why the operator could not bring runs on now, in words; a warm standby could."""
+        if not self.listed:
+            return ["it has not listed yet what there is"]
+        return [*(["nothing is watched"] if self.watches_down() > 0 else []), *self.problems()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,7 @@ class Lease:
         now: the time, for those who read the Lease.
         duration: seconds without a renewal after which somebody else may work.
         renewal: seconds between renewals.
+        annotated: given the annotations that it has, returns those that it should have.
     """
 
     def __init__(
@@ -51,14 +52,25 @@ class Lease:
         now: Callable[[], datetime],
         duration: int = 15,
         renewal: float = 3.0,
+        annotated: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
     ) -> None:
         self._client, self._namespace, self._name = client, namespace, name
         self._identity, self._clock, self._now = identity, clock, now
         self._duration, self._renewal = duration, renewal
+        self._annotated = annotated
         self._renew_deadline = duration * _PATIENCE
         self._watched: tuple[str, float] | None = None
         self._renewed = 0.0
-        self.held = False
+        self._ours = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this operator may work: the Lease is its own, and was renewed not long ago.
+
+        By the clock, not by what the renewing found: a process that was stopped for a while goes on
+        wherever it was, before it renews anything.
+        """
+        return self._ours and self._clock() < self._renewed + self._renew_deadline
 
     async def acquire(self) -> None:
         """Wait until this operator may work."""
@@ -67,7 +79,7 @@ class Lease:
             try:
                 # An answer that comes later may tell of a Lease that is another's again.
                 async with asyncio.timeout(self._renew_deadline):
-                    holder = await self._try()
+                    holder = await self.take()
             except (ApiError, TimeoutError) as error:
                 holder = f"the API server: {_as_message(error)}"
             if holder and holder != told:
@@ -87,23 +99,22 @@ class Lease:
             holder = ""
             try:
                 async with asyncio.timeout(self._renewed + self._renew_deadline - self._clock()):
-                    holder = await self._try()
+                    holder = await self.take()
             except ApiError as error:
                 _log.warning("the Lease could not be renewed: %s", error)
             except TimeoutError:
                 # A call may wait for its answer much longer than the Lease lasts.
                 break
             if holder:
-                self.held = False
                 raise LeaseLost(f"{holder} holds the Lease {self._namespace}/{self._name}")
-        self.held = False
+        self._ours = False
         raise LeaseLost(f"the Lease {self._namespace}/{self._name} could not be renewed in time")
 
     async def release(self) -> None:
         """Let another operator work at once; what fails is only logged."""
-        if not self.held:
+        if not self._ours:
             return
-        self.held = False
+        self._ours = False
         try:
             there = await self._client.get(LEASES, self._namespace, self._name)
             if (there.get("spec") or {}).get("holderIdentity") == self._identity:
@@ -111,8 +122,12 @@ class Lease:
         except ApiError as error:
             _log.warning("the Lease could not be given back: %s", error)
 
-    async def _try(self) -> str:
-        """Take or renew it; returns who holds it, where that is another."""
+    async def take(self) -> str:
+        """Take or renew it; returns who holds it, where that is another.
+
+        Raises:
+            ApiError: a call failed.
+        """
         asked = self._clock()
         try:
             there = await self._client.get(LEASES, self._namespace, self._name)
@@ -121,6 +136,7 @@ class Lease:
         spec = there.get("spec") or {}
         holder = str(spec.get("holderIdentity") or "")
         if holder not in ("", self._identity) and not self._expired(spec, asked):
+            self._ours = False
             return holder
         try:
             if there:
@@ -128,8 +144,8 @@ class Lease:
             else:
                 await self._client.create(LEASES, self._namespace, self._written({}))
         except (AlreadyExists, Conflict, NotFound):
-            return "" if self.held else "another that was quicker"
-        self._renewed, self.held = asked, True
+            return "" if self._ours else "another that was quicker"
+        self._renewed, self._ours = asked, True
         return ""
 
     def _expired(self, spec: Object, now: float) -> bool:
@@ -146,8 +162,10 @@ class Lease:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
         spec.update(holderIdentity=identity, leaseDurationSeconds=self._duration, renewTime=now)
-        metadata = {"name": self._name, "namespace": self._namespace}
-        version = (there.get("metadata") or {}).get("resourceVersion")
+        before = there.get("metadata") or {}
+        annotations = dict(self._annotated(before.get("annotations") or {}))
+        metadata = {"name": self._name, "namespace": self._namespace, "annotations": annotations}
+        version = before.get("resourceVersion")
         return {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,

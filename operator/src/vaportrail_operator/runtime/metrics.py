@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from vaportrail.crd.status import Phase
+from vaportrail_operator.planning.types import Kind
+from vaportrail_operator.runtime.workqueue import WorkQueue
 
 __all__ = ["Metrics", "Readings"]
 
@@ -20,27 +23,60 @@ class Readings(Collector):
     """What is read off the parts when Prometheus asks.
 
     Args:
-        queue: the waiting keys, the seconds that the first has waited, the retries so far.
+        queue: the runs that wait for a step, and those that are in one.
+        leads: whether this operator holds the Lease.
+        others: how many namespaces with live runs another installation has claimed.
+        unserved: how many runs were live in namespaces that are not served any more, by namespace.
         phases: the phase of each run.
         watch_lag: by kind, for how long its watch has owed what is already known otherwise.
     """
 
     def __init__(
         self,
-        queue: Callable[[], tuple[int, float, int]],
+        *,
+        queue: WorkQueue[Any],
+        leads: Callable[[], bool],
+        others: Callable[[], int],
+        unserved: Callable[[], Mapping[str, int]],
         phases: Callable[[], Iterable[str]],
         watch_lag: Callable[[], dict[str, float]],
     ) -> None:
-        self._queue, self._phases, self._watch_lag = queue, phases, watch_lag
+        self._queue, self._leads, self._others, self._unserved = queue, leads, others, unserved
+        self._phases, self._watch_lag = phases, watch_lag
 
     def collect(self) -> Iterable[Metric]:
         """Yield the gauges."""
-        depth, oldest, retries = self._queue()
-        yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", depth)
+        queue = self._queue
+        yield GaugeMetricFamily("vaportrail_workqueue_depth", "Runs that wait for a step.", queue.depth)
         yield GaugeMetricFamily(
-            "vaportrail_workqueue_oldest_seconds", "How long the first of them has waited.", oldest
+            "vaportrail_workqueue_oldest_seconds",
+            "How long the oldest of them has waited.",
+            queue.oldest_seconds,
         )
-        yield CounterMetricFamily("vaportrail_workqueue_retries", "Steps put back after failing.", retries)
+        yield GaugeMetricFamily(
+            "vaportrail_workqueue_longest_step_seconds",
+            "How long the longest of the steps that go on takes.",
+            queue.longest_seconds,
+        )
+        yield CounterMetricFamily(
+            "vaportrail_workqueue_retries", "Steps put back after failing.", queue.retries
+        )
+        yield GaugeMetricFamily(
+            "vaportrail_leader", "Whether this operator holds the Lease and works.", int(self._leads())
+        )
+        yield GaugeMetricFamily(
+            "vaportrail_namespaces_of_others",
+            "Namespaces with live runs that another installation has claimed.",
+            self._others(),
+        )
+        unserved = GaugeMetricFamily(
+            "vaportrail_unserved_live_runs",
+            "Runs that had not ended when their namespace was served last.",
+            labels=["namespace"],
+        )
+        for namespace, count in self._unserved().items():
+            unserved.add_metric([namespace], count)
+        yield unserved
         runs = GaugeMetricFamily("vaportrail_runs", "PipelineRuns by phase.", labels=["phase"])
         tally = Tally(phase or str(Phase.PENDING) for phase in self._phases())
         for phase in Phase:
@@ -76,6 +112,18 @@ class Metrics:
             "Removed though no run wanted them.",
             ["kind"],
             registry=self._registry,
+        )
+        self.orphans_kept = Counter(
+            "vaportrail_orphan_removals_failed",
+            "Tries to remove what no run wants that failed.",
+            ["kind"],
+            registry=self._registry,
+        )
+        for kind in Kind:
+            self.leaked.labels(str(kind))
+            self.orphans_kept.labels(str(kind))
+        self.events_dropped = Counter(
+            "vaportrail_events_dropped", "Kubernetes Events that nobody will see.", registry=self._registry
         )
         self.watch_connects = Counter(
             "vaportrail_watch_connects", "How often a list or watch was begun.", registry=self._registry

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
-from vaportrail_operator.acting.client import Client, Conflict, Forbidden, NotFound
+from vaportrail_operator.acting.client import ApiError, Client, Conflict, NotFound
 from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
 from vaportrail_operator.observation.entries import Entry, Watched
 from vaportrail_operator.observation.runs import KeptRun, observed_run
+from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.types import Component, Kind, ObservedObject, ObservedPod
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.metrics import Metrics
@@ -27,7 +29,8 @@ class OrphanSweeper:
         cache: what is known.
         client: of the API server.
         clock: monotonic seconds.
-        metrics: where what is removed is counted.
+        metrics: where what is removed, and what could not be, is counted.
+        now: the time, as the API server has it.
         min_age_seconds: seconds that something must have been left, as far as this process saw.
         sealer_patience: the same, for a sealer that still works: nothing owns it, so that it can end
             its record though its run was deleted.
@@ -40,18 +43,19 @@ class OrphanSweeper:
         clock: Callable[[], float],
         metrics: Metrics,
         *,
+        now: Callable[[], datetime],
         min_age_seconds: float = 600.0,
         sealer_patience: float = 7200.0,
     ) -> None:
         self._cache, self._client, self._clock, self._metrics = cache, client, clock, metrics
         self._min_age_seconds, self._sealer_min_age_seconds = min_age_seconds, sealer_patience
+        self._now = now
         self._since: dict[str, float] = {}
 
     async def sweep(self) -> int:
         """Remove what has been left for too long; returns how much that was.
 
-        Raises:
-            ApiError: a call failed.
+        What cannot be removed now is said, and tried again the next time.
         """
         now = self._clock()
         left = [entry for entry in self._cache.made_for_runs() if self._is_left(entry)]
@@ -64,19 +68,28 @@ class OrphanSweeper:
 
     def _is_left(self, entry: Entry) -> bool:
         seen = entry.seen
-        if isinstance(seen, KeptRun) or seen.deleting or not entry.run_name:
+        if isinstance(seen, KeptRun) or self._is_going(seen) or not entry.run_name:
             return False
         if not _is_made_by_us(entry):
             return False
         found = self._cache.run((entry.object_key.namespace, entry.run_name))
         return not (found and found[0].uid == entry.run_uid and not found[1].over)
 
+    def _is_going(self, seen: ObservedPod | ObservedObject) -> bool:
+        # A pod whose deletion was cut off, or whose node is lost, never goes by itself.
+        return seen.deleting and not self._is_overdue(seen)
+
+    def _is_overdue(self, seen: object) -> bool:
+        since = overdue_since(seen) if isinstance(seen, ObservedPod) else None
+        return since is not None and self._now() >= since
+
     async def _remove_if_left(self, entry: Entry) -> int:
         try:
             return await self._remove(entry) if await self._is_left_live(entry) else 0
-        except Forbidden as error:
-            # Other namespaces do not wait for the rights in this one.
-            _log.warning("what was left of a run cannot be removed: %s", error)
+        except ApiError as error:
+            # The others do not wait for this one, nor does whoever has them swept.
+            self._metrics.orphans_kept.labels(str(entry.object_key.kind)).inc()
+            _log.warning("what was left of a run cannot be removed now: %s", error)
             return 0
 
     async def _is_left_live(self, entry: Entry) -> bool:
@@ -91,7 +104,11 @@ class OrphanSweeper:
         object_key = entry.object_key
         try:
             await self._client.delete(
-                RESOURCE_OF[Kind(object_key.kind)], object_key.namespace, object_key.name, uid=entry.uid
+                RESOURCE_OF[Kind(object_key.kind)],
+                object_key.namespace,
+                object_key.name,
+                uid=entry.uid,
+                grace_seconds=0 if self._is_overdue(entry.seen) else None,
             )
         except NotFound:
             self._cache.drop(object_key, entry.uid)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.apply import Applier, NameTaken
-from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
+from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable, WebhookUnanswered
 from vaportrail_operator.observation.observe import Children, children_of, observed
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
+from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.logs import about
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.unreadable import plan_of_unreadable
@@ -24,6 +28,20 @@ __all__ = ["Reconciler"]
 
 _log = logging.getLogger(__name__)
 _LONG_STREAK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Nothing is to be done for so many seconds; None: until something of it changes."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    uid: str
+    run: PipelineRun
+    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,7 @@ class Reconciler:
         kuberay: whether RayClusters can be made.
         now: the time.
         metrics: where steps are counted.
+        claims: which namespaces this installation brings runs on in.
         pause: seconds before the next step of a run whose every step so far changed something, once
             there were many: whatever goes wrong, the API server is not flooded.
     """
@@ -51,38 +70,52 @@ class Reconciler:
     kuberay: Callable[[], bool]
     now: Callable[[], datetime]
     metrics: Metrics
+    claims: Claims
     pause: float = 1.0
     _streaks: Counter[Key] = field(default_factory=Counter)
 
     async def work(self) -> None:
-        """Work on keys until the queue is closed."""
-        while (key := await self.queue.get()) is not None:
-            started = time.monotonic()
-            try:
-                with about(namespace=key[0], run=key[1]):
-                    result = await self._step_or_retry(key)
-            finally:
-                self.queue.done(key)
-            self.metrics.reconciles.labels(result).inc()
-            self.metrics.duration.observe(time.monotonic() - started)
+        """Work on keys until the queue is closed, as many at a time as it gives out."""
+        async with asyncio.TaskGroup() as steps:
+            while (key := await self.queue.get()) is not None:
+                steps.create_task(self._work_on(key))
+
+    async def _work_on(self, key: Key) -> None:
+        started = time.monotonic()
+        try:
+            with about(namespace=key[0], run=key[1]):
+                result = await self._step_or_retry(key)
+        finally:
+            self.queue.done(key)
+        self.metrics.reconciles.labels(result).inc()
+        self.metrics.duration.observe(time.monotonic() - started)
 
     async def _step_or_retry(self, key: Key) -> str:
+        planned: _Planned | _Rest = _Rest(None)
         try:
-            after = await self.step(key)
+            if not await self._is_ours(key):
+                self.queue.add_after(key, self.claims.again)
+                return "claimed"
+            planned = self._planned(key)
+            after = await self._carry_out(planned)
         except Conflict as error:
             _log.debug("the run changed meanwhile: %s", error)
             self.queue.retry(key)
             return "conflict"
+        except WebhookUnanswered as error:
+            return self._put_off(key, planned, error)
         except Unavailable as error:
             delay = self.queue.retry(key, error.retry_after)
             _log.warning("the API server could not answer; again in %.1f s: %s", delay, error)
             return "unavailable"
+        except LeaseLost as error:
+            self.queue.retry(key)
+            _log.info("a step was left: %s", error)
+            return "left"
         except (ApiError, NameTaken) as error:
-            delay = self.queue.retry(key)
-            _log.warning("the API server refused; again in %.1f s: %s", delay, error)
-            return "refused"
+            return self._put_off(key, planned, error)
         except Exception:
-            delay = self.queue.retry(key)
+            delay = self.queue.retry(key, refused=True)
             _log.exception("a step failed; again in %.1f s", delay)
             return "error"
         self.queue.succeeded(key)
@@ -90,6 +123,18 @@ class Reconciler:
         if after is not None:
             self.queue.add_after(key, after)
         return "ok"
+
+    async def _is_ours(self, key: Key) -> bool:
+        # What is done for a run that is over is harmless, whoever does it, and however often.
+        found = self.cache.run(key)
+        return found is None or found[1].over or await self.claims.holds(key[0])
+
+    def _put_off(self, key: Key, planned: _Planned | _Rest, error: Exception) -> str:
+        """Have a run that was refused something looked at in minutes, or when its deadline has come."""
+        again = planned.plan.requeue_after if isinstance(planned, _Planned) else None
+        delay = self.queue.retry(key, refused=True, at_most=math.inf if again is None else again)
+        _log.warning("the API server refused; again in %.1f s: %s", delay, error)
+        return "refused"
 
     async def _spare(self, key: Key, *, changed: bool) -> None:
         if not changed:
@@ -117,33 +162,43 @@ class Reconciler:
             ApiError: a call failed.
             NameTaken: a stranger's object is in the way.
         """
+        return await self._carry_out(self._planned(key))
+
+    def _planned(self, key: Key) -> _Planned | _Rest:
+        """Return what is to be done for a run, or that nothing is."""
         found = self.cache.run(key)
         if found is None:
-            return None
+            return _Rest(None)
         entry, kept = found
         there = self.cache.children(entry.uid)
         if kept.settled and not there:
             left = None if kept.expires is None else (kept.expires - self.now()).total_seconds()
             if left is None or left > 0:
-                return left
+                return _Rest(left)
         seen = kept.read()
         children = children_of(seen.run, there, self.cache.made(entry.uid))
-        with about(run_uid=entry.uid):
-            self._tell_strangers(entry.uid, children)
-            if seen.problems:
-                plan = plan_of_unreadable(seen, children, now=self.now(), secret=self.cache.secret(entry.uid))
-            else:
-                plan = self.plan(
-                    observed(
-                        seen,
-                        children,
-                        now=self.now(),
-                        settings=self.settings,
-                        kuberay=self.kuberay(),
-                        secret=self.cache.secret(entry.uid),
-                        refused=self.cache.refused(entry.uid),
-                        sweep_result=self.cache.sweep_result(entry.uid),
-                    )
+        self._tell_strangers(entry.uid, children)
+        secret = self.cache.secret(entry.uid)
+        if seen.problems:
+            plan = plan_of_unreadable(seen, children, now=self.now(), secret=secret)
+        else:
+            plan = self.plan(
+                observed(
+                    seen,
+                    children,
+                    now=self.now(),
+                    settings=self.settings,
+                    kuberay=self.kuberay(),
+                    secret=secret,
+                    refused=self.cache.refused(entry.uid),
+                    sweep_result=self.cache.sweep_result(entry.uid),
                 )
-            changed = await self.applier.apply(seen.run, plan)
-        return 0.0 if changed else plan.requeue_after
+            )
+        return _Planned(entry.uid, seen.run, plan)
+
+    async def _carry_out(self, planned: _Planned | _Rest) -> float | None:
+        if isinstance(planned, _Rest):
+            return planned.seconds
+        with about(run_uid=planned.uid):
+            changed = await self.applier.apply(planned.run, planned.plan)
+        return 0.0 if changed else planned.plan.requeue_after
