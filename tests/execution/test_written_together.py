@@ -205,3 +205,31 @@ def test_a_task_that_ends_as_it_is_abandoned_ends_once(recorder: Recorder) -> No
     executor.drain()
     executor.close()
     assert sorted(each for each in recorded(recorder) if each[0] == "T") == [("T", "add-1"), ("T", "add-2")]
+
+
+def test_what_was_taken_together_with_what_is_held_up_is_not_lost_with_it(recorder: Recorder) -> None:
+    backend, held, released = Held(), threading.Event(), threading.Event()
+
+    def on_fault() -> None:
+        held.set()
+        assert released.wait(PATIENCE)
+
+    executor = Executor(recorder, backend, Unfailing(NoProgress()), on_fault)
+    executor.submit(add, (), {})
+    assert backend.reached.wait(PATIENCE)
+    executor.land(ValueError("no"))
+    executor.submit(add, (), {})
+    drained = threading.Thread(target=executor.drain, daemon=True)
+    drained.start()
+    backend.released.set()
+    assert held.wait(PATIENCE)
+    executor.give_up()
+    drained.join(PATIENCE)
+    assert not drained.is_alive()
+    before = recorded(recorder)
+    released.set()
+    executor.close()
+
+    assert {call.task_id: call.outcome for call in executor.calls}["add-2"] is Outcome.CANCELLED
+    assert sorted(before) == sorted((kind, name) for kind in "LT" for name in ("add-1", "add-2"))
+    assert recorded(recorder) == before
