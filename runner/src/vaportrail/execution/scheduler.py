@@ -182,17 +182,19 @@ class Scheduler:
     def _insist(self, act: Callable[[], None]) -> None:
         """Do what the record needs; where a fault makes room for it, after that."""
         known = self.fault
-        self._guarded(act)
-        if self.fault is not known:
+        # Another thread may say meanwhile that the run is lost: what is done is not done again.
+        if not self._guarded(act) and self.fault is not known:
             with suppress(Exception):  # it is the run's fault already
                 act()
 
-    def _guarded(self, act: Callable[[], None]) -> None:
-        """Do something whose fault is not to keep back what comes after it."""
+    def _guarded(self, act: Callable[[], None]) -> bool:
+        """Do something whose fault is not to keep back what comes after it; return whether it had none."""
         try:
             act()
         except BaseException as fault:
             self._land(fault)
+            return False
+        return True
 
     def _widened(self) -> list[Step]:
         """Start more at once where there are more CPUs than before."""
