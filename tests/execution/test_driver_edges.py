@@ -748,13 +748,13 @@ def test_a_disk_that_is_full_from_some_record_on_ends_the_run_and_the_record_say
 ) -> None:
     write, written = Writer._write, 0
 
-    def fill(writer: Writer, lines: bytes) -> None:
+    def fill(writer: Writer, lines: bytes) -> int:
         nonlocal written
         written += lines.count(b"\n")
         # What the run has in reserve is the only room there is.
         if written > record and (writer.directory / "verdict.reserve").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(writer, lines)
+        return write(writer, lines)
 
     monkeypatch.setattr(Writer, "_write", fill)
     run = sealed_run(tmp_path, plain)

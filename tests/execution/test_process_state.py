@@ -14,11 +14,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from vaportrail.execution import put_back as put_back_module
 from vaportrail.execution.process_state import Part
 from vaportrail.execution.put_back import KnownState, put_back
 
@@ -180,6 +183,49 @@ def test_a_part_that_cannot_be_taken_leaves_the_block_and_the_others_alone() -> 
     with put_back(parts):
         pass
     assert restored == ["before"]
+
+
+class Interrupted(BaseException):
+    """What a time limit or a cancellation raises."""
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_an_interruption_of_it_wherever_it_comes_keeps_nothing_from_being_put_back(compared: bool) -> None:
+    names = ("one", "two", "three")
+    at, reached, outside = 0, True, sys.getprofile()
+    while reached:
+        at, reached, left, within = at + 1, False, at + 1, False
+        state = dict.fromkeys(names, "before")
+        parts = [
+            Part(name, partial(state.get, name), partial(state.__setitem__, name), compared) for name in names
+        ]
+
+        def interrupt(frame: FrameType, event: str, _arg: object) -> None:
+            nonlocal left, within, reached
+            if frame.f_code is EXIT:  # neither before it has begun nor when it is done
+                within = event == "call"
+                return
+            if not within:
+                return
+            left -= 1
+            if left == 0:
+                reached = True
+                sys.setprofile(None)
+                raise Interrupted
+
+        try:
+            with put_back(parts):
+                state.update(dict.fromkeys(names, "changed"))
+                sys.setprofile(interrupt)
+        except Interrupted:
+            pass
+        finally:
+            sys.setprofile(outside)
+        assert set(state.values()) == {"before"}, at
+    assert at > 10
+
+
+EXIT = put_back_module._PutBack.__exit__.__code__
 
 
 # What is known from the block before.

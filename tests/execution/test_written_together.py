@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from vaportrail.authoring.handle import Handle
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Failure, Outcome
 from vaportrail.contract.run_identity import RunIdentity, RunSettings
-from vaportrail.errors import SpoolError
+from vaportrail.errors import InternalError, SpoolError
 from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.executor import Executor
@@ -205,3 +206,58 @@ def test_a_task_that_ends_as_it_is_abandoned_ends_once(recorder: Recorder) -> No
     executor.drain()
     executor.close()
     assert sorted(each for each in recorded(recorder) if each[0] == "T") == [("T", "add-1"), ("T", "add-2")]
+
+
+def test_what_was_taken_together_with_what_is_held_up_is_not_lost_with_it(recorder: Recorder) -> None:
+    backend, held, released = Held(), threading.Event(), threading.Event()
+
+    def on_fault() -> None:
+        held.set()
+        assert released.wait(PATIENCE)
+
+    executor = Executor(recorder, backend, Unfailing(NoProgress()), on_fault)
+    executor.submit(add, (), {})
+    assert backend.reached.wait(PATIENCE)
+    executor.land(ValueError("no"))
+    executor.submit(add, (), {})
+    drained = threading.Thread(target=executor.drain, daemon=True)
+    drained.start()
+    backend.released.set()
+    assert held.wait(PATIENCE)
+    executor.give_up()
+    drained.join(PATIENCE)
+    assert not drained.is_alive()
+    before = recorded(recorder)
+    released.set()
+    executor.close()
+
+    assert {call.task_id: call.outcome for call in executor.calls}["add-2"] is Outcome.CANCELLED
+    assert sorted(before) == sorted((kind, name) for kind in "LT" for name in ("add-1", "add-2"))
+    assert recorded(recorder) == before
+
+
+def test_what_is_recorded_as_another_thread_ends_the_run_is_recorded_once(tmp_path: Path) -> None:
+    armed = threading.Event()
+
+    def clock() -> int:
+        if armed.is_set() and threading.current_thread().name == "vaportrail-executor":
+            armed.clear()
+            lost = threading.Thread(target=executor.lose, args=(InternalError("its Ray is gone"),))
+            lost.start()
+            lost.join()
+        return time.time_ns()
+
+    settings = RunSettings(RunIdentity(UID, "p", "n", 0), str(tmp_path / "spool"), str(tmp_path), "runs/p/n")
+    recorder = Recorder(settings, "runner", clock=clock)
+    backend = Held()
+    backend.dies = AttemptEnd(Outcome.WORKER_LOST, Failure("E", "gone"), self_reported=False)
+    executor = Executor(recorder, backend, Unfailing(NoProgress()))
+    executor.submit(add, (), {})
+    assert backend.reached.wait(PATIENCE)
+    armed.set()
+    backend.released.set()
+    executor.drain()
+    executor.close()
+    recorder.writer.close()
+
+    assert sorted(recorded(recorder)) == [("L", "add-1"), ("L", "add-1"), ("T", "add-1")]

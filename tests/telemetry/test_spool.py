@@ -206,6 +206,33 @@ def test_of_a_batch_of_many_each_is_written_once_though_the_disk_is_full_for_a_t
     assert ledger(writer.directory) == {"L": 200, "T": 0, "M": 0}
 
 
+@pytest.mark.parametrize("part", [0, 30], ids=["whole", "in part"])
+def test_what_a_signals_handler_writes_within_a_write_that_fails_takes_no_record_with_it(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    batch, write = Batch(writer), os.write
+    for text in ("a", "b", "c"):
+        batch.append("L", "s", lambda seq, text=text: {"text": text})
+    ends = [lambda raw: write(fd, raw[:part])] if part else []
+
+    def interrupted(fd: int, raw: bytes) -> int:
+        if ends:
+            return ends.pop()(raw)
+        monkeypatch.setattr(os, "write", write)
+        writer.append("L", "s", lambda seq: {"text": "handler" * 20})
+        raise OSError(28, "No space left on device")
+
+    fd = writer._fd
+    monkeypatch.setattr(os, "write", interrupted)
+    with pytest.raises(SpoolError):
+        batch.write()
+    batch.write()
+
+    texts = [line.record["text"] for line in read(writer.directory)]
+    assert sorted(texts) == ["a", "b", "c", "handler" * 20]
+    assert ledger(writer.directory) == {"L": 4, "T": 0, "M": 0}
+
+
 def test_what_cannot_be_made_for_a_batch_is_counted_and_keeps_no_other_back(writer: Writer) -> None:
     batch = Batch(writer)
     batch.append("L", "s", lambda seq: {"text": "first"})

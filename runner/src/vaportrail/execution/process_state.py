@@ -79,14 +79,15 @@ def _list(name: str, owner: Any, attribute: str) -> Part:
     return _plain(name, take, restore)
 
 
-def _folder() -> int:
-    return os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+def _folder() -> list[int]:
+    return [os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
 
 
-def _enter_folder(fd: int) -> None:
-    # By descriptor: its path may lead elsewhere by now. Open still, should this be interrupted.
-    os.fchdir(fd)
-    os.close(fd)
+def _enter_folder(held: list[int]) -> None:
+    # By descriptor: its path may lead elsewhere by now. Open still, should this be interrupted; and it
+    # is closed once, or it would be another's by then.
+    os.fchdir(held[0])
+    os.close(held.pop())
 
 
 def _environ() -> dict[bytes, bytes]:

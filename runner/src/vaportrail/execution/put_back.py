@@ -17,6 +17,8 @@ __all__ = ["KnownState", "put_back"]
 
 _NOT_TAKEN: Final = object()
 """Stands for a part that could not be taken: it is left alone."""
+_TRIES: Final = 8
+"""How often it is begun anew: a time limit, a cancellation and Ray's own may each come once."""
 
 
 def put_back(
@@ -106,6 +108,18 @@ class _PutBack(AbstractContextManager[None]):
         self._others = [_taken(part) for part in parts.others]
 
     def __exit__(self, *_raised: object) -> None:
+        interrupted: BaseException | None = None
+        for _ in range(_TRIES):
+            try:
+                interrupted = self._put_back() or interrupted
+                break
+            except BaseException as error:  # a time limit or a cancellation, between two parts
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    def _put_back(self) -> BaseException | None:
+        """Put back what has changed, once more where that is put back already; return what interrupted it."""
         parts, before = self._parts, self._compared
         self._known.forget()
         # The folder is among these: what follows may be relative to it.
@@ -120,8 +134,7 @@ class _PutBack(AbstractContextManager[None]):
             interrupted = _put_back_each(parts.compared, before) or interrupted
         else:
             self._known.learn(parts, before)
-        if interrupted is not None:
-            raise interrupted
+        return interrupted
 
 
 def _taken(part: Part) -> Any:

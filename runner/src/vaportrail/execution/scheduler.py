@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from vaportrail.authoring.handle import Handle
 from vaportrail.contract.outcome import Outcome
@@ -40,6 +40,7 @@ _WIDEN_SECONDS: Final = 5.0
 """How often a cluster that may grow is looked at while tasks wait for their turn."""
 _TOGETHER: Final = 64
 """How many steps are carried out with one write of their records."""
+_T = TypeVar("_T")
 
 
 class Scheduler:
@@ -72,6 +73,8 @@ class Scheduler:
         self._graph = Graph()
         self._width, self._widens = LEAST_WIDTH, False
         self._draining: list[Callable[[], None]] = []
+        # Not within the thread: another may have to go on with it.
+        self._messages: deque[Message] = deque()
         self._steps: deque[Step] = deque()
         self._acts: deque[Callable[[], None]] = deque()
         self.known: dict[str, TaskCall] = {}
@@ -138,15 +141,23 @@ class Scheduler:
     # What the thread does.
 
     def _take(self, messages: list[Message]) -> None:
-        for message in messages:
+        self._messages.extend(messages)
+        while (message := self._next(self._messages)) is not None:
             self._guarded(partial(self._decide, message))
         self._carry_out()
-        if self._graph.held_back:
+        if self._graph.held_back and not self.loop.is_left:
             self._guarded(partial(self._decide, self._widened))
             self._carry_out()
-        if not self._graph.unfinished:
+        if not self._graph.unfinished and not self.loop.is_left:
             while self._draining:
                 self._draining.pop()()
+
+    def _next(self, waiting: deque[_T]) -> _T | None:
+        """Return what comes next, if there is any; none to a thread in whose place another goes on."""
+        try:
+            return None if self.loop.is_left else waiting.popleft()
+        except IndexError:
+            return None
 
     def _decide(self, message: Message) -> None:
         self._steps.extend(message())
@@ -171,17 +182,19 @@ class Scheduler:
     def _insist(self, act: Callable[[], None]) -> None:
         """Do what the record needs; where a fault makes room for it, after that."""
         known = self.fault
-        self._guarded(act)
-        if self.fault is not known:
+        # Another thread may say meanwhile that the run is lost: what is done is not done again.
+        if not self._guarded(act) and self.fault is not known:
             with suppress(Exception):  # it is the run's fault already
                 act()
 
-    def _guarded(self, act: Callable[[], None]) -> None:
-        """Do something whose fault is not to keep back what comes after it."""
+    def _guarded(self, act: Callable[[], None]) -> bool:
+        """Do something whose fault is not to keep back what comes after it; return whether it had none."""
         try:
             act()
         except BaseException as fault:
             self._land(fault)
+            return False
+        return True
 
     def _widened(self) -> list[Step]:
         """Start more at once where there are more CPUs than before."""
@@ -203,24 +216,24 @@ class Scheduler:
 
     def _carry_out(self) -> None:
         """Carry out the steps that were decided on, and those that a fault adds meanwhile."""
-        while self._steps or self._acts:
+        while (self._steps or self._acts) and not self.loop.is_left:
             begun: list[Callable[[], None]] = []
-            for _ in range(min(len(self._steps), _TOGETHER)):
-                match self._steps.popleft():
+            for _ in range(_TOGETHER):
+                match self._next(self._steps):
                     case Start() as start:
                         begun.append(partial(self._start, start))
                     case Stop() as stop:
                         begun.append(partial(self._stop, stop))
                     case Finish() as finish:
                         self._guarded(partial(self._finish, finish))
+                    case None:
+                        break
             self._write()
             # Last, so that nobody waits to hear of an end for a backend that is slow to start something.
             self._acts.extend(begun)
-            while self._acts:
-                if self.loop.is_left:
-                    return
+            while (act := self._next(self._acts)) is not None:
                 self.loop.moves()
-                self._guarded(self._acts.popleft())
+                self._guarded(act)
 
     def _start(self, step: Start) -> None:
         if self.given_up:

@@ -119,7 +119,7 @@ class Writer:
         self.redact = redact
         self._lock = threading.RLock()
         self._numbers = count(1)
-        self._torn, self._written = False, 0
+        self._torn = False
         try:
             self._open()
         except FileExistsError:  # a name is taken once, which is no fault of the disk
@@ -182,12 +182,17 @@ class Writer:
         with self._lock:
             # What a write that failed left behind must not take the next line with it.
             first = b"\n" if self._torn else b""
-            self._written = 0
+            # Not the writer's: a signal's handler may write meanwhile.
+            raw, written = first + b"".join(lines), 0
+            self._torn = True
             try:
-                self._write(first + b"".join(lines))
+                while written < len(raw):  # a signal or a nearly full disk can cut a write short
+                    written += self._write(raw[written:])
             except OSError as error:
-                del lines[: _whole(lines, self._written - len(first))]
+                self._torn = True
+                del lines[: _whole(lines, written - len(first))]
                 raise SpoolError(str(self.directory), error.strerror or str(error)) from error
+            self._torn = False
             lines.clear()
 
     def _line(self, seq: int, kind: Kind, scope: str, make: Make) -> bytes:
@@ -204,12 +209,8 @@ class Writer:
             body = compact(cut_long_texts(json.loads(body)))
         return spool_line(seq, kind, scope, body)
 
-    def _write(self, raw: bytes) -> None:
-        self._torn = True
-        self._written = os.write(self._fd, raw)
-        while self._written < len(raw):  # a signal or a nearly full disk can cut a write short
-            self._written += os.write(self._fd, raw[self._written :])
-        self._torn = False
+    def _write(self, raw: bytes) -> int:
+        return os.write(self._fd, raw)
 
     def close(self) -> None:
         """Close the files; what was written stays."""
