@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.record.begun import begun_recorder
 from tests.record.clusters import Cluster, cluster_of, ship
 
-from vaportrail.contract.run_identity import RunIdentity, RunSettings
+from vaportrail.contract.run_identity import RunSettings
 from vaportrail.record.seal.execute_plan import SealResult
 from vaportrail.record.seal.local_seal import seal_spool
-from vaportrail.storage import layout
-from vaportrail.telemetry import conventions as c
-from vaportrail.telemetry.recorder import Recorder, run_values
+from vaportrail.telemetry.recorder import Recorder
 
 if TYPE_CHECKING:
     from tests.conftest import Sealed
@@ -114,11 +113,4 @@ def cluster(unsealed: Unsealed, unshipped: Cluster) -> Cluster:
 @pytest.fixture
 def recorder(tmp_path: Path) -> Recorder:
     """A runner's recorder that has said how its run began."""
-    uid = "0f0e0d0c-0b0a-4009-8807-060504030201"
-    identity = RunIdentity(uid, "p", "n", 1_700_000_000_000_000_000)
-    run = RunSettings(identity, str(tmp_path / "spool" / uid), str(tmp_path), layout.run_path(identity))
-    made = Recorder(run, "runner")
-    (Path(run.spool) / layout.RUN_FILE).write_text(run.to_json())
-    values = {**run_values(identity, 1), c.RUN_ENVIRONMENT: "{}"}
-    made.span_started("RUN p", made.run_span_id, "", kind=2, event=c.EVENT_RUN_STARTED, values=values)
-    return made
+    return begun_recorder(tmp_path)

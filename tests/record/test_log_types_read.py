@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.record.begun import begun_recorder
 
 from vaportrail.export.page import page_lines
 from vaportrail.export.tree import write_tree
@@ -31,8 +32,10 @@ FORMS: list[tuple[FileKind, str, str]] = [
 
 
 @pytest.fixture
-def with_task(recorder: Recorder) -> Recorder:
+def with_task(tmp_path: Path) -> Recorder:
     """The recorder of a run of which a task has begun, too."""
+    # Not the fixture: these tests run alone, too.
+    recorder = begun_recorder(tmp_path)
     call = {
         c.TASK_RUN_ID: TASK, c.TASK_NAME: "train", c.TASK_KIND: "python", c.TASK_ARGUMENTS: "{}",
         c.TASK_OPTIONS: "{}", c.TASK_EDGES: "[]", c.TASK_ALLOW_FAILURE: False,

@@ -23,6 +23,7 @@ from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVI
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import COMPONENT_LABEL
 from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
@@ -91,7 +92,14 @@ class Life:
         """
         queue: WorkQueue[Key] = WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0))
         cache = Cache(lambda: 0.0, queue.add)
-        applier = Applier(self.world, cache, now=lambda: self.now, token=lambda: "0" * 64, instance="test")
+        applier = Applier(
+            self.world,
+            cache,
+            now=lambda: self.now,
+            token=lambda: "0" * 64,
+            instance="test",
+            send_event=lambda body: None,
+        )
         lister = Lister(self.world, cache)
         reconciler = Reconciler(
             queue=queue,
@@ -102,6 +110,7 @@ class Life:
             kuberay=lambda: True,
             now=lambda: self.now,
             metrics=Metrics(),
+            claims=Claims(self.world, "system/operator", clock=lambda: 0.0, now=lambda: self.now, live=list),
         )
         for _ in range(_STEPS):
             await lister.list_all()

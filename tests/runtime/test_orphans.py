@@ -136,7 +136,7 @@ def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_ov
 
 
 def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(scene: Scene) -> None:
-    scene.make()
+    uid = scene.make()
     scene.sweep()
 
     def refuse(call: str) -> None:
@@ -145,7 +145,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(scene: Sce
 
     scene.world.before = refuse
     assert scene.sweep(after=600.0) == 1
-    assert scene.world.left() == ["Pod/sealer", "RayCluster/cluster"]
+    assert scene.world.left() == [f"Pod/{base('mnist', uid)}-sealer", "RayCluster/cluster"]
     text = scene.metrics.text()
     assert b'vaportrail_orphan_removals_failed_total{kind="RayCluster"} 1.0' in text
     assert b'vaportrail_orphan_removals_failed_total{kind="Pod"} 0.0' in text
