@@ -41,19 +41,20 @@ def open(uri: str) -> Run:
     return find_run(uri, default_root(), lambda problem: warnings.warn(f"left out: {problem}", stacklevel=5))
 
 
-def runs(root: str = "vaportrail-runs", *, pipeline: str | None = None) -> Iterator[Run]:
+def runs(root: str | None = None, *, pipeline: str | None = None) -> Iterator[Run]:
     """Yield the runs below a record root, newest first, live and unsealed ones included.
 
     Args:
-        root: a folder or an object store's URI.
+        root: a folder or an object store's URI; None: ``VAPORTRAIL_RECORD``, else ``vaportrail-runs``.
         pipeline: only runs of this pipeline.
 
     Raises:
         RecordNotFound: there is no such root.
     """
+    from vaportrail.record.reading.find import default_root
     from vaportrail.record.reading.read import list_runs
 
-    return list_runs(root, pipeline=pipeline)
+    return list_runs(default_root() if root is None else root, pipeline=pipeline)
 
 
 def run_pipeline(

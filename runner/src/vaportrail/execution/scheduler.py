@@ -148,6 +148,8 @@ class Scheduler:
         if self._graph.held_back and not self.loop.is_left:
             self._guarded(partial(self._decide, self._widened))
             self._carry_out()
+        if not self.loop.is_left:
+            self._write()  # also what led to no step
         if not self._graph.unfinished and not self.loop.is_left:
             while self._draining:
                 self._draining.pop()()

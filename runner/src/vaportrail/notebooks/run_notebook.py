@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import signal
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,6 +36,8 @@ __all__ = ["NO_PAGE", "keep_notebook", "run_notebook"]
 _INLINE = "module://matplotlib_inline.backend_inline"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 NO_PAGE: Final = "the page of a notebook that could not be made; its notebook.ipynb is kept"
+_DYING_SECONDS: Final = 2.0
+"""How long a killed kernel is waited for."""
 _SOCKET_PATH: Final = 107
 _LONGEST_NAME: Final = "/vtnb-12345678/k-ipc-5"
 
@@ -157,7 +160,7 @@ async def _execute(
             raise
         raise kernel_death(path.name, client.running, status) from error
     finally:
-        _kill_group(client.process.pid if client.process is not None else None)
+        _kill_group(client.process)
 
 
 def _cell_failure(folder: Path, error: Any, running: tuple[int, str] | None) -> FailureCarrier:
@@ -183,11 +186,15 @@ def _interrupted_failure(error: AttemptInterrupted, running: tuple[int, str] | N
     return Failure(type=name, message=f"{error}, in {cell}", traceback=f"{cell}:\n{source}\n")
 
 
-def _kill_group(pid: int | None) -> None:
+def _kill_group(kernel_process: subprocess.Popen[bytes] | None) -> None:
     """End the kernel and whatever it started; kernels have a session of their own."""
-    if pid is not None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+    if kernel_process is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(kernel_process.pid, signal.SIGKILL)
+    # What it still writes as it dies comes before what it printed is taken.
+    with suppress(subprocess.TimeoutExpired):
+        kernel_process.wait(_DYING_SECONDS)
 
 
 def keep_notebook(recorder: Recorder, notebook: Any, title: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, overload
 from vaportrail.contract.otlp_signals import BY_KIND
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.run_identity import RunSettings
+from vaportrail.errors import UsageError
 from vaportrail.record.label import id_label
 from vaportrail.record.manifest import Manifest
 from vaportrail.record.otlp_lines import Record
@@ -237,7 +238,12 @@ class Run:
         Args:
             name: only of this metric.
             best: only the smallest or the largest value of each metric; these come as a list.
+
+        Raises:
+            UsageError: `best` is another word.
         """
+        if best not in (None, "min", "max"):
+            raise UsageError(f"best: {best!r}: use 'min' or 'max', or leave it out for every value")
         points = self._points(name)
         return points if best is None else best_of_each(points, best)
 
@@ -249,7 +255,15 @@ class Run:
             yield MetricPoint(*parts)
 
     def logs(self, *, task: str | None = None) -> Iterator[LogLine]:
-        """Yield log lines and output in the order they were made; `task` names one task's."""
+        """Yield log lines and output in the order they were made; `task` names one task's.
+
+        Raises:
+            KeyError: the record is sealed and has no such task.
+        """
+        self._check_task(task)
+        return self._lines(task)
+
+    def _lines(self, task: str | None) -> Iterator[LogLine]:
         found = (
             (place, list(_LINE(line)))
             for record in self.log_records()
@@ -263,7 +277,11 @@ class Run:
         """Return stored files by name; of one task where `task` names it.
 
         Where several tasks stored a file of the same name, the name is ``"task-id/name"``.
+
+        Raises:
+            KeyError: the record is sealed and has no such task.
         """
+        self._check_task(task)
         found: dict[str, Artifact] = {}
         entries = list(self.facts.artifacts if task is None else self.facts.table.of(task, "artifact"))
         owners: dict[str, set[str]] = {}
@@ -275,6 +293,11 @@ class Run:
                 entry.name, self.uri, entry.sha256, entry.size, entry.media_type, entry.kind
             )
         return found
+
+    def _check_task(self, task: str | None) -> None:
+        # One that lives may have more tasks by now than were seen as it was opened.
+        if task is not None and self.manifest is not None:
+            self.task(task)
 
     def log_records(self) -> Iterator[Record]:
         """Yield the run's log records, each once, as they lie: not in the order they were made."""
