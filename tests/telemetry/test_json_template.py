@@ -21,7 +21,7 @@ def test_a_log_record_and_a_span_are_what_they_are_in_one_go(
 ) -> None:
     def record(text: str, number: int) -> str:
         values = {"a": known, known: text, "n": number}
-        return log_json(known, values, unix_nano=number, observed_unix_nano=number, span_id=text)
+        return log_json(known, values, unix_nano=number, observed_unix_nano=number, span_id="s" * 16)
 
     def span(text: str, number: int) -> str:
         ids: dict[str, Any] = {"trace_id": "t" * 32, "span_id": "s" * 16, "parent": "p" * 16}

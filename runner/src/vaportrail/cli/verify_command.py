@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from vaportrail.cli.locate import locate, root_option, run_argument
@@ -36,7 +34,7 @@ def command(run: str, root: str, rebuild: bool, as_json: bool) -> int:
             for part in unfounded(store, found.manifest)
         )
     if as_json:
-        problems = [asdict(problem) for problem in found.problems]
+        problems = [{"path": each.path, "message": each.message} for each in found.problems]
         say_json({"uri": place, "ok": found.ok, "sha256": found.sha256, "problems": problems})
     elif found.ok:
         sealed = style("verified", fg="green")
