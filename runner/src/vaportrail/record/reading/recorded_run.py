@@ -17,7 +17,7 @@ from vaportrail.record.label import id_label
 from vaportrail.record.manifest import Manifest
 from vaportrail.record.otlp_lines import Record
 from vaportrail.record.reading.in_order import in_order
-from vaportrail.record.reading.log_lines import LogLine, log_lines
+from vaportrail.record.reading.log_lines import IDLE_WORKER, LogLine, log_lines
 from vaportrail.record.reading.metric_points import MetricPoint, best_of_each, metric_point
 from vaportrail.record.reading.stored import seal_command, still_arrives, stored_records
 from vaportrail.record.rows import AttemptInfo, TaskInfo
@@ -296,7 +296,8 @@ class Run:
 
     def _check_task(self, task: str | None) -> None:
         # One that lives may have more tasks by now than were seen as it was opened.
-        if task is not None and self.manifest is not None:
+        # Empty is the body.
+        if task and task != IDLE_WORKER and self.manifest is not None:
             self.task(task)
 
     def log_records(self) -> Iterator[Record]:
