@@ -109,3 +109,16 @@ def test_the_sealer_of_another_request_is_not() -> None:
     run = a_run()
     request = seal_request(run, SETTINGS, outcome=Outcome.FAILED, message="", timeline={}, receipt=[])
     assert not is_as_asked(a_sealer(), stored(sealer_pod(run, SETTINGS, request)))
+
+
+def test_only_amounts_may_be_stored_in_another_form() -> None:
+    def pod(value: str, cpu: str) -> Raw:
+        container = {
+            "name": "it",
+            "env": [{"name": "N", "value": value}],
+            "resources": {"limits": {"cpu": cpu}},
+        }
+        return {"metadata": {}, "spec": {"containers": [container]}}
+
+    assert is_as_asked(pod("1", "1"), pod("1", "1000m"))
+    assert not is_as_asked(pod("1", "1"), pod("1000m", "1"))

@@ -32,6 +32,9 @@ _NOT_MORE: Final = frozenset(
 """Of a pod, what must be as it was asked for and no more: with it another program would run, or this one
 otherwise."""
 
+_AMOUNTS: Final = frozenset({"limits", "requests", "sizeLimit"})
+"""What is stored in another form of the same quantity."""
+
 
 def is_as_asked(asked: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     """Return whether an object is what a manifest asks for.
@@ -48,14 +51,15 @@ def is_as_asked(asked: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     )
 
 
-def _holds(asked: Any, there: Any) -> bool:
+def _holds(asked: Any, there: Any, *, amount: bool = False) -> bool:
     if isinstance(asked, Mapping):
         there = there or {}
         return (
             isinstance(there, Mapping)
             and not any(there.get(name) for name in _NOT_MORE - asked.keys())
             and all(
-                (name not in _NOT_MORE or _as_many(value, there.get(name))) and _holds(value, there.get(name))
+                (name not in _NOT_MORE or _as_many(value, there.get(name)))
+                and _holds(value, there.get(name), amount=amount or name in _AMOUNTS)
                 for name, value in asked.items()
             )
         )
@@ -63,7 +67,7 @@ def _holds(asked: Any, there: Any) -> bool:
         there = there or []
         return _is_list(there) and _holds_all(asked, there)
     # What is empty is left out where it is stored.
-    return asked == there or (not asked and not there) or _same_quantity(asked, there)
+    return asked == there or (not asked and not there) or (amount and _same_quantity(asked, there))
 
 
 def _holds_all(asked: Sequence[Any], there: Sequence[Any]) -> bool:

@@ -41,10 +41,10 @@ async def sweep(client: Client, run: PipelineRun) -> Found:
     """
     metadata = run.metadata
     listing = await client.list(PODS, metadata.namespace, f"{_KUBERAY_LABEL}={base_name(run)}")
-    entries: list[Entry] = []
+    found: list[Entry | None] = []
     for raw in listing.items:
         claim = Claim(metadata.uid, metadata.name, component_of(raw) or Component.WORKER)
-        entries += [entry for entry in [entry_of(Watched.POD, raw, claim)] if entry]
+        found.append(entry_of(Watched.POD, raw, claim))
     missing = []
     for child, name in named_children(run):
         if child.kind is Kind.SECRET:
@@ -56,5 +56,5 @@ async def sweep(client: Client, run: PipelineRun) -> Found:
             missing.append(ObjectKey(kind, metadata.namespace, name))
             continue
         claim = Claim(metadata.uid, metadata.name, child.component)
-        entries += [entry for entry in [entry_of(kind, raw, claim)] if entry]
-    return Found(tuple(entries), tuple(missing), listing.version)
+        found.append(entry_of(kind, raw, claim))
+    return Found(tuple(filter(None, found)), tuple(missing), listing.version)

@@ -34,24 +34,26 @@ def waiting(observed: Observed) -> str:
 
 
 def _pods_wait(observed: Observed) -> str:
-    for component in _ORDER:
-        for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
-            if pod.waiting and not terminated(pod):
-                return f"{component.value} pod: {': '.join(filter(None, pod.waiting))}"
+    for pod in _pods(observed):
+        if pod.waiting and not terminated(pod):
+            return f"{pod.component.value} pod: {': '.join(filter(None, pod.waiting))}"
     return ""
 
 
 def _pods_are_not_set_up(observed: Observed) -> str:
-    for component in _ORDER:
-        for pod in sorted(observed.pods_of(component), key=lambda each: each.name):
-            late = set_up_late(pod)
-            if late is not None and observed.now >= late:
-                missing = "a volume, a ConfigMap or Secret that it mounts, or an address"
-                return (
-                    f"{component.value} pod: ContainerCreating for {_SET_UP_SECONDS} s: its node waits for "
-                    f"{missing}; see kubectl describe pod {pod.name}"
-                )
+    for pod in _pods(observed):
+        late = set_up_late(pod)
+        if late is not None and observed.now >= late:
+            missing = "a volume, a ConfigMap or Secret that it mounts, or an address"
+            return (
+                f"{pod.component.value} pod: ContainerCreating for {_SET_UP_SECONDS} s: its node waits for "
+                f"{missing}; see kubectl describe pod {pod.name}"
+            )
     return ""
+
+
+def _pods(observed: Observed) -> list[ObservedPod]:
+    return sorted(observed.pods, key=lambda pod: (_ORDER.index(pod.component), pod.name))
 
 
 def set_up_late(pod: ObservedPod) -> datetime | None:

@@ -215,7 +215,8 @@ class Cache:
         """Remember that an object only says that it is a run's; returns whether that is new."""
         strangers = self._memory(run_uid).strangers
         new = uid not in strangers and len(strangers) < _STRANGERS
-        strangers.add(uid) if new else None
+        if new:
+            strangers.add(uid)
         return new
 
     def secret(self, run_uid: str) -> SecretState:
