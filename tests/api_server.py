@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.cluster.parts import path_of
+from free_ports import free_ports
 
 __all__ = ["CRD", "ApiServer", "api_server"]
 
@@ -37,7 +37,7 @@ class ApiServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._programs = {name: path_of(name) for name in _NAMES}
-        self._etcd, self._peer, self.port = _free_ports(3)
+        self._etcd, self._peer, self.port = free_ports(3)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.audit = folder / "audit.log"
         self.kubeconfig = folder / "kubeconfig"
@@ -185,14 +185,6 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         yield server
     finally:
         server.stop()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _plain() -> dict[str, str]:

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
+from free_ports import free_ports
 from once import locked
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test-access", "AWS_SECRET_ACCESS_KEY": "test-secret-key"}
@@ -69,7 +69,7 @@ def _start(folder: Path) -> dict[str, object]:
         ]
     }
     (folder / "s3.json").write_text(json.dumps(config))
-    ports = _free_ports(8)
+    ports = free_ports(8)
     names = ["master.port", "master.port.grpc", "volume.port", "volume.port.grpc"]
     names += ["filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc"]
     command = [str(weed), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-s3"]
@@ -98,17 +98,6 @@ def _end(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)  # it ignores SIGTERM for more than 20 s
     if pid in _STARTED:
         _STARTED.pop(pid).wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def _bucket(env: dict[str, str], name: str) -> S3Store:

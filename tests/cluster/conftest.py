@@ -21,6 +21,7 @@ import pytest
 from tests.cluster.stored_runs import Stored, stored
 
 from conftest import CLI
+from free_ports import free_ports
 from vaportrail.contract.pod_messages import RunReport
 from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.record.reading.read import open_run
@@ -36,12 +37,6 @@ DEADLINE = 60
 CREATED = 1_700_000_000_000_000_000
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass(frozen=True)
 class Head:
     """A head that runs, and what one needs to join it."""
@@ -53,7 +48,7 @@ class Head:
 @pytest.fixture(scope="session")
 def head() -> Iterator[Head]:
     """The head of a Ray cluster, which runs the tasks itself. It ends with the tests."""
-    there = Head(free_port(), secrets.token_hex(32))
+    there = Head(free_ports(1)[0], secrets.token_hex(32))
     # Not pytest's own folder: the paths of Ray's sockets are bounded.
     folder = tempfile.mkdtemp(prefix="vthead-")
     command = [

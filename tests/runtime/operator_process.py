@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import psutil
 import yaml
 
 from api_server import CRD, ApiServer
+from free_ports import free_ports
 from runtime.small_planner import run_of
 
 __all__ = ["SYSTEM", "Operator", "Team", "chart_rules", "create", "grant", "until"]
@@ -47,8 +47,7 @@ class Operator:
         self.port = 0
 
     def start(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": "/nonexistent",
