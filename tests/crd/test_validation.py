@@ -128,9 +128,20 @@ PROBLEMS: dict[str, tuple[Object, list[str]]] = {
     ),
     "large parameters": (
         with_spec(parameters={"text": "x" * 65536}),
+        ["spec.parameters: 65547 bytes: use at most 65536; put large ones in a file in the source"],
+    ),
+    "parameters that are large with the tags": (
+        with_spec(parameters={"text": "x" * 60000}, tags={f"a{n}": "y" * 256 for n in range(20)}),
         [
-            "spec.parameters: with the tags they take 67624 bytes of 65536; put large ones in a file in the "
+            "spec.parameters: with the tags they take 67416 bytes of 65536; put large ones in a file in the "
             "source"
+        ],
+    ),
+    "a large spec": (
+        with_spec(podDefaults={"env": [{"name": f"V{n}", "value": "x" * 8000} for n in range(40)]}),
+        [
+            "spec.podDefaults: 321039 bytes: make it smaller: a spec holds at most 262144 bytes of JSON, and "
+            "this one 321122"
         ],
     ),
     "groups of one name": (

@@ -228,9 +228,9 @@ def nested(levels: int) -> Any:
 
 
 def test_a_run_is_kept_small_and_read_again_as_it_was() -> None:
-    raw = a_raw_run(parameters={"points": [[i, i] for i in range(20_000)]})
+    raw = a_raw_run(parameters={"points": [[i, i] for i in range(4000)]})
     kept = kept_run(raw)
-    assert len(kept.packed) < 100_000
+    assert len(kept.packed) < 20_000
     assert kept.read() == observed_run(raw)
 
 
@@ -238,7 +238,10 @@ def test_a_run_is_kept_small_and_read_again_as_it_was() -> None:
 def test_a_run_that_is_nested_too_deeply_is_read_without_it_and_says_so(levels: int) -> None:
     raw = a_raw_run(parameters={"p": nested(levels)})
     for seen in (observed_run(raw), kept_run(raw).read()):
-        assert seen.problems == ("spec.parameters: is nested too deeply; use at most 100 levels",)
+        assert list(map(str, seen.left_out)) == [
+            "spec.parameters: is nested too deeply; use at most 100 levels"
+        ]
+        assert seen.problems == ()
         assert seen.run.metadata.name == "mnist"
 
 

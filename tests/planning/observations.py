@@ -15,6 +15,8 @@ from tests.planning.runs import SETTINGS, a_run, run_report, seal_report
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import Phase, Reason
+from vaportrail.crd.validation.bounds import LEVELS
+from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.planning.types import (
     Component,
     Observed,
@@ -30,7 +32,11 @@ __all__ = ["BASE", "observations"]
 BASE = "mnist-0123abcd"
 _START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _LONGEST = 2**31 - 1
-_TEXTS = ("", "said", "ä\n", "x" * 5000)
+_TEXTS = ("", "said", "ä\n", "x" * 5000, "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 5000, '\0"\\\u2028' * 2000)
+_LEFT_OUT = (
+    Problem("spec.parameters", "70000 bytes", "use fewer"),
+    *(Problem(f"spec.{'x' * 300}", "", "x" * 5000) for _ in range(9)),
+)
 _UIDS = ("", "u1", "u2")
 _STRETCHES = (
     "Drain",
@@ -57,6 +63,23 @@ _OBJECTS = (
 def observations(*, deadlines: bool = True) -> st.SearchStrategy[Observed]:
     """Return a strategy for anything; without deadlines none ever passes."""
     return st.integers(0, 2**32).map(lambda seed: _Draw(seed).observation(deadlines))
+
+
+def _nested(levels: int) -> Any:
+    value: Any = {"": None}
+    for level in range(levels):
+        value = [value, -1.5] if level % 2 else {"x" * 300: value, "\0": 2**63}
+    return value
+
+
+_VALUES = (
+    1,
+    None,
+    _nested(LEVELS - 3),
+    [[]] * 9000,
+    {str(number): 1e300 for number in range(900)},
+    "x" * 60000,
+)
 
 
 class _Draw:
@@ -176,7 +199,8 @@ class _Draw:
             "cancel": self.yes(),
             "suspend": self.yes(),
             "ray": {"workers": [{"name": "cpu", "replicas": self.one_of(0, 1, 1, 2)}]},
-            "parameters": {self.one_of("a", "a", "not a name"): 1},
+            "parameters": {self.one_of("a", "a", "not a name"): self.one_of(*_VALUES)},
+            "tags": self.one_of({}, {}, {_TEXTS[4]: _TEXTS[4][:256]}),
             "deadlines": {
                 **{name: self.one_of(*few) for name in names},
                 **endless,
@@ -210,6 +234,7 @@ class _Draw:
             pods=() if self.one_of(True, False, False) else self.pods(),
             secret=self.one_of(*SecretState),
             refused=self.one_of("", *_TEXTS),
+            left_out=self.one_of((), (), (), _LEFT_OUT[:1], _LEFT_OUT),
             sweep_result=self.one_of(
                 None, SweepResult(self.time(), left), SweepResult(_START + timedelta(days=1), left)
             ),

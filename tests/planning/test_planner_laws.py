@@ -74,6 +74,14 @@ def test_the_same_observation_gives_the_same_plan(observed: Observed) -> None:
 
 @FAST
 @given(observations())
+def test_whatever_is_to_be_made_can_be_said_in_json(observed: Observed) -> None:
+    for action in creations(plan(observed)):
+        # As it goes to the API server; what it has no word for would be refused here.
+        assert json.loads(json.dumps(action.manifest, allow_nan=False)) == action.manifest
+
+
+@FAST
+@given(observations())
 def test_a_status_is_always_one_that_the_schema_takes(observed: Observed) -> None:
     status = plan(observed).status
     assert PipelineRunStatus.model_validate(json.loads(status.model_dump_json())) == status

@@ -16,6 +16,7 @@ from vaportrail_operator.acting.client import Forbidden, Unavailable, WebhookUna
 from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
 from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import observed_run
+from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     DeleteRun,
     Observed,
@@ -213,7 +214,7 @@ def test_a_run_that_cannot_be_read_leaves_no_secret() -> None:
 
 
 def test_a_run_that_cannot_be_read_is_deleted_when_its_time_to_live_is_over() -> None:
-    scene = Scene()
+    scene = Scene(plan)
     ended = (NOW - timedelta(seconds=31)).isoformat()
     raw = run_of(ray="many", ttlSecondsAfterFinished=30)
     scene.world.put(RUNS, raw | {"status": {"phase": "Failed", "completionTime": ended}})

@@ -111,6 +111,7 @@ def observed(
                 pass
     return Observed(
         run=run.run,
+        left_out=run.left_out,
         now=now,
         settings=settings,
         kuberay=kuberay,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,10 +18,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
-from vaportrail.crd.status import Phase, PipelineRunStatus
-from vaportrail.crd.validation.validate import without_deep_fields
+from vaportrail.crd.status import Phase, PipelineRunStatus, ReceiptStatus, shortened
+from vaportrail.crd.validation.bounds import within_bounds
+from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
 from vaportrail_operator.planning import times
+from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
+from vaportrail_operator.planning.types import Kind
 
 __all__ = ["KeptRun", "ObservedRun", "kept_run", "observed_run"]
 
@@ -38,6 +41,9 @@ _KEPT = (
 )
 """Of the metadata: annotations alone can hold the whole run once more."""
 _FOR_EVER = 2**31 - 1
+_WORD = 64
+_LONGEST = 300
+"""Characters of a problem: a field's name may have any length."""
 _TERMINAL = frozenset(phase for phase in Phase if phase.terminal)
 
 
@@ -47,11 +53,13 @@ class ObservedRun:
 
     Attributes:
         run: the model; of a run with problems, with what could be read.
+        left_out: what of its spec is beyond the bounds: `run` does not have it.
         problems: what cannot be read, in words; empty for every run that fits the CRD.
         status_read: whether all of its status is in the model: what is not must not be written over.
     """
 
     run: PipelineRun
+    left_out: tuple[Problem, ...] = ()
     problems: tuple[str, ...] = ()
     status_read: bool = True
 
@@ -66,19 +74,24 @@ class ObservedRun:
 class KeptRun:
     """A PipelineRun as it is kept: packed, for there may be ten thousand of them, and most have ended.
 
+    What is not kept is noted here and not in what is packed, where a user's own words are.
+
     Attributes:
         packed: what is used of it; `read` returns it.
         phase: its phase; empty before it has one.
+        left_out: what is beyond the bounds, and not kept.
         settled: whether it has ended, and nothing is left to do but to delete it when its time is over.
         expires: when that is, of one that is settled; None: never.
-        problems: what of it could not be kept.
+        whole: whether all that fits the bounds is kept; of a run that has ended and has all of its last
+            status it is only what a plan for it follows from.
     """
 
     packed: bytes
     phase: str
-    problems: tuple[str, ...] = ()
+    left_out: tuple[Problem, ...] = ()
     settled: bool = False
     expires: datetime | None = None
+    whole: bool = True
 
     @property
     def over(self) -> bool:
@@ -87,29 +100,91 @@ class KeptRun:
 
     def read(self) -> ObservedRun:
         """Return the run."""
-        return _observed(json.loads(zlib.decompress(self.packed)), self.problems)
+        parts = json.loads(zlib.decompress(self.packed))
+        return _observed(parts, self.left_out) if self.whole else ObservedRun(_ended(parts))
 
 
 def kept_run(raw: Raw) -> KeptRun:
     """Return a raw object as it is kept; never raises for what is in it."""
-    parts, problems = _parts_of(raw)
-    packed = zlib.compress(json.dumps(parts, separators=(",", ":")).encode(), 1)
-    phase = _mapping(parts["status"]).get("phase")
-    kept = KeptRun(packed, phase if phase in list(Phase) else "", problems)
+    parts = _parts_of(raw)
+    said = _mapping(parts["status"]).get("phase")
+    phase = said if said in list(Phase) else ""
+    if phase not in _TERMINAL:
+        bounded, left_out = _bounded(parts)
+        return KeptRun(_packed(bounded), phase, left_out)
     # By hand: to read ten thousand takes ten seconds.
-    return replace(kept, settled=_is_settled(parts), expires=_expires(parts)) if kept.over else kept
+    written = _is_written(parts)
+    settled, expires = written and _is_released(parts), _expires(parts)
+    if written:
+        return KeptRun(_packed(_of_ended(parts)), phase, (), settled, expires, whole=False)
+    bounded, left_out = _bounded(parts)
+    return KeptRun(_packed(bounded), phase, left_out, settled, expires)
 
 
-def _is_settled(parts: Raw) -> bool:
+def _packed(parts: Raw) -> bytes:
+    return zlib.compress(json.dumps(parts, separators=(",", ":")).encode(), 1)
+
+
+def _of_ended(parts: Raw) -> Raw:
+    """Return what a plan for a run that has ended follows from: when it goes, and what was its own."""
     metadata, status = _mapping(parts["metadata"]), _mapping(parts["status"])
     generation = metadata.get("generation", 0)
-    conditions, receipt = _list(status.get("conditions")), _list(status.get("receipt"))
-    return (
-        not metadata.get("deletionTimestamp")
-        and status.get("observedGeneration", 0) == generation
-        and all(_mapping(each).get("observedGeneration", 0) == generation for each in conditions)
-        and not any(times.is_open(str(_mapping(each).get("lifetime", ""))) for each in receipt)
+    return {
+        "metadata": metadata,
+        "spec": {"ttlSecondsAfterFinished": _time_to_live(parts["spec"])},
+        "status": {
+            "phase": status["phase"],
+            "observedGeneration": generation,
+            "completionTime": str(status.get("completionTime", ""))[:_WORD],
+            "receipt": list(_identities(parts)),
+        },
+    }
+
+
+def _identities(parts: Raw) -> Iterator[Raw]:
+    """Yield those entries of a receipt that tell what is the run's own, or whether it is gone."""
+    noted = _mapping(parts["metadata"])
+    name, uid = (str(noted.get(field, ""))[:_WORD] for field in ("name", "uid"))
+    metadata = Metadata.model_construct(name=name, uid=uid)
+    run = PipelineRun.model_construct(metadata=metadata, spec=_bare_spec(None))
+    own = ((Kind.RAY_CLUSTER, base_name(run)), (Kind.POD, sealer_name(run)), (Kind.SECRET, tokens_name(run)))
+    wanted = {f"{kind}/{name}" for kind, name in own}
+    for each in map(_mapping, _list(_mapping(parts["status"]).get("receipt"))):
+        said = each.get("object")
+        if isinstance(said, str) and said in wanted:
+            wanted.remove(said)
+            uid, lifetime = (str(each.get(field, ""))[:_WORD] for field in ("uid", "lifetime"))
+            yield {"object": said, "uid": uid, "lifetime": lifetime}
+
+
+def _ended(parts: Raw) -> PipelineRun:
+    status = PipelineRunStatus.model_construct(
+        phase=Phase(parts["status"]["phase"]),
+        observed_generation=parts["status"]["observedGeneration"],
+        completion_time=parts["status"]["completionTime"],
+        receipt=[ReceiptStatus.model_construct(**each) for each in parts["status"]["receipt"]],
     )
+    metadata, problems = parts["metadata"], list[str]()
+    return PipelineRun.model_construct(
+        metadata=_read(Metadata, metadata, "metadata", problems) or _bare_metadata(metadata),
+        spec=_bare_spec(parts["spec"]),
+        status=status,
+    )
+
+
+def _is_written(parts: Raw) -> bool:
+    """Return whether its status says all that there is to say: nobody will need it to write it anew."""
+    metadata, status = _mapping(parts["metadata"]), _mapping(parts["status"])
+    generation = metadata.get("generation", 0)
+    return status.get("observedGeneration", 0) == generation and all(
+        _mapping(each).get("observedGeneration", 0) == generation for each in _list(status.get("conditions"))
+    )
+
+
+def _is_released(parts: Raw) -> bool:
+    receipt = _list(_mapping(parts["status"]).get("receipt"))
+    deleted = _mapping(parts["metadata"]).get("deletionTimestamp")
+    return not deleted and not any(times.is_open(str(_mapping(each).get("lifetime", ""))) for each in receipt)
 
 
 def _expires(parts: Raw) -> datetime | None:
@@ -125,27 +200,30 @@ def _list(raw: Any) -> list[Any]:
     return raw if isinstance(raw, list) else []
 
 
-def _parts_of(raw: Raw) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what is used of a raw run, and what of it is nested too deeply to be."""
+def _parts_of(raw: Raw) -> dict[str, Any]:
+    """Return what is used of a raw run."""
     noted = metadata_of(raw)
     kept = {name: noted[name] for name in _KEPT if name in noted}
-    parts = {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}
-    rest, problems = without_deep_fields(parts)
-    return rest, tuple(map(str, problems))
+    return {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}
+
+
+def _bounded(parts: Raw) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    rest, left_out = within_bounds(parts)
+    return rest, tuple(replace(each, field=shortened(each.field, _LONGEST)) for each in left_out[:_ROUNDS])
 
 
 def observed_run(raw: Raw) -> ObservedRun:
     """Return the run that a raw object is; never raises for what is in it."""
-    return _observed(*_parts_of(raw))
+    return _observed(*_bounded(_parts_of(raw)))
 
 
-def _observed(parts: Raw, left_out: tuple[str, ...]) -> ObservedRun:
-    problems = list(left_out)
+def _observed(parts: Raw, left_out: tuple[Problem, ...]) -> ObservedRun:
+    # Without all of its status nobody knows how far it is.
+    problems = [str(each) for each in left_out if each.field.startswith("status.")]
     if not problems:
         try:
-            return ObservedRun(
-                PipelineRun.model_validate({name: part for name, part in parts.items() if part})
-            )
+            run = PipelineRun.model_validate({name: part for name, part in parts.items() if part})
+            return ObservedRun(run, left_out)
         except ValidationError:
             pass
     metadata = _read(Metadata, parts["metadata"], "metadata", problems)
@@ -156,7 +234,10 @@ def _observed(parts: Raw, left_out: tuple[str, ...]) -> ObservedRun:
         spec=spec or _bare_spec(parts["spec"]),
         status=status or _bare_status(parts["status"]),
     )
-    return ObservedRun(run, tuple(problems), status_read=status is not None)
+    told = dict.fromkeys([*map(str, left_out), *problems]) if problems else ()
+    return ObservedRun(
+        run, left_out, tuple(shortened(each, _LONGEST) for each in told), status_read=status is not None
+    )
 
 
 def _read(model: type[M], raw: Any, place: str, problems: list[str]) -> M | None:

@@ -25,6 +25,7 @@ CAUSES = (
     Reason.PROVISIONING_FAILED,
     Reason.DEADLINE_EXCEEDED,
     Reason.CANCELLED_BY_USER,
+    Reason.INVALID_SPEC,
 )
 """The reasons that a run keeps from the start of its release to its end, because nothing else holds them."""
 
@@ -58,6 +59,10 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
         yield _runner_end(observed, runner)
     if run.spec.cancel:
         yield End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, "spec.cancel is set")
+    if observed.left_out:
+        # It was begun by an operator with other bounds.
+        told = "; ".join(map(str, observed.left_out))
+        yield End(Reason.INVALID_SPEC, Outcome.CANCELLED, f"this operator does not keep such a run: {told}")
     if node_unreachable(observed, runner):
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "runner pod: its node does not answer")
     if _is_lost(observed, status, Kind.POD, runner_name(run)):

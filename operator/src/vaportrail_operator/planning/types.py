@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import PipelineRunStatus
+from vaportrail.crd.validation.problems import Problem
 
 __all__ = [
     "Action",
@@ -195,6 +196,7 @@ class Observed:
             a quota, an admission policy, a name that is taken; empty if nothing was refused.
         sweep_result: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
+        left_out: what of the run's spec is beyond the bounds: `run` does not have it.
     """
 
     run: PipelineRun
@@ -207,6 +209,7 @@ class Observed:
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
     sweep_result: SweepResult | None = None
+    left_out: tuple[Problem, ...] = ()
 
     def pod(self, component: Component) -> ObservedPod | None:
         """Return the run's pod of a component that has one: the one whose word counts."""

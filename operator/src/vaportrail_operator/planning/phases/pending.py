@@ -21,7 +21,7 @@ _PROBLEMS_LENGTH: Final = 1000
 def pending(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the next step of a run of which nothing has been made."""
     run = observed.run
-    problems = "; ".join(map(str, problems_of(run)))
+    problems = "; ".join(map(str, problems_of(run, observed.left_out)))
     if problems:
         changed = status.model_copy(update={"message": shortened(problems, _PROBLEMS_LENGTH)})
         return PhaseResult(final_status(observed, changed, Phase.FAILED, Reason.INVALID_SPEC))

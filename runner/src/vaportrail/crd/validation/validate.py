@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import pydantic
@@ -15,23 +15,14 @@ import pydantic
 from vaportrail.crd.documents import load_documents
 from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec
 from vaportrail.crd.status import PipelineRunStatus
+from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.problems import Problem, problems_in
 from vaportrail.crd.validation.spec_rules import RULES
 from vaportrail.errors import UsageError
 
-__all__ = [
-    "Problem",
-    "load_document",
-    "parse_pipelinerun",
-    "problems_of",
-    "read_pipelinerun",
-    "without_deep_fields",
-]
+__all__ = ["Problem", "load_document", "parse_pipelinerun", "problems_of", "read_pipelinerun"]
 
 AnyModel = TypeVar("AnyModel", bound=pydantic.BaseModel)
-
-_LEVELS: Final = 100
-"""Of lists and mappings in a field; what reads JSON here takes 200 in all."""
 
 # What stands in for a required field that cannot be read, while the others are looked at.
 _STAND_INS: Final[dict[str, Any]] = {
@@ -56,12 +47,16 @@ def parse_pipelinerun(source: str | Mapping[str, Any]) -> PipelineRun:
     return run
 
 
-def problems_of(run: PipelineRun) -> list[Problem]:
+def problems_of(run: PipelineRun, left_out: Iterable[Problem] = ()) -> list[Problem]:
     """Return all that is wrong with a run; nothing where it can run as far as it says itself.
 
     What `read_pipelinerun` could not read counts as well.
+
+    Args:
+        run: the run.
+        left_out: what `within_bounds` left out of it, where that was done apart.
     """
-    unreadable: list[Problem] = list(run._unreadable)
+    unreadable: list[Problem] = [*left_out, *run._unreadable]
     # A field that could not be read has a stand-in, of which there is nothing to say.
     replaced = {_field_of_spec(problem.field) for problem in unreadable if not problem.unknown_field}
     found = [problem for check in RULES for problem in check(run)]
@@ -80,7 +75,7 @@ def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:
     Raises:
         UsageError: its status cannot be read, as after a downgrade.
     """
-    raw, deep = without_deep_fields(source)
+    raw, left_out = within_bounds(source)
     problems: list[Problem] = []
     unknown: list[Problem] = []
     try:
@@ -92,36 +87,8 @@ def read_pipelinerun(source: Mapping[str, Any]) -> PipelineRun:
         except pydantic.ValidationError as error:
             problems = problems_in(error)
             run = _with_stand_ins(raw, problems)
-    run._unreadable = (*deep, *problems, *unknown)
+    run._unreadable = (*left_out, *problems, *unknown)
     return run
-
-
-def without_deep_fields(source: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """Leave out what readers of JSON refuse as a whole, an API server takes it; returns the rest, and what.
-
-    Args:
-        source: an object by its parts, such as `spec`.
-    """
-    raw = dict(source)
-    problems: list[Problem] = []
-    for part, fields in source.items():
-        deep = [name for name, value in fields.items() if _is_deep(value)] if isinstance(fields, dict) else ()
-        if deep:
-            raw[part] = {name: value for name, value in fields.items() if name not in deep}
-            # Of the metadata nothing is used that has levels.
-            fix = f"is nested too deeply; use at most {_LEVELS} levels"
-            problems += [Problem(f"{part}.{name}", "", fix) for name in deep if part != "metadata"]
-    return raw, problems
-
-
-def _is_deep(value: Any) -> bool:
-    holders = [value] if isinstance(value, dict | list) else []
-    for _ in range(_LEVELS):
-        if not holders:
-            return False
-        inside = [each for held in holders for each in (held.values() if isinstance(held, dict) else held)]
-        holders = [each for each in inside if isinstance(each, dict | list)]
-    return bool(holders)
 
 
 def _without_unknown_fields(
