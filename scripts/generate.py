@@ -18,6 +18,7 @@ from vaportrail.record.manifest import manifest_schema
 from vaportrail.telemetry.conventions import ATTRIBUTES, EVENT_ARTIFACT, EVENTS
 from vaportrail.telemetry.log_types import FILE_TYPES, VALUE_TYPES, FileType
 from vaportrail_operator.api.crd import pipelinerun_definition, to_yaml
+from vaportrail_operator.api.rights import rights, rules_text
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "runner/src/vaportrail/record/manifest.schema.json"
@@ -27,6 +28,7 @@ REFERENCE_PAGE = "docs/pipelinerun.md"
 SDK_PAGE = "docs/sdk.md"
 FORMAT_PAGE = "docs/record-format.md"
 KUBERNETES_PAGE = "docs/kubernetes.md"
+RULES = "charts/vaportrail/templates/_rules.tpl"
 
 _HEAD = """\
 # Attributes and events
@@ -49,9 +51,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 2
     definition = pipelinerun_definition()
     made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text(), DEFINITION: to_yaml(definition)}
+    made[RULES] = rules_text()
     # The manifests hold what stands above.
     made |= manifest_texts(root, made)
-    made[KUBERNETES_PAGE] = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
+    page = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
+    made[KUBERNETES_PAGE] = with_table(page, "rights", operator_rights())
     page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")
     made[REFERENCE_PAGE] = with_field_tables(page, definition)
     made[SDK_PAGE] = with_table((root / SDK_PAGE).read_text(encoding="utf-8"), "outcomes", outcomes())
@@ -109,6 +113,17 @@ def outcomes() -> list[str]:
     """Return the lines of the table of outcomes."""
     rows = ((f"`{outcome}`", traits.meaning, traits.retried) for outcome, traits in TRAITS.items())
     return table(("Outcome", "Means", "Retried"), rows)
+
+
+def operator_rights() -> list[str]:
+    """Return the lines of the table of what the operator may do."""
+    rows = []
+    for right in rights():
+        group = f" of `{right.group}`" if "." in right.group and not right.group.startswith("vaport") else ""
+        names = f", only {', '.join(f'`{name}`' for name in right.names)}" if right.names else ""
+        on = ", ".join(f"`{each}`" for each in right.resources)
+        rows.append((", ".join(right.verbs), f"{on}{group}{names}", right.why))
+    return table(("The operator may", "on", "for"), rows)
 
 
 def signals() -> list[str]:

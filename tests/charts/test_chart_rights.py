@@ -1,30 +1,25 @@
-"""What the chart gives rights to: each one written down here, so that a change is seen."""
+"""What the chart gives rights to: what the operator needs by its table, and to whom."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conftest import REPOSITORY
+from vaportrail_operator.api.rights import rights as operator_rights
+from vaportrail_operator.planning.children.table import CHILDREN
+from vaportrail_operator.planning.kinds import ENDPOINTS
 from vaportrail_operator.runtime.claims import CLAIM
 
 Render = Callable[..., Any]
 Rights = set[tuple[str, str, str]]
 
 OPERATOR: Rights = {
-    *(("vaportrail.dev", "pipelineruns", verb) for verb in ("get", "list", "watch", "delete")),
-    ("vaportrail.dev", "pipelineruns/status", "patch"),
-    ("vaportrail.dev", "pipelineruns/finalizers", "update"),
-    *(("ray.io", "rayclusters", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    *(("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    *(("", "services", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    ("", "secrets", "create"),
-    ("", "secrets", "delete"),
-    ("events.k8s.io", "events", "create"),
-    *(("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")),
+    (right.group, resource, verb)
+    for right in operator_rights()
+    for resource in right.resources
+    for verb in right.verbs
 }
 """Group, resource and verb of what the operator may do in the namespaces that it serves."""
 OWN: Rights = {("coordination.k8s.io", "leases", verb) for verb in ("create", "get", "update")}
@@ -145,12 +140,19 @@ def test_a_service_account_of_the_users_own_is_bound_and_not_made(render: Render
     assert set(given(rendered)) == {"*", "vaportrail-system"}
 
 
-def test_the_documentation_lists_these_rights() -> None:
-    page = (REPOSITORY / "docs/kubernetes.md").read_text()
-    section = page.partition("### Rights\n")[2].partition("\n#")[0]
-    documented: set[tuple[str, str]] = set()
-    for verbs, resources in re.findall(r"^\| ([a-z, ]+) \| (`.*?) \|", section, re.MULTILINE):
-        names = re.findall(r"`([a-z/]+)`", resources)
-        documented |= {(name, verb) for name in names for verb in verbs.split(", ")}
-
-    assert documented == {(resource, verb) for _, resource, verb in OPERATOR | OWN}
+def test_the_operator_may_do_nothing_beyond_its_table() -> None:
+    assert {resource for _, resource, _ in OPERATOR} == {
+        "pipelineruns",
+        "pipelineruns/status",
+        "pipelineruns/finalizers",
+        *(ENDPOINTS[child.kind].plural for child in CHILDREN),
+        "events",
+        "leases",
+    }
+    assert not {verb for _, _, verb in OPERATOR} & {
+        "*",
+        "escalate",
+        "bind",
+        "impersonate",
+        "deletecollection",
+    }

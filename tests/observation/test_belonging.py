@@ -10,8 +10,9 @@ from tests.planning.runs import a_run
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import ReceiptStatus
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.observation.observe import Children, children_of
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Component, ObservedObject, ObservedPod
 
 RUN = a_run()
@@ -40,17 +41,17 @@ def a_pod(component: Component, *, name: str = "", controller: str | None = None
     own = name or NAMES[component]
     owner = CONTROLLERS[component] if controller is None else controller
     pod = ObservedPod(own, f"uid of {own}", component, CREATED, controller=owner)
-    return Entry(ObjectKey(Watched.POD, at, own), pod.uid, "7", UID, RUN.metadata.name, pod)
+    return Entry(ObjectKey(Kind.POD, at, own), pod.uid, "7", UID, RUN.metadata.name, pod)
 
 
 def a_cluster(uid: str = CLUSTER, *, controller: str = UID, name: str = BASE) -> Entry:
-    cluster = ObservedObject(name, uid, CREATED, owned=controller == UID, controller=controller)
-    return Entry(ObjectKey(Watched.RAY_CLUSTER, TEAM, name), uid, "7", UID, RUN.metadata.name, cluster)
+    cluster = ObservedObject(name, uid, CREATED, controller=controller)
+    return Entry(ObjectKey(Kind.RAY_CLUSTER, TEAM, name), uid, "7", UID, RUN.metadata.name, cluster)
 
 
 def a_service(name: str, controller: str) -> Entry:
-    service = ObservedObject(name, f"uid of {name}", CREATED, owned=controller == UID, controller=controller)
-    return Entry(ObjectKey(Watched.SERVICE, TEAM, name), service.uid, "7", UID, RUN.metadata.name, service)
+    service = ObservedObject(name, f"uid of {name}", CREATED, controller=controller)
+    return Entry(ObjectKey(Kind.SERVICE, TEAM, name), service.uid, "7", UID, RUN.metadata.name, service)
 
 
 def names(children: Children) -> tuple[list[str], list[str], list[str]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vaportrail.crd.status import Phase
 from vaportrail.crd.validation.bounds import PARAMETERS_BYTES, SPEC_BYTES, STATUS_BYTES
 from vaportrail_operator.observation.runs import kept_run, observed_run
-from vaportrail_operator.planning.types import Kind
+from vaportrail_operator.planning.kinds import Kind
 
 UID = "0f1e2d3c-0000-4000-8000-000000000001"
 LIVE = SPEC_BYTES + STATUS_BYTES + 2048

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.observation.entries import entry_of
 from vaportrail_operator.observation.pods import component_of, observed_pod
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Component, ObservedPod
 
 RUN_UID = "0f1e2d3c-0000-4000-8000-000000000001"
@@ -269,7 +270,7 @@ def test_a_pods_component_is_in_its_labels(labels: dict[str, str], component: Co
 
 
 def test_a_pod_is_kept_under_the_run_of_its_labels() -> None:
-    entry = entry_of(Watched.POD, runner())
+    entry = entry_of(Kind.POD, runner())
     assert entry is not None
     assert (entry.run_uid, entry.run_name, entry.version) == (RUN_UID, "mnist", "42")
 

@@ -84,7 +84,7 @@ def hold_sealer(world: World) -> None:
 
 def use_label(world: World) -> None:
     """Make a Service with the run's label that is none of the run's."""
-    world.services["somebodys"] = ObservedObject("somebodys", "a-strangers-uid", world.now, owned=False)
+    world.services["somebodys"] = ObservedObject("somebodys", "a-strangers-uid", world.now)
 
 
 def _lose_node(world: World, component: Component) -> None:

@@ -33,10 +33,10 @@ from tests.planning.runs import (
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import ConditionType, Phase, Reason
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Delete,
-    Kind,
     Observed,
     ObservedPod,
     SecretState,
@@ -193,7 +193,7 @@ def test_an_operator_that_was_away_for_long_tries_the_release_before_it_gives_up
 
 
 def test_a_service_that_kuberay_made_is_waited_for() -> None:
-    kuberays = a_service(name="mnist-0123abcd-head-svc", owned=False)
+    kuberays = a_service(name="mnist-0123abcd-head-svc")
     assert plan(released(services=(kuberays,))).status.phase is Phase.RELEASING
 
 

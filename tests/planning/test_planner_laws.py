@@ -11,6 +11,7 @@ from tests.planning.observations import BASE, observations
 from tests.planning.runs import planned
 
 from vaportrail.crd.status import Phase, PipelineRunStatus
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
@@ -20,7 +21,6 @@ from vaportrail_operator.planning.types import (
     CreateTokens,
     Delete,
     DeleteRun,
-    Kind,
     Observed,
     Plan,
 )
@@ -57,7 +57,7 @@ def can_move(observed: Observed) -> bool:
         for pod in observed.pods
     )
     cluster = observed.ray_cluster
-    owed = cluster is not None and cluster.owned and not cluster.deleting and not cluster.provisioned
+    owed = cluster is not None and not cluster.deleting and not cluster.provisioned
     return collects and Component.RUNNER in live and (Component.HEAD in live or owed)
 
 
@@ -154,11 +154,9 @@ def test_nothing_is_removed_before_the_status_says_so(observed: Observed) -> Non
 @FAST
 @given(observations())
 def test_a_service_that_kuberay_made_is_left_to_it(observed: Observed) -> None:
-    foreign = {service.uid for service in observed.services if not service.owned}
-    ours = {service.uid for service in observed.services if service.owned}
     for action in plan(observed).actions:
         if isinstance(action, Delete) and action.kind is Kind.SERVICE:
-            assert action.uid not in foreign - ours
+            assert action.name == f"{BASE}-collector"
 
 
 @FAST

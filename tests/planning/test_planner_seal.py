@@ -31,12 +31,12 @@ from tests.planning.runs import (
 from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import ConditionType, Loss, Phase, Reason
 from vaportrail_operator.acting.status_writer import status_body
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Create,
     Delete,
     DeleteRun,
-    Kind,
     Sweep,
     SweepResult,
 )

@@ -21,8 +21,9 @@ from tests.planning.phases import (
 from tests.planning.runs import planned, run_report, seal_report, terminated
 
 from vaportrail.crd.status import Phase
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
-from vaportrail_operator.planning.types import Component, Delete, Kind, Observed, ObservedPod
+from vaportrail_operator.planning.types import Component, Delete, Observed, ObservedPod
 
 DUE, OVERDUE = 50.0, 81.0
 RELEASING, SEALED, OVER = "releasing", "sealed", "over"

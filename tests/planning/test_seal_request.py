@@ -15,10 +15,10 @@ from vaportrail_operator.planning.children.sealer import seal_request
 LOST = Script(None, deeds=((Phase.RUNNING, "lose_runner"),))
 
 
-def told(*stretches: str) -> bool:
+def told(*intervals: str) -> bool:
     entries = [
         TimelineEntry(name=name, start="2026-01-01T00:00:00Z", end="2026-01-01T00:00:01Z")
-        for name in stretches
+        for name in intervals
     ]
     request = seal_request(
         a_run(), SETTINGS, outcome=Outcome.FAILED, message="", timeline=entries, receipt=[]

@@ -23,6 +23,7 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import SealRequest
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
     Action,
@@ -31,7 +32,6 @@ from vaportrail_operator.planning.types import (
     CreateTokens,
     Delete,
     DeleteRun,
-    Kind,
     Observed,
     ObservedObject,
     ObservedPod,
@@ -84,6 +84,7 @@ class World:
     pods: dict[str, ObservedPod] = field(default_factory=dict)
     services: dict[str, ObservedObject] = field(default_factory=dict)
     clusters: dict[str, ObservedObject] = field(default_factory=dict)
+    others: dict[Kind, dict[str, ObservedObject]] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     requests: dict[str, SealRequest] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
@@ -107,6 +108,7 @@ class World:
             settings=SETTINGS,
             ray_cluster=next(iter(self.clusters.values()), None),
             services=tuple(self.services.values()),
+            others=tuple((kind, each) for kind, some in self.others.items() for each in some.values()),
             pods=tuple(self.pods.values()),
             secret=self.secret,
             refused=self.refused,
@@ -193,6 +195,7 @@ class World:
                 left = [f"Pod/{name}" for name in self.pods]
                 left += [f"Service/{name}" for name in self.services]
                 left += [f"RayCluster/{name}" for name in self.clusters]
+                left += [f"{kind}/{name}" for kind, some in self.others.items() for name in some]
                 self.sweep_result = SweepResult(self.now, tuple(left))
             case DeleteRun():
                 self._write(self._remove_run)
@@ -211,7 +214,7 @@ class World:
             Kind.SERVICE: set(self.services),
             Kind.RAY_CLUSTER: set(self.clusters),
         }
-        if name in there[action.kind]:
+        if name in there.get(action.kind, set(self.others.get(action.kind, ()))):
             return
         if name.endswith(self.script.refused or ("/",)):
             self.refused = f"{action.kind} {name}: exceeded quota"
@@ -241,8 +244,11 @@ class World:
                 assert compute <= self.held, "compute is released before the seal"
                 assert not self.clusters, "compute is released before the seal"
         else:
-            there = self.services if action.kind is Kind.SERVICE else self.clusters
-            there[name] = ObservedObject(name, uid, self._time())
+            self._of(action.kind)[name] = ObservedObject(name, uid, self._time())
+
+    def _of(self, kind: Kind) -> dict[str, ObservedObject]:
+        known = {Kind.SERVICE: self.services, Kind.RAY_CLUSTER: self.clusters}
+        return known[kind] if kind in known else self.others.setdefault(kind, {})
 
     def _time(self) -> datetime:
         """Return the time as Kubernetes writes it."""
@@ -259,7 +265,7 @@ class World:
             if pod and pod.uid == action.uid and (not pod.deleting or forced):
                 self._write(lambda: self._delete_pod(pod, action.grace_seconds))
             return
-        there = self.services if action.kind is Kind.SERVICE else self.clusters
+        there = self._of(action.kind)
         found = there.get(action.name)
         if found and found.uid == action.uid:
             self._write(lambda: there.pop(action.name))
@@ -309,7 +315,7 @@ class World:
                 for made, component in ((head, Component.HEAD), (f"{name}-worker", Component.WORKER)):
                     self.pods[made] = ObservedPod(made, self._uid(), component, self._time())
                 service = f"{head}-svc"
-                self.services[service] = ObservedObject(service, self._uid(), self._time(), owned=False)
+                self.services[service] = ObservedObject(service, self._uid(), self._time())
                 return True
         stale = [name for name in self.services if name.endswith("-head-svc")]
         if not self.clusters and (stale or any(not pod.deleting for pod in ray)):

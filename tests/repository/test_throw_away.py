@@ -17,6 +17,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = "runner/src/vaportrail"
+OPERATOR = "operator/src/vaportrail_operator"
 COPIED = ("runner/src", "operator/src", "charts", "manifests", "docs", "scripts", "tests", "pyproject.toml")
 MOST = 3
 
@@ -178,6 +179,41 @@ KINDS = {
             ),
         },
         tests=("tests/cli/test_commands_declared.py",),
+    ),
+    "child": Kind(
+        edits={
+            "its kind": Edit(
+                f"{OPERATOR}/planning/kinds.py",
+                '    BUDGET = "PodDisruptionBudget"\n',
+                after='    RAY_CLUSTER = "RayCluster"\n',
+            ),
+            "where it is served": Edit(
+                f"{OPERATOR}/planning/kinds.py",
+                '    Kind.BUDGET: Endpoint("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),\n',
+                after='    Kind.RAY_CLUSTER: Endpoint("ray.io", "v1", "rayclusters", "RayCluster"),\n',
+            ),
+            "its manifest": Edit(
+                f"{OPERATOR}/planning/children/budget.py",
+                '"""The budget of the runner."""\n\n'
+                "from vaportrail_operator.planning.names import metadata_of, runner_name\n\n\n"
+                'def budget(run):\n    """Return it."""\n    return {"apiVersion": "policy/v1", '
+                '"kind": "PodDisruptionBudget", "metadata": metadata_of(run, runner_name(run)), '
+                '"spec": {"maxUnavailable": 0}}\n',
+            ),
+            "its row": Edit(
+                f"{OPERATOR}/planning/children/table.py",
+                "    Child(Kind.BUDGET, runner_name, make=lambda run, settings: "
+                "Create(Kind.BUDGET, budget(run)), released=Released.FIRST),\n",
+                after="    # What is dear comes last: nothing follows on what could not be made.\n",
+            ),
+            "its manifest's import": Edit(
+                f"{OPERATOR}/planning/children/table.py",
+                "from vaportrail_operator.planning.children.budget import budget\n",
+                after="from vaportrail.crd.pipelinerun import PipelineRun\n",
+            ),
+        },
+        tests=("tests/runtime/test_children_made.py", "tests/runtime/test_rights_used.py"),
+        generated=True,
     ),
 }
 

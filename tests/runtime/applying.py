@@ -12,9 +12,10 @@ from runtime.world import World
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import Applier
-from vaportrail_operator.acting.resources import RUNS
-from vaportrail_operator.observation.entries import Watched, entry_of
+from vaportrail_operator.acting.endpoints import RUNS
+from vaportrail_operator.observation.entries import entry_of
 from vaportrail_operator.observation.runs import observed_run
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Action, Plan
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.event_sender import EventSender
@@ -48,7 +49,7 @@ class Scene:
     def read(self) -> PipelineRun:
         """Take the run in as it is now."""
         raw = self.world.of(RUNS)[0]
-        entry = entry_of(Watched.RUN, raw)
+        entry = entry_of(Kind.RUN, raw)
         assert entry is not None
         self.cache.put(entry, from_watch=True)
         return observed_run(raw).run

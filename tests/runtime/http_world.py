@@ -12,14 +12,14 @@ from aiohttp import web
 from kubernetes.aio.client import Configuration
 
 from runtime.world import World
-from vaportrail_operator.acting import resources
+from vaportrail_operator.acting import endpoints
 from vaportrail_operator.acting.client import AlreadyExists, ApiError
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient
-from vaportrail_operator.acting.resources import Resource
+from vaportrail_operator.planning.kinds import Endpoint
 
 __all__ = ["HttpWorld", "served"]
 
-_RESOURCES = [each for each in vars(resources).values() if isinstance(each, Resource)]
+_ENDPOINTS = [each for each in vars(endpoints).values() if isinstance(each, Endpoint)]
 
 
 class HttpWorld:
@@ -45,27 +45,27 @@ class HttpWorld:
         return web.json_response(body, status=code)
 
     async def _carry_out(self, request: web.Request) -> dict[str, Any]:
-        resource, namespace, name = _parsed(request.path)
+        endpoint, namespace, name = _parsed(request.path)
         body = json.loads(await request.read() or b"{}")
         world = self.world
         match request.method:
             case "GET" if name:
-                return await world.get(resource, namespace or "", name)
+                return await world.get(endpoint, namespace or "", name)
             case "GET":
-                listing = await world.list(resource, namespace, request.query.get("labelSelector", ""))
-                await asyncio.sleep(self.slow_lists.get(resource.plural, 0.0))
+                listing = await world.list(endpoint, namespace, request.query.get("labelSelector", ""))
+                await asyncio.sleep(self.slow_lists.get(endpoint.plural, 0.0))
                 return {"items": listing.items, "metadata": {"resourceVersion": listing.version}}
             case "POST":
-                return await world.create(resource, namespace or "", body)
+                return await world.create(endpoint, namespace or "", body)
             case "PUT":
-                return await world.replace(resource, namespace or "", body)
+                return await world.replace(endpoint, namespace or "", body)
             case "PATCH":
                 version, status = (each["value"] for each in body)
-                return await world.replace_status(resource, namespace or "", name, version, status)
+                return await world.replace_status(endpoint, namespace or "", name, version, status)
             case _:
                 wanted = body.get("preconditions", {})
                 return await world.delete(
-                    resource,
+                    endpoint,
                     namespace or "",
                     name,
                     uid=wanted.get("uid", ""),
@@ -74,15 +74,15 @@ class HttpWorld:
                 )
 
 
-def _parsed(path: str) -> tuple[Resource, str | None, str]:
+def _parsed(path: str) -> tuple[Endpoint, str | None, str]:
     """Return what a path leads to: the kind, the namespace, the name."""
-    for resource in _RESOURCES:
-        root = resource.path(None).removesuffix(f"/{resource.plural}")
+    for endpoint in _ENDPOINTS:
+        root = endpoint.path(None).removesuffix(f"/{endpoint.plural}")
         parts = path.removeprefix(root).strip("/").split("/")
         namespace = parts[1] if parts[0] == "namespaces" else None
         rest = parts[2:] if namespace else parts
-        if path.startswith(f"{root}/") and rest[:1] == [resource.plural]:
-            return resource, namespace, rest[1] if len(rest) > 1 else ""
+        if path.startswith(f"{root}/") and rest[:1] == [endpoint.plural]:
+            return endpoint, namespace, rest[1] if len(rest) > 1 else ""
     raise AssertionError(f"no path of an API server: {path}")
 
 

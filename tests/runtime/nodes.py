@@ -20,8 +20,8 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from vaportrail_operator.acting.client import ApiError
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, SERVICES
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, SERVICES
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_UID_LABEL
 
 __all__ = ["client_of", "nodes"]
@@ -75,13 +75,13 @@ class _Nodes:
         for cluster in clusters:
             with contextlib.suppress(ApiError):
                 await self._head_of(cluster, pods, services)
-        for resource, items in ((PODS, pods), (SERVICES, services)):
+        for endpoint, items in ((PODS, pods), (SERVICES, services)):
             for each in items:
                 owners = each["metadata"].get("ownerReferences") or []
                 if any(owner["kind"] == "RayCluster" and owner["uid"] not in there for owner in owners):
                     with contextlib.suppress(ApiError):
                         metadata = each["metadata"]
-                        await self._client.delete(resource, metadata["namespace"], metadata["name"])
+                        await self._client.delete(endpoint, metadata["namespace"], metadata["name"])
         joined = {_label(pod, RUN_UID_LABEL) for pod in pods if _label(pod, "ray.io/node-type") == "head"}
         for pod in pods:
             with contextlib.suppress(ApiError):

@@ -19,7 +19,7 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import SealRequest
 from vaportrail_operator.acting.apply import Applier, NameTaken
 from vaportrail_operator.acting.client import ApiError
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import COMPONENT_LABEL
 from vaportrail_operator.runtime.cache import Cache, Key
@@ -90,6 +90,28 @@ class Life:
         Raises:
             Crash: the process ended.
         """
+        lister, reconciler = self._operator()
+        for _ in range(_STEPS):
+            await lister.list_all()
+            self.disturb(self)
+            again: float | None = 0.0
+            try:
+                again = await reconciler.step(KEY)
+            except (ApiError, NameTaken):
+                again = 60.0
+            if self.status.get("phase") in _TERMINAL:
+                return
+            moved = self._move()
+            self.now += timedelta(seconds=1.0 if moved or not again else min(again, 60.0))
+        raise AssertionError(f"the run is not over: {self.status} {self.world.calls}")
+
+    async def step(self) -> float | None:
+        """Have an operator that knows nothing take one step; returns when it wants to take the next."""
+        lister, reconciler = self._operator()
+        await lister.list_all()
+        return await reconciler.step(KEY)
+
+    def _operator(self) -> tuple[Lister, Reconciler]:
         queue: WorkQueue[Key] = WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0))
         cache = Cache(lambda: 0.0, queue.add)
         applier = Applier(
@@ -112,19 +134,7 @@ class Life:
             metrics=Metrics(),
             claims=Claims(self.world, "system/operator", clock=lambda: 0.0, now=lambda: self.now, live=list),
         )
-        for _ in range(_STEPS):
-            await lister.list_all()
-            self.disturb(self)
-            again: float | None = 0.0
-            try:
-                again = await reconciler.step(KEY)
-            except (ApiError, NameTaken):
-                again = 60.0
-            if self.status.get("phase") in _TERMINAL:
-                return
-            moved = self._move()
-            self.now += timedelta(seconds=1.0 if moved or not again else min(again, 60.0))
-        raise AssertionError(f"the run is not over: {self.status} {self.world.calls}")
+        return lister, reconciler
 
     def _move(self) -> bool:
         before = [copy.deepcopy(each) for each in self.world.of(PODS)]

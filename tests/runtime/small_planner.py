@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from vaportrail.crd.status import Phase
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
     RUN_LABEL,
@@ -17,7 +18,6 @@ from vaportrail_operator.planning.types import (
     Create,
     CreateTokens,
     Delete,
-    Kind,
     KubernetesEvent,
     Observed,
     Plan,
@@ -111,10 +111,10 @@ def _released(observed: Observed) -> list[Action]:
     actions += [
         Delete(Kind.SERVICE, each.name, each.uid)
         for each in observed.services
-        if each.owned and not each.deleting
+        if each.name.endswith("-collector") and not each.deleting
     ]
     cluster = observed.ray_cluster
-    if cluster and cluster.owned and not cluster.deleting:
+    if cluster and not cluster.deleting:
         actions.append(Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid))
     if observed.secret is not SecretState.GONE:
         first = base(observed.run.metadata.name, observed.run.metadata.uid)

@@ -14,14 +14,14 @@ from runtime.small_planner import child, run_of
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import Conflict, Forbidden, NamespaceTerminating, Unavailable
-from vaportrail_operator.acting.resources import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
-from vaportrail_operator.observation.entries import ObjectKey, Watched
+from vaportrail_operator.acting.endpoints import EVENTS, PODS, RAY_CLUSTERS, RUNS, SECRETS, SERVICES
+from vaportrail_operator.observation.entries import ObjectKey
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import (
     Create,
     CreateTokens,
     Delete,
     DeleteRun,
-    Kind,
     KubernetesEvent,
     SecretState,
     Sweep,
@@ -239,7 +239,7 @@ def test_a_sweep_finds_what_no_watch_has_told_and_what_kuberay_labelled(scene: S
 def test_a_sweep_finds_what_has_lost_its_labels(scene: Scene, component: str) -> None:
     scene.apply(Create(Kind.POD, scene.pod(component)))
     scene.world.objects["pods", "team", f"{scene.base}-{component}"]["metadata"]["labels"] = {}
-    scene.cache.drop(ObjectKey(Watched.POD, "team", f"{scene.base}-{component}"), "", "")
+    scene.cache.drop(ObjectKey(Kind.POD, "team", f"{scene.base}-{component}"), "", "")
     assert scene.apply(Sweep())
     sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
     assert sweep_result is not None
@@ -358,4 +358,4 @@ def test_a_call_without_an_answer_ends_the_step(scene: Scene) -> None:
     with pytest.raises(Unavailable):
         scene.apply(Create(Kind.POD, scene.pod()), Create(Kind.RAY_CLUSTER, scene.cluster()))
     assert scene.world.calls == []
-    assert scene.cache.get(ObjectKey(Watched.POD, "team", f"{scene.base}-runner")) is None
+    assert scene.cache.get(ObjectKey(Kind.POD, "team", f"{scene.base}-runner")) is None

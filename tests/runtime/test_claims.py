@@ -15,7 +15,8 @@ from runtime.small_planner import run_of, small_plan
 from runtime.test_operator_in_memory import ENVIRONMENT, in_time, watching
 from runtime.world import World
 from vaportrail_operator.acting.client import ApiError, Forbidden, NamespaceTerminating, Object, Unavailable
-from vaportrail_operator.acting.resources import LEASES, PODS, RUNS, Resource
+from vaportrail_operator.acting.endpoints import LEASES, PODS, RUNS
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.claims import CLAIM, Claims
 from vaportrail_operator.runtime.process import Operator
 from vaportrail_operator.runtime.unserved import ANNOTATION, Unserved
@@ -174,14 +175,14 @@ class Noting(World):
         self._world = world
         self.namespaces: set[str] = set()
 
-    def put(self, resource: Resource, raw: Object) -> Object:
-        return self._world.put(resource, raw)
+    def put(self, endpoint: Endpoint, raw: Object) -> Object:
+        return self._world.put(endpoint, raw)
 
     async def replace_status(
-        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+        self, endpoint: Endpoint, namespace: str, name: str, version: str, status: Mapping[str, Any]
     ) -> Object:
         self.namespaces.add(namespace)
-        return await self._world.replace_status(resource, namespace, name, version, status)
+        return await self._world.replace_status(endpoint, namespace, name, version, status)
 
 
 def test_of_two_installations_one_brings_a_namespaces_runs_on() -> None:

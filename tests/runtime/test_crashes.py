@@ -13,7 +13,7 @@ from runtime.small_planner import run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable
-from vaportrail_operator.acting.resources import PODS, RUNS
+from vaportrail_operator.acting.endpoints import PODS, RUNS
 from vaportrail_operator.planning.types import OperatorSettings
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.claims import Claims

@@ -10,17 +10,18 @@ import pytest
 
 from runtime.world import World
 from vaportrail_operator.acting.client import ApiError, Forbidden, NamespaceTerminating, Object
-from vaportrail_operator.acting.resources import EVENTS, Resource
+from vaportrail_operator.acting.endpoints import EVENTS
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.event_sender import EventSender
 
 
 class Hanging(World):
     """A world that takes no Events in one namespace."""
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         if namespace == "stuck":
             await asyncio.Event().wait()
-        return await super().create(resource, namespace, manifest)
+        return await super().create(endpoint, namespace, manifest)
 
 
 class Scene:

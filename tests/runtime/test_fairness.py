@@ -14,7 +14,8 @@ from runtime.small_planner import run_of
 from runtime.test_operator_in_memory import Scene, in_time
 from runtime.world import World
 from vaportrail_operator.acting.client import Forbidden, Object, Unavailable, WebhookUnanswered
-from vaportrail_operator.acting.resources import EVENTS, PODS, RUNS, Resource
+from vaportrail_operator.acting.endpoints import EVENTS, PODS, RUNS
+from vaportrail_operator.planning.kinds import Endpoint
 
 Trouble = Callable[[], Awaitable[None]]
 STUCK = 400
@@ -32,24 +33,24 @@ class Troubled(World):
         first_pod: when the first pod of another namespace was made.
     """
 
-    def __init__(self, troubles: Mapping[Resource, Trouble]) -> None:
+    def __init__(self, troubles: Mapping[Endpoint, Trouble]) -> None:
         super().__init__()
         self.troubles = troubles
         self.in_trouble = Counter[str]()
         self.first_pod = 0.0
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        if namespace == "stuck" and resource in self.troubles:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        if namespace == "stuck" and endpoint in self.troubles:
             self.in_trouble["now"] += 1
             self.in_trouble["most"] = max(self.in_trouble["most"], self.in_trouble["now"])
             try:
                 self.in_trouble["ever"] += 1
-                await self.troubles[resource]()
+                await self.troubles[endpoint]()
             finally:
                 self.in_trouble["now"] -= 1
-        if resource is PODS and namespace == "team" and not self.first_pod:
+        if endpoint is PODS and namespace == "team" and not self.first_pod:
             self.first_pod = time.monotonic()
-        return await super().create(resource, namespace, manifest)
+        return await super().create(endpoint, namespace, manifest)
 
 
 async def webhook_that_times_out() -> None:
@@ -66,7 +67,7 @@ async def events_that_hang() -> None:
     raise Unavailable("no answer")
 
 
-TROUBLES: dict[str, tuple[Mapping[Resource, Trouble], int]] = {
+TROUBLES: dict[str, tuple[Mapping[Endpoint, Trouble], int]] = {
     "a webhook that times out": ({PODS: webhook_that_times_out}, SHARE),
     "a quota that is used up": ({PODS: quota}, STUCK),
     "a quota that is used up, and Events that are not taken": (

@@ -12,7 +12,7 @@ from runtime.played_cluster import Crash, Life
 from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.client import Unavailable
-from vaportrail_operator.acting.resources import RUNS, SECRETS
+from vaportrail_operator.acting.endpoints import RUNS, SECRETS
 
 
 def a_life(outcome: Outcome = Outcome.SUCCEEDED, *, cancel: bool = False) -> Life:

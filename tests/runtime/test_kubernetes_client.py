@@ -22,8 +22,8 @@ from vaportrail_operator.acting.client import (
     Unavailable,
     WebhookUnanswered,
 )
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -14,7 +14,8 @@ from runtime.small_planner import run_of, small_plan
 from runtime.test_operator_in_memory import ENVIRONMENT, in_time, watching
 from runtime.world import World
 from vaportrail_operator.acting.client import Client, Object
-from vaportrail_operator.acting.resources import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
+from vaportrail_operator.acting.endpoints import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.fenced_client import FencedClient
 from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.process import Operator
@@ -69,10 +70,10 @@ def test_nothing_is_changed_before_everything_was_listed() -> None:
         listed: list[str] = []
         answers = http.world.list
 
-        async def listing(resource: Resource, namespace: str | None, selector: str = "") -> Any:
+        async def listing(endpoint: Endpoint, namespace: str | None, selector: str = "") -> Any:
             assert http.world.calls == [] or len(listed) >= 5
-            listed.append(resource.plural)
-            return await answers(resource, namespace, selector)
+            listed.append(endpoint.plural)
+            return await answers(endpoint, namespace, selector)
 
         http.world.list = listing  # type: ignore[method-assign]
         async with served(http) as client:
@@ -91,11 +92,11 @@ class Slow(World):
         super().__init__()
         self.asked, self.may = asyncio.Event(), asyncio.Event()
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        if resource is PODS:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        if endpoint is PODS:
             self.asked.set()
             await self.may.wait()
-        return await super().create(resource, namespace, manifest)
+        return await super().create(endpoint, namespace, manifest)
 
 
 def test_the_lease_is_renewed_while_a_step_takes_longer_than_it_lasts() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from runtime.world import World
 from vaportrail_operator.acting.client import Object, Unavailable
-from vaportrail_operator.acting.resources import LEASES, Resource
+from vaportrail_operator.acting.endpoints import LEASES
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.lease import Lease, LeaseLost
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -30,11 +31,11 @@ class Hanging(World):
         self.hangs = False
         self.slow: Callable[[], None] = lambda: None
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+    async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
         if self.hangs:
             self.slow()
             await asyncio.Event().wait()
-        return await super().get(resource, namespace, name)
+        return await super().get(endpoint, namespace, name)
 
 
 class Scene:

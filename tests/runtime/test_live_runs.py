@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.small_planner import run_of
-from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.entries import ObjectKey, entry_of
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.live_runs import LiveRuns
 
@@ -25,11 +26,11 @@ def test_the_live_runs_are_those_that_the_cache_has_and_that_are_not_over(
     for version, (namespace, name, phase) in enumerate(changes, start=1):
         uid = f"uid-{namespace}-{name}"
         if phase == "gone":
-            cache.drop(ObjectKey(Watched.RUN, namespace, name), uid, str(version))
+            cache.drop(ObjectKey(Kind.RUN, namespace, name), uid, str(version))
             continue
         raw = run_of(name) | {"status": {"phase": phase}}
         raw["metadata"] |= {"namespace": namespace, "uid": uid, "resourceVersion": str(version)}
-        entry = entry_of(Watched.RUN, raw)
+        entry = entry_of(Kind.RUN, raw)
         assert entry is not None
         cache.put(entry)
     if forgotten:

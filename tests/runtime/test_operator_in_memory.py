@@ -12,8 +12,8 @@ import pytest
 from runtime.small_planner import run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.client import Object
-from vaportrail_operator.acting.resources import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
-from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.acting.endpoints import LEASES, PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint, Kind
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.process import Operator
 from vaportrail_operator.runtime.settings import Environment
@@ -32,13 +32,11 @@ ENVIRONMENT = Environment(
 def watching(world: World) -> Callable[[Any], Any]:
     """Return what watches the world, as `main` gives it to the operator."""
 
-    def to(sink: Callable[[Watched, Object, bool], None]) -> Any:
-        async def watch(
-            kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]
-        ) -> None:
+    def to(sink: Callable[[Kind, Object, bool], None]) -> Any:
+        async def watch(kinds: frozenset[Kind], stop: asyncio.Event, connected: Callable[[], None]) -> None:
             def watcher(kind: str, raw: Object, gone: bool) -> None:
                 if kind in kinds:
-                    sink(Watched(kind), raw, gone)
+                    sink(Kind(kind), raw, gone)
 
             world.watchers.append(watcher)
             connected()
@@ -159,11 +157,11 @@ class Slow(World):
         super().__init__()
         self.asked, self.may = asyncio.Event(), asyncio.Event()
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        if resource is not LEASES:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        if endpoint is not LEASES:
             self.asked.set()
             await self.may.wait()
-        return await super().create(resource, namespace, manifest)
+        return await super().create(endpoint, namespace, manifest)
 
 
 def test_a_step_that_was_begun_is_finished_and_no_other_begun_when_told_to_stop() -> None:

@@ -11,7 +11,8 @@ import pytest
 from runtime.small_planner import base, child, pod, run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden, Unavailable
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, Resource
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.metrics import Metrics
@@ -119,10 +120,10 @@ def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_ov
     asked: list[int | None] = []
     delete = scene.world.delete
 
-    async def noting(resource: Resource, namespace: str, name: str, **how: Any) -> Any:
+    async def noting(endpoint: Endpoint, namespace: str, name: str, **how: Any) -> Any:
         if name == "runner":
             asked.append(how["grace_seconds"])
-        return await delete(resource, namespace, name, **how)
+        return await delete(endpoint, namespace, name, **how)
 
     scene.world.delete = noting  # type: ignore[method-assign]
     scene.sweep()

@@ -13,7 +13,7 @@ from runtime.small_planner import base, child, pod, run_of, small_plan
 from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Forbidden, Unavailable, WebhookUnanswered
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SECRETS
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SECRETS
 from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.plan import plan

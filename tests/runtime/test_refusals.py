@@ -9,8 +9,9 @@ from runtime.small_planner import child
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import ApiError, Forbidden, Invalid, Unavailable
-from vaportrail_operator.acting.resources import EVENTS, PODS
-from vaportrail_operator.planning.types import Create, CreateTokens, Delete, Kind
+from vaportrail_operator.acting.endpoints import EVENTS, PODS
+from vaportrail_operator.planning.kinds import Kind
+from vaportrail_operator.planning.types import Create, CreateTokens, Delete
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from runtime.small_planner import pod, run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import Forbidden
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.health import Health
 from vaportrail_operator.runtime.listing import Lister
@@ -36,7 +37,7 @@ class Scene:
             runner["metadata"]["namespace"] = namespace
             self.world.put(PODS, runner)
 
-    def refuse(self, *namespaces: str, kinds: Iterable[Resource] = EVERY_KIND) -> None:
+    def refuse(self, *namespaces: str, kinds: Iterable[Endpoint] = EVERY_KIND) -> None:
         self.world.refused = {(kind.plural, namespace) for kind in kinds for namespace in namespaces}
 
     def list_all(self) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.observation.entries import Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import SecretState, SweepResult
 from vaportrail_operator.runtime.cache import Cache, Key
 
@@ -41,7 +42,7 @@ def service(version: int | str, uid: str = "one", name: str = "it", run: str = R
         "resourceVersion": str(version),
         "labels": labels,
     }
-    entry = entry_of(Watched.SERVICE, {"metadata": metadata})
+    entry = entry_of(Kind.SERVICE, {"metadata": metadata})
     assert entry is not None
     return entry
 
@@ -54,12 +55,12 @@ def run(version: int, uid: str = RUN, **status: Any) -> Entry:
         "image": "example.invalid/i",
         "record": {"uri": "s3://runs/ml"},
     }
-    entry = entry_of(Watched.RUN, {"metadata": metadata, "spec": spec, "status": status})
+    entry = entry_of(Kind.RUN, {"metadata": metadata, "spec": spec, "status": status})
     assert entry is not None
     return entry
 
 
-PLACE = ObjectKey(Watched.SERVICE, "team", "it")
+PLACE = ObjectKey(Kind.SERVICE, "team", "it")
 
 
 def test_what_is_new_of_a_child_is_told_by_its_runs_name(told: Told) -> None:
@@ -116,20 +117,20 @@ def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_its_next_change
 def test_an_object_that_was_wrongly_taken_for_gone_comes_back_by_a_later_list(told: Told) -> None:
     told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one")
-    told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
+    told.cache.replace_all(Kind.SERVICE, None, [service(5)], "8")
     assert told.cache.get(PLACE) == service(5)
 
 
 def test_a_list_that_is_older_than_an_objects_end_does_not_bring_it_back(told: Told) -> None:
     told.cache.put(service(5), from_watch=True)
     told.cache.drop(PLACE, "one", "9")
-    told.cache.replace_all(Watched.SERVICE, None, [service(5)], "8")
+    told.cache.replace_all(Kind.SERVICE, None, [service(5)], "8")
     assert told.cache.get(PLACE) is None
 
 
 def test_what_is_of_a_kind_that_was_not_served_for_a_while_is_known_again(told: Told) -> None:
     told.cache.put(service(5))
-    told.cache.drop_all(Watched.SERVICE)
+    told.cache.drop_all(Kind.SERVICE)
     assert told.cache.get(PLACE) is None
     assert told.cache.put(service(5), from_watch=True)
 
@@ -147,25 +148,25 @@ def test_the_children_of_a_run_are_found_by_its_uid(told: Told) -> None:
     told.cache.put(service(2, "two", "b"))
     told.cache.put(service(3, "three", "c", run="another"))
     told.cache.put(run(4))
-    told.cache.drop(ObjectKey(Watched.SERVICE, "team", "a"), "one")
+    told.cache.drop(ObjectKey(Kind.SERVICE, "team", "a"), "one")
     assert [entry.object_key.name for entry in told.cache.children(RUN)] == ["b"]
 
 
 def test_a_complete_list_takes_away_what_it_lacks(told: Told) -> None:
     told.cache.put(service(1, "one", "a"))
     told.cache.put(service(2, "two", "b"))
-    told.cache.replace_all(Watched.SERVICE, None, [service(2, "two", "b")], "8")
+    told.cache.replace_all(Kind.SERVICE, None, [service(2, "two", "b")], "8")
     assert [entry.object_key.name for entry in told.cache.children(RUN)] == ["b"]
 
 
 def test_a_complete_list_leaves_what_is_newer_than_it(told: Told) -> None:
     told.cache.put(service(9, "made meanwhile"))
-    told.cache.replace_all(Watched.SERVICE, None, [], "8")
+    told.cache.replace_all(Kind.SERVICE, None, [], "8")
     assert told.cache.get(PLACE) is not None
 
 
-@pytest.mark.parametrize(("kind", "scope"), [(Watched.POD, None), (Watched.SERVICE, "elsewhere")])
-def test_a_list_of_something_else_takes_nothing_away(told: Told, kind: Watched, scope: str | None) -> None:
+@pytest.mark.parametrize(("kind", "scope"), [(Kind.POD, None), (Kind.SERVICE, "elsewhere")])
+def test_a_list_of_something_else_takes_nothing_away(told: Told, kind: Kind, scope: str | None) -> None:
     told.cache.put(service(1))
     told.cache.replace_all(kind, scope, [], "8")
     assert told.cache.get(PLACE) is not None
@@ -174,18 +175,18 @@ def test_a_list_of_something_else_takes_nothing_away(told: Told, kind: Watched, 
 def test_the_watch_owes_what_a_reply_told_until_it_says_so(told: Told) -> None:
     told.cache.put(service(5))
     told.time = 30.0
-    assert told.cache.watch_lag()[Watched.SERVICE] == 30.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 30.0
     told.cache.put(service(4), from_watch=True)
-    assert told.cache.watch_lag()[Watched.SERVICE] == 30.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 30.0
     told.cache.put(service(5), from_watch=True)
-    assert told.cache.watch_lag()[Watched.SERVICE] == 0.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 0.0
 
 
 def test_a_later_word_of_the_watch_pays_for_the_earlier_one(told: Told) -> None:
     told.cache.put(service(5))
     told.time = 30.0
     told.cache.put(service(6), from_watch=True)
-    assert told.cache.watch_lag()[Watched.SERVICE] == 0.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 0.0
 
 
 def test_a_deletion_that_was_accepted_is_known_at_once(told: Told) -> None:
@@ -212,7 +213,7 @@ def test_what_is_known_of_a_secret_goes_with_its_run(told: Told) -> None:
     told.cache.put(run(1))
     told.cache.set_secret(RUN, SecretState.MADE)
     assert told.cache.secret(RUN) is SecretState.MADE
-    told.cache.drop(ObjectKey(Watched.RUN, "team", "mnist"), RUN)
+    told.cache.drop(ObjectKey(Kind.RUN, "team", "mnist"), RUN)
     assert told.cache.secret(RUN) is SecretState.UNKNOWN
 
 

@@ -13,7 +13,7 @@ import pytest
 from runtime.http_world import HttpWorld, served
 from runtime.small_planner import run_of
 from runtime.test_operator_in_memory import ENVIRONMENT, in_time, watching
-from vaportrail_operator.acting.resources import RUNS
+from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.acting.server_clock import ServerClock
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.runtime.process import Operator

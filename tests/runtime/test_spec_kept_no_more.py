@@ -9,7 +9,7 @@ import pytest
 
 from runtime.played_cluster import Life
 from runtime.small_planner import run_of
-from vaportrail_operator.acting.resources import RUNS, SECRETS
+from vaportrail_operator.acting.endpoints import RUNS, SECRETS
 
 ENVIRONMENT = [{"name": f"V{number}", "value": "x" * 8000} for number in range(40)]
 TOO_MUCH = {

@@ -20,9 +20,10 @@ from vaportrail.crd.status import (
     RecordStatus,
 )
 from vaportrail_operator.acting.client import Unavailable
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS
 from vaportrail_operator.acting.status_writer import lost_fields, status_body, without
-from vaportrail_operator.planning.types import Action, Create, Kind
+from vaportrail_operator.planning.kinds import Kind
+from vaportrail_operator.planning.types import Action, Create
 
 
 def test_a_status_is_read_back_as_it_was_written() -> None:

@@ -13,7 +13,7 @@ from tests.planning.runs import run_report, seal_report
 from runtime.played_cluster import Life
 from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL
 
 FORGED = "f" * 64

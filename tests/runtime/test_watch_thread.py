@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.watch_thread import WatchHost
 from vaportrail_operator.runtime.workqueue import Backoff
 
@@ -15,12 +15,12 @@ from vaportrail_operator.runtime.workqueue import Backoff
 class Scene:
     """A host whose watches do what the test says, and the beginnings it told."""
 
-    def __init__(self, watch: Callable[[frozenset[Watched], asyncio.Event], Awaitable[None]]) -> None:
+    def __init__(self, watch: Callable[[frozenset[Kind], asyncio.Event], Awaitable[None]]) -> None:
         self.threads: list[str] = []
-        self.kinds = frozenset({Watched.RUN})
+        self.kinds = frozenset({Kind.RUN})
         self.begun: asyncio.Queue[None] = asyncio.Queue()
 
-        async def run(kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]) -> None:
+        async def run(kinds: frozenset[Kind], stop: asyncio.Event, connected: Callable[[], None]) -> None:
             self.threads.append(threading.current_thread().name)
             connected()
             await watch(kinds, stop)
@@ -42,7 +42,7 @@ def in_time(work: Callable[[], Any]) -> None:
     asyncio.run(main())
 
 
-async def until_told(kinds: frozenset[Watched], stop: asyncio.Event) -> None:
+async def until_told(kinds: frozenset[Kind], stop: asyncio.Event) -> None:
     await stop.wait()
 
 
@@ -63,7 +63,7 @@ def test_watches_that_fail_are_begun_again() -> None:
     async def work() -> None:
         failures = iter([RuntimeError("in-stream error 500"), OSError("gone")])
 
-        async def failing(kinds: frozenset[Watched], stop: asyncio.Event) -> None:
+        async def failing(kinds: frozenset[Kind], stop: asyncio.Event) -> None:
             for failure in failures:
                 await asyncio.sleep(0)
                 raise failure
@@ -82,21 +82,21 @@ def test_watches_that_fail_are_begun_again() -> None:
 
 def test_a_restart_watches_the_kinds_that_there_are_then() -> None:
     async def work() -> None:
-        watched: list[frozenset[Watched]] = []
+        watched: list[frozenset[Kind]] = []
 
-        async def note(kinds: frozenset[Watched], stop: asyncio.Event) -> None:
+        async def note(kinds: frozenset[Kind], stop: asyncio.Event) -> None:
             watched.append(kinds)
             await stop.wait()
 
         scene = Scene(note)
         running = asyncio.create_task(scene.host.run())
         await scene.begun.get()
-        scene.kinds = frozenset(Watched)
+        scene.kinds = frozenset(Kind)
         scene.host.restart()
         await scene.begun.get()
         scene.host.stop()
         await running
-        assert watched == [frozenset({Watched.RUN}), frozenset(Watched)]
+        assert watched == [frozenset({Kind.RUN}), frozenset(Kind)]
 
     in_time(work)
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vaportrail_operator.acting.client import AlreadyExists, Conflict, Forbidden, Listing, NotFound, Object
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
+from vaportrail_operator.acting.endpoints import RUNS
+from vaportrail_operator.planning.kinds import ENDPOINTS, WATCHED, Endpoint, Kind
 
 __all__ = ["World"]
 
@@ -18,7 +19,7 @@ _TIME = "2026-01-02T03:04:05Z"
 
 
 class World:
-    """Objects by resource, namespace and name.
+    """Objects by endpoint, namespace and name.
 
     Attributes:
         calls: the verb, kind and name of every call that changed something.
@@ -41,43 +42,43 @@ class World:
         self.watchers: list[Callable[[str, Object, bool], None]] = []
         self._version = 100
 
-    def of(self, resource: Resource) -> list[Object]:
+    def of(self, endpoint: Endpoint) -> list[Object]:
         """Return all objects of a kind."""
-        return [each for (plural, _, _), each in self.objects.items() if plural == resource.plural]
+        return [each for (plural, _, _), each in self.objects.items() if plural == endpoint.plural]
 
-    def put(self, resource: Resource, raw: Object) -> Object:
+    def put(self, endpoint: Endpoint, raw: Object) -> Object:
         """Store an object as it is, with a new version, and a uid where it has none."""
         metadata = raw.setdefault("metadata", {})
         metadata.setdefault("namespace", "team")
         metadata.setdefault("uid", f"{self._bump():08d}-0000-4000-8000-000000000000")
         metadata.setdefault("creationTimestamp", _TIME)
         metadata["resourceVersion"] = str(self._bump())
-        raw.setdefault("kind", resource.kind)
-        self.objects[resource.plural, metadata["namespace"], metadata["name"]] = raw
+        raw.setdefault("kind", endpoint.kind)
+        self.objects[endpoint.plural, metadata["namespace"], metadata["name"]] = raw
         self._tell(raw, gone=False)
         return copy.deepcopy(raw)
 
-    def remove(self, resource: Resource, name: str, namespace: str = "team") -> None:
+    def remove(self, endpoint: Endpoint, name: str, namespace: str = "team") -> None:
         """Take an object away, and what it owns."""
-        gone = self.objects.pop((resource.plural, namespace, name))
+        gone = self.objects.pop((endpoint.plural, namespace, name))
         gone["metadata"]["resourceVersion"] = str(self._bump())
         self._tell(gone, gone=True)
         uid = gone["metadata"]["uid"]
         for (plural, object_key, other), each in list(self.objects.items()):
             owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
             if uid in owners and (plural, object_key, other) in self.objects:
-                self.remove(Resource("", "", plural, ""), other, object_key)
+                self.remove(Endpoint("", "", plural, ""), other, object_key)
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        return copy.deepcopy(self._at(resource, namespace, name))
+    async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
+        return copy.deepcopy(self._at(endpoint, namespace, name))
 
-    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
-        if (resource.plural, namespace) in self.refused:
-            raise Forbidden(f"{resource.plural} in {namespace} are forbidden", status=403)
-        self._check_served(resource)
+    async def list(self, endpoint: Endpoint, namespace: str | None, selector: str = "") -> Listing:
+        if (endpoint.plural, namespace) in self.refused:
+            raise Forbidden(f"{endpoint.plural} in {namespace} are forbidden", status=403)
+        self._check_served(endpoint)
         key, _, value = selector.partition("=")
         found = []
-        for each in self.of(resource):
+        for each in self.of(endpoint):
             metadata = each["metadata"]
             labels = metadata.get("labels") or {}
             inside = namespace in (None, metadata["namespace"])
@@ -86,57 +87,57 @@ class World:
         return Listing(found, str(self._version))
 
     async def each(
-        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+        self, endpoint: Endpoint, namespace: str | None, selector: str, take: Callable[[Object], None]
     ) -> str:
-        listing = await self.list(resource, namespace, selector)
+        listing = await self.list(endpoint, namespace, selector)
         for each in listing.items:
             take(each)
         return listing.version
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        self._check_served(resource)
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        self._check_served(endpoint)
         name = manifest["metadata"]["name"]
 
         def act() -> Object:
-            if (resource.plural, namespace, name) in self.objects:
+            if (endpoint.plural, namespace, name) in self.objects:
                 raise AlreadyExists(f"{name} is there", status=409, reason="AlreadyExists")
             raw = copy.deepcopy(dict(manifest))
             raw["metadata"]["namespace"] = namespace
-            return self.put(resource, raw)
+            return self.put(endpoint, raw)
 
-        return self._change(f"create {resource.kind}/{name}", act)
+        return self._change(f"create {endpoint.kind}/{name}", act)
 
-    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def replace(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         name = manifest["metadata"]["name"]
 
         def act() -> Object:
-            there = self._at(resource, namespace, name)
+            there = self._at(endpoint, namespace, name)
             if manifest["metadata"].get("resourceVersion") != there["metadata"]["resourceVersion"]:
                 raise Conflict("changed", status=409)
             raw = copy.deepcopy(dict(manifest))
             raw["metadata"] = {**there["metadata"], **raw["metadata"]}
-            return self.put(resource, raw)
+            return self.put(endpoint, raw)
 
-        return self._change(f"replace {resource.kind}/{name}", act)
+        return self._change(f"replace {endpoint.kind}/{name}", act)
 
     async def replace_status(
-        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+        self, endpoint: Endpoint, namespace: str, name: str, version: str, status: Mapping[str, Any]
     ) -> Object:
         def act() -> Object:
-            there = self._at(resource, namespace, name)
+            there = self._at(endpoint, namespace, name)
             if version != there["metadata"]["resourceVersion"]:
                 raise Conflict("changed", status=409)
             kept = self.kept(copy.deepcopy(dict(status)))
             if there.get("status", {}) == kept:
                 return copy.deepcopy(there)
             there["status"] = kept
-            return self.put(resource, there)
+            return self.put(endpoint, there)
 
-        return self._change(f"status {resource.kind}/{name}", act)
+        return self._change(f"status {endpoint.kind}/{name}", act)
 
     async def delete(
         self,
-        resource: Resource,
+        endpoint: Endpoint,
         namespace: str,
         name: str,
         *,
@@ -145,19 +146,19 @@ class World:
         grace_seconds: int | None = None,
     ) -> Object:
         def act() -> Object:
-            there = self._at(resource, namespace, name)
+            there = self._at(endpoint, namespace, name)
             if uid and there["metadata"]["uid"] != uid:
                 raise Conflict("another uid", status=409)
             if version and there["metadata"]["resourceVersion"] != version:
                 raise Conflict("another version", status=409)
-            self.remove(resource, name, namespace)
+            self.remove(endpoint, name, namespace)
             return {"kind": "Status", "status": "Success"}
 
-        return self._change(f"delete {resource.kind}/{name}", act)
+        return self._change(f"delete {endpoint.kind}/{name}", act)
 
     def left(self) -> list[str]:
         """Return `<Kind>/<name>` of everything that was made for runs and is there."""
-        kinds = (PODS, SERVICES, RAY_CLUSTERS)
+        kinds = [ENDPOINTS[kind] for kind in WATCHED if kind is not Kind.RUN]
         return sorted(f"{kind.kind}/{each['metadata']['name']}" for kind in kinds for each in self.of(kind))
 
     def status(self, name: str) -> Object:
@@ -172,16 +173,16 @@ class World:
         self.after(call)
         return answer
 
-    def _at(self, resource: Resource, namespace: str, name: str) -> Object:
-        self._check_served(resource)
+    def _at(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
+        self._check_served(endpoint)
         try:
-            return self.objects[resource.plural, namespace, name]
+            return self.objects[endpoint.plural, namespace, name]
         except KeyError:
-            raise NotFound(f"there is no {resource.kind} {name}", status=404) from None
+            raise NotFound(f"there is no {endpoint.kind} {name}", status=404) from None
 
-    def _check_served(self, resource: Resource) -> None:
-        if resource.plural in self.missing:
-            raise NotFound(f"{resource.plural} are not served", status=404)
+    def _check_served(self, endpoint: Endpoint) -> None:
+        if endpoint.plural in self.missing:
+            raise NotFound(f"{endpoint.plural} are not served", status=404)
 
     def _tell(self, raw: Object, *, gone: bool) -> None:
         # Each comes and goes in a thread of its own.

@@ -1,32 +1,38 @@
-{{/* What the operator may do in the namespaces that it serves; docs/kubernetes.md says why. */}}
+{{/* Written by `make generate` from vaportrail_operator/api/rights.py. Change it there. */}}
 {{- define "vaportrail.rules" -}}
+# For the runs; removing those whose time to live is over.
 - apiGroups: [vaportrail.dev]
   resources: [pipelineruns]
   verbs: [get, list, watch, delete]
+# For what became of them.
 - apiGroups: [vaportrail.dev]
   resources: [pipelineruns/status]
   verbs: [patch]
-# Where the API server asks for it, an owner that blocks its own deletion.
+# For owning what it makes, where the API server asks for this.
 - apiGroups: [vaportrail.dev]
   resources: [pipelineruns/finalizers]
   verbs: [update]
-- apiGroups: [ray.io]
-  resources: [rayclusters]
-  verbs: [get, list, watch, create, delete]
-- apiGroups: [""]
-  resources: [pods, services]
-  verbs: [get, list, watch, create, delete]
-# Never read: neither the tokens that it makes nor anybody else's Secret.
+# For the tokens of a run; it can read none.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create, delete]
+# For what a run is made of.
+- apiGroups: [""]
+  resources: [pods, services]
+  verbs: [get, list, watch, create, delete]
+# For what a run is made of.
+- apiGroups: [ray.io]
+  resources: [rayclusters]
+  verbs: [get, list, watch, create, delete]
+# For telling each step on the run.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
-# Which of two installations brings on the runs of a namespace.
+# For one installation a namespace.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
+# For one installation a namespace.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [vaportrail.dev]

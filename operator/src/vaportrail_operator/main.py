@@ -17,7 +17,7 @@ from kubernetes.aio.config import ConfigException
 from vaportrail.errors import UsageError
 from vaportrail_operator.acting.kubernetes_client import KubernetesClient, load_access, load_configuration
 from vaportrail_operator.acting.server_clock import ServerClock
-from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.runtime.kopf_watch import Sink, watch
 from vaportrail_operator.runtime.logs import set_up
@@ -83,7 +83,7 @@ async def _operate(environment: Environment) -> int:
 
 
 def _watch(environment: Environment, sink: Sink) -> Watch:
-    async def run(kinds: frozenset[Watched], stop: asyncio.Event, connected: Callable[[], None]) -> None:
+    async def run(kinds: frozenset[Kind], stop: asyncio.Event, connected: Callable[[], None]) -> None:
         await watch(kinds, environment.namespaces, load_access, sink, stop=stop, connected=connected)
 
     return run

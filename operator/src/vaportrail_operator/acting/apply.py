@@ -25,21 +25,21 @@ from vaportrail_operator.acting.client import (
     Object,
     Unavailable,
 )
+from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.acting.events import event_of
-from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS, Resource
 from vaportrail_operator.acting.status_writer import StatusMemory, status_body, stored_status
 from vaportrail_operator.acting.sweep import sweep
-from vaportrail_operator.observation.entries import ObjectKey, Watched, entry_of, run_key
+from vaportrail_operator.observation.entries import ObjectKey, entry_of, run_key
 from vaportrail_operator.observation.fields import metadata_of
 from vaportrail_operator.observation.observe import children_of
 from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.planning.kinds import ENDPOINTS, Endpoint, Kind
 from vaportrail_operator.planning.types import (
     Action,
     Create,
     CreateTokens,
     Delete,
     DeleteRun,
-    Kind,
     KubernetesEvent,
     Plan,
     SecretState,
@@ -149,7 +149,7 @@ class Applier:
             await self._read_run(run)
             raise
         self._kept.compare(body, stored_status(stored, metadata.uid))
-        self._put(Watched.RUN, stored)
+        self._put(Kind.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(
             "status written",
@@ -185,17 +185,17 @@ class Applier:
         made = await self._make(run, action.kind, action.manifest)
         if made is None:
             name = metadata_of(action.manifest)["name"]
-            made = await self._client.get(RESOURCE_OF[action.kind], run.metadata.namespace, name)
+            made = await self._client.get(ENDPOINTS[action.kind], run.metadata.namespace, name)
             self._check_ours(run, action, made)
         # From here on what it says is believed.
         new = self._cache_updates.note_made(run.metadata.uid, metadata_of(made).get("uid", ""))
-        return self._put(Watched(action.kind), made) or new
+        return self._put(action.kind, made) or new
 
     async def _make(self, run: PipelineRun, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
         """Create an object; returns it as it was stored, or None where one of its name is there."""
         name = metadata_of(manifest)["name"]
         try:
-            made = await self._client.create(RESOURCE_OF[kind], run.metadata.namespace, manifest)
+            made = await self._client.create(ENDPOINTS[kind], run.metadata.namespace, manifest)
         except AlreadyExists:
             _log.debug("it is there already", extra={"object": f"{kind}/{name}"})
             return None
@@ -245,17 +245,17 @@ class Applier:
         except NotFound:
             self._cache_updates.drop(run_key(run), run.metadata.uid)
             return None
-        entry = entry_of(Watched.RUN, raw)
+        entry = entry_of(Kind.RUN, raw)
         assert entry is not None
         self._cache_updates.put(entry)
         return entry.seen.read().run if isinstance(entry.seen, KeptRun) else None
 
     async def _delete(self, run: PipelineRun, action: Delete) -> bool:
-        object_key = ObjectKey(Watched(action.kind), run.metadata.namespace, action.name)
-        resource = RESOURCE_OF[action.kind]
+        object_key = ObjectKey(action.kind, run.metadata.namespace, action.name)
+        endpoint = ENDPOINTS[action.kind]
         try:
             reply = await self._client.delete(
-                resource,
+                endpoint,
                 object_key.namespace,
                 action.name,
                 uid=action.uid,
@@ -264,20 +264,20 @@ class Applier:
         except NotFound:
             return self._cache_updates.drop(object_key, action.uid)
         except Conflict:
-            if not await self._is_another(resource, object_key, action.uid):
+            if not await self._is_another(endpoint, object_key, action.uid):
                 raise
             return True
         new = self._cache_updates.mark_deleting(object_key, action.uid)
-        if reply.get("kind") == resource.kind and metadata_of(reply).get("deletionTimestamp"):
+        if reply.get("kind") == endpoint.kind and metadata_of(reply).get("deletionTimestamp"):
             new |= self._put(object_key.kind, reply)
         if new:
             _log.info("deleted", extra={"object": f"{action.kind}/{action.name}", "object_uid": action.uid})
         return new
 
-    async def _is_another(self, resource: Resource, object_key: ObjectKey, uid: str) -> bool:
+    async def _is_another(self, endpoint: Endpoint, object_key: ObjectKey, uid: str) -> bool:
         """Look what has the name of an object now; returns whether that object is gone."""
         try:
-            there = await self._client.get(resource, object_key.namespace, object_key.name)
+            there = await self._client.get(endpoint, object_key.namespace, object_key.name)
         except NotFound:
             self._cache_updates.drop(object_key, uid)
             return True
@@ -289,10 +289,10 @@ class Applier:
         return True
 
     async def _delete_secret(self, run: PipelineRun, action: Delete) -> bool:
-        resource = RESOURCE_OF[Kind.SECRET]
+        endpoint = ENDPOINTS[Kind.SECRET]
         for _ in range(_SECRET_TRIES):
             try:
-                await self._client.delete(resource, run.metadata.namespace, action.name)
+                await self._client.delete(endpoint, run.metadata.namespace, action.name)
             except NotFound:
                 self._cache_updates.set_secret(run.metadata.uid, SecretState.GONE)
                 _log.info("gone", extra={"object": f"Secret/{action.name}"})
@@ -324,7 +324,7 @@ class Applier:
         _log.info("the run's time to live is over: deleted")
         return False
 
-    def _put(self, kind: Watched, raw: Object) -> bool:
+    def _put(self, kind: Kind, raw: Object) -> bool:
         entry = entry_of(kind, raw)
         return entry is not None and self._cache_updates.put(entry)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vaportrail_operator.acting.resources import Resource
+from vaportrail_operator.planning.kinds import Endpoint
 
 __all__ = [
     "AlreadyExists",
@@ -102,27 +102,27 @@ class Client(Protocol):
     """The Kubernetes API. Every method raises `ApiError`s; none of them tries again by itself."""
 
     async def each(
-        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+        self, endpoint: Endpoint, namespace: str | None, selector: str, take: Callable[[Object], None]
     ) -> str:
         """Give each object that a label selector chooses to `take`; return the version of the list.
 
         Never are all of them in memory: there may be thousands, of over a megabyte each.
         """
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+    async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
         """Return an object as it is now."""
 
-    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+    async def list(self, endpoint: Endpoint, namespace: str | None, selector: str = "") -> Listing:
         """Return all objects that a label selector chooses; of all namespaces where none is given."""
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Create an object; returns it as it was stored."""
 
-    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def replace(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Put another object in the place of the one whose resourceVersion it carries."""
 
     async def replace_status(
-        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+        self, endpoint: Endpoint, namespace: str, name: str, version: str, status: Mapping[str, Any]
     ) -> Object:
         """Put a status in the place of the one of this version of the object; returns the object.
 
@@ -132,7 +132,7 @@ class Client(Protocol):
 
     async def delete(
         self,
-        resource: Resource,
+        endpoint: Endpoint,
         namespace: str,
         name: str,
         *,

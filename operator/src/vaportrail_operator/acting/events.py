@@ -9,7 +9,7 @@ from typing import Any
 
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail_operator.acting.resources import EVENTS
+from vaportrail_operator.acting.endpoints import EVENTS
 from vaportrail_operator.planning.types import KubernetesEvent
 
 __all__ = ["event_of"]

@@ -34,7 +34,7 @@ from vaportrail_operator.acting.client import (
     WebhookUnanswered,
 )
 from vaportrail_operator.acting.decoding import decode, decode_list
-from vaportrail_operator.acting.resources import Resource
+from vaportrail_operator.planning.kinds import Endpoint
 
 __all__ = ["Access", "KubernetesClient", "load_access", "load_configuration"]
 
@@ -109,20 +109,20 @@ class KubernetesClient:
         """Close all connections."""
         await self._api.close()
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+    async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
         """Return an object as it is now."""
-        return await self._call("GET", resource.path(namespace, name))
+        return await self._call("GET", endpoint.path(namespace, name))
 
-    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+    async def list(self, endpoint: Endpoint, namespace: str | None, selector: str = "") -> Listing:
         """Return all objects that a label selector chooses, page by page."""
         items: list[Object] = []
-        return Listing(items, await self.each(resource, namespace, selector, items.append))
+        return Listing(items, await self.each(endpoint, namespace, selector, items.append))
 
     async def each(
-        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+        self, endpoint: Endpoint, namespace: str | None, selector: str, take: Callable[[Object], None]
     ) -> str:
         """Give each object that a label selector chooses to `take`; return the version of the list."""
-        path = resource.path(namespace)
+        path = endpoint.path(namespace)
         query: Query = [("labelSelector", selector)] if selector else []
         token, version, limit = "", "", _FIRST_PAGE
         while True:
@@ -136,17 +136,17 @@ class KubernetesClient:
                 return version
             limit = max(_FIRST_PAGE, min(_LARGEST_PAGE, _PAGE_BYTES * limit // max(1, len(reply.text))))
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Create an object; returns it as it was stored."""
-        return await self._call("POST", resource.path(namespace), body=dict(manifest), query=_managed())
+        return await self._call("POST", endpoint.path(namespace), body=dict(manifest), query=_managed())
 
-    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def replace(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Put another object in the place of the one whose resourceVersion it carries."""
-        path = resource.path(namespace, manifest["metadata"]["name"])
+        path = endpoint.path(namespace, manifest["metadata"]["name"])
         return await self._call("PUT", path, body=dict(manifest), query=_managed())
 
     async def replace_status(
-        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+        self, endpoint: Endpoint, namespace: str, name: str, version: str, status: Mapping[str, Any]
     ) -> Object:
         """Put a status in the place of the one of this version of the object; returns the object."""
         # A merge patch would keep what is gone from the new status; "add" replaces.
@@ -155,13 +155,13 @@ class KubernetesClient:
             {"op": "add", "path": "/metadata/resourceVersion", "value": version},
             {"op": "add", "path": "/status", "value": dict(status)},
         ]
-        path = resource.path(namespace, name, "status")
+        path = endpoint.path(namespace, name, "status")
         kind = "application/json-patch+json"
         return await self._call("PATCH", path, body=body, content_type=kind, query=_managed())
 
     async def delete(
         self,
-        resource: Resource,
+        endpoint: Endpoint,
         namespace: str,
         name: str,
         *,
@@ -176,7 +176,7 @@ class KubernetesClient:
             body["preconditions"] = preconditions
         if grace_seconds is not None:
             body["gracePeriodSeconds"] = grace_seconds
-        return await self._call("DELETE", resource.path(namespace, name), body=body)
+        return await self._call("DELETE", endpoint.path(namespace, name), body=body)
 
     async def _call(self, method: str, path: str, **request: Any) -> Object:
         return _checked(f"{method} {path}", await self._fetch(method, path, **request), decode)

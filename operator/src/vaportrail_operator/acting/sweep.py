@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.client import Client, NotFound
-from vaportrail_operator.acting.resources import PODS, RESOURCE_OF
-from vaportrail_operator.observation.entries import Claim, Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.acting.endpoints import PODS
+from vaportrail_operator.observation.entries import Claim, Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.pods import component_of
 from vaportrail_operator.planning.children.table import named_children
+from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
 from vaportrail_operator.planning.names import base_name
-from vaportrail_operator.planning.types import Component, Kind
+from vaportrail_operator.planning.types import Component
 
 __all__ = ["Found", "sweep"]
 
@@ -44,14 +45,14 @@ async def sweep(client: Client, run: PipelineRun) -> Found:
     found: list[Entry | None] = []
     for raw in listing.items:
         claim = Claim(metadata.uid, metadata.name, component_of(raw) or Component.WORKER)
-        found.append(entry_of(Watched.POD, raw, claim))
+        found.append(entry_of(Kind.POD, raw, claim))
     missing = []
     for child, name in named_children(run):
-        if child.kind is Kind.SECRET:
-            continue  # never read
-        kind = Watched(child.kind)
+        if not child.in_sweep:
+            continue
+        kind = child.kind
         try:
-            raw = await client.get(RESOURCE_OF[child.kind], metadata.namespace, name)
+            raw = await client.get(ENDPOINTS[child.kind], metadata.namespace, name)
         except NotFound:
             missing.append(ObjectKey(kind, metadata.namespace, name))
             continue

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.observation.pods import component_of, observed_pod
 from vaportrail_operator.observation.runs import KeptRun, kept_run
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import (
     RUN_LABEL,
     RUN_UID_LABEL,
@@ -18,23 +18,14 @@ from vaportrail_operator.planning.types import (
     ObservedPod,
 )
 
-__all__ = ["Claim", "Entry", "ObjectKey", "Watched", "entry_of", "run_key"]
-
-
-class Watched(StrEnum):
-    """The kinds that are watched."""
-
-    RUN = "PipelineRun"
-    POD = "Pod"
-    SERVICE = "Service"
-    RAY_CLUSTER = "RayCluster"
+__all__ = ["Claim", "Entry", "ObjectKey", "entry_of", "run_key"]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectKey:
     """Where an object is: at most one is at a place at a time."""
 
-    kind: Watched
+    kind: Kind
     namespace: str
     name: str
 
@@ -69,7 +60,7 @@ class Claim:
     component: Component | None = None
 
 
-def entry_of(kind: Watched, raw: Raw, claim: Claim | None = None) -> Entry | None:
+def entry_of(kind: Kind, raw: Raw, claim: Claim | None = None) -> Entry | None:
     """Return what is kept of an object; None for a pod that is nothing to a run.
 
     Args:
@@ -82,13 +73,13 @@ def entry_of(kind: Watched, raw: Raw, claim: Claim | None = None) -> Entry | Non
     labels = metadata.get("labels") or {}
     object_key = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
     uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
-    if kind is Watched.RUN:
+    if kind is Kind.RUN:
         return Entry(object_key, uid, version, uid, object_key.name, kept_run(raw))
     said = labels.get(RUN_UID_LABEL, "")
     labelled = claim is None or said == claim.run_uid
     claim = claim or Claim(said, labels.get(RUN_LABEL, ""), component_of(raw))
-    if kind is not Watched.POD:
-        other = observed_object(raw, claim.run_uid)
+    if kind is not Kind.POD:
+        other = observed_object(raw)
         return Entry(object_key, uid, version, claim.run_uid, claim.run_name, other, labelled)
     if claim.component is None:
         return None
@@ -98,4 +89,4 @@ def entry_of(kind: Watched, raw: Raw, claim: Claim | None = None) -> Entry | Non
 
 def run_key(run: PipelineRun) -> ObjectKey:
     """Return what a run is found by."""
-    return ObjectKey(Watched.RUN, run.metadata.namespace, run.metadata.name)
+    return ObjectKey(Kind.RUN, run.metadata.namespace, run.metadata.name)

@@ -11,15 +11,14 @@ from vaportrail_operator.planning.types import ObservedObject
 __all__ = ["observed_object"]
 
 
-def observed_object(raw: Raw, run_uid: str) -> ObservedObject:
-    """Return an object, reduced: owned if the run of this uid is its controller."""
+def observed_object(raw: Raw) -> ObservedObject:
+    """Return an object, reduced."""
     metadata = metadata_of(raw)
     return ObservedObject(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0).astimezone(),
         deleting=bool(metadata.get("deletionTimestamp")),
-        owned=bool(run_uid) and controller_of(raw) == run_uid,
         provisioned=condition_of(raw, "RayClusterProvisioned").get("status") == "True",
         problem=_problem(raw),
         controller=controller_of(raw),

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.observation.runs import KeptRun, ObservedRun
 from vaportrail_operator.planning.belonging import Standing, cluster_uids, standing
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name
 from vaportrail_operator.planning.types import (
-    Kind,
     Observed,
     ObservedObject,
     ObservedPod,
@@ -54,7 +54,7 @@ def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str
             continue
         found = standing(
             run,
-            Kind(each.object_key.kind),
+            each.object_key.kind,
             each.object_key.name,
             each.uid,
             namespace=each.object_key.namespace,
@@ -71,8 +71,12 @@ def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str
 
 
 def _is_cluster(run: PipelineRun, entry: Entry) -> bool:
-    place = ObjectKey(Watched.RAY_CLUSTER, run.metadata.namespace, base_name(run))
-    return entry.object_key == place and isinstance(entry.seen, ObservedObject) and entry.seen.owned
+    place = ObjectKey(Kind.RAY_CLUSTER, run.metadata.namespace, base_name(run))
+    return entry.object_key == place and _is_controlled(run, entry)
+
+
+def _is_controlled(run: PipelineRun, entry: Entry) -> bool:
+    return isinstance(entry.seen, ObservedObject) and entry.seen.controller == run.metadata.uid
 
 
 def observed(
@@ -99,16 +103,16 @@ def observed(
         sweep_result: the result of the last live look, if it still counts.
     """
     pods: list[ObservedPod] = []
-    services: list[ObservedObject] = []
-    clusters: list[ObservedObject] = []
+    objects: dict[Kind, list[ObservedObject]] = {Kind.SERVICE: [], Kind.RAY_CLUSTER: []}
     for entry in children.own:
         match entry.seen:
             case ObservedPod() as pod:
                 pods.append(pod)
             case ObservedObject() as other:
-                (clusters if entry.object_key.kind is Watched.RAY_CLUSTER else services).append(other)
+                objects.setdefault(entry.object_key.kind, []).append(other)
             case _:
                 pass
+    services, clusters = objects.pop(Kind.SERVICE), objects.pop(Kind.RAY_CLUSTER)
     return Observed(
         run=run.run,
         left_out=run.left_out,
@@ -117,6 +121,7 @@ def observed(
         kuberay=kuberay,
         ray_cluster=clusters[0] if clusters else None,
         services=tuple(services),
+        others=tuple((kind, each) for kind, some in objects.items() for each in some),
         pods=tuple(pods),
         secret=secret,
         refused=refused,

@@ -23,8 +23,8 @@ from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
 from vaportrail_operator.planning import times
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
-from vaportrail_operator.planning.types import Kind
 
 __all__ = ["KeptRun", "ObservedRun", "kept_run", "observed_run"]
 

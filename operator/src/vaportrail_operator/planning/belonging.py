@@ -10,10 +10,11 @@ from collections.abc import Collection
 from enum import Enum
 
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail_operator.planning.children.table import Maker, child_of
+from vaportrail_operator.planning.children.table import Made, child_of
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name
 from vaportrail_operator.planning.receipt import entry
-from vaportrail_operator.planning.types import Component, Kind
+from vaportrail_operator.planning.types import Component
 
 __all__ = ["Standing", "cluster_uids", "standing"]
 
@@ -61,7 +62,7 @@ def standing(
     known = _is_known(run, kind, name, uid, made)
     if not child.owned:
         return Standing.OURS if known else Standing.STRANGER
-    if child.maker is Maker.KUBERAY:
+    if child.made is Made.BY_KUBERAY:
         if not controller or controller not in clusters:
             return Standing.STRANGER
         known = _is_known(run, Kind.RAY_CLUSTER, base_name(run), controller, made)

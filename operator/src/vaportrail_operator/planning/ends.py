@@ -9,13 +9,14 @@ from datetime import datetime
 from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
 from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable, ray_cluster, terminated
 from vaportrail_operator.planning.reasons import waiting
 from vaportrail_operator.planning.receipt import entry, ray_pods_entry
 from vaportrail_operator.planning.timeline_names import USER_CODE
-from vaportrail_operator.planning.types import Component, Kind, Observed, ObservedPod
+from vaportrail_operator.planning.types import Component, Observed, ObservedPod
 
 __all__ = ["CAUSES", "End", "end_of", "missing_since", "outcome_of", "verdict"]
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from vaportrail.crd.status import LEFTOVER_LIMIT, PipelineRunStatus
 from vaportrail_operator.planning import times
+from vaportrail_operator.planning.children.table import Made, Released, child_of
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import tokens_name
 from vaportrail_operator.planning.pod_state import compute, drained
 from vaportrail_operator.planning.receipt import entry
@@ -15,7 +17,6 @@ from vaportrail_operator.planning.removal import removal
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.types import (
     Delete,
-    Kind,
     Observed,
     ObservedPod,
     SecretState,
@@ -27,9 +28,9 @@ __all__ = [
     "late_children",
     "late_look",
     "left_behind",
+    "object_removals",
     "pod_removal",
     "secret_left",
-    "service_removals",
     "sweep_again",
     "with_leftovers",
 ]
@@ -74,11 +75,9 @@ def with_leftovers(status: PipelineRunStatus, left: tuple[str, ...]) -> Pipeline
 
 def left_behind(observed: Observed, status: PipelineRunStatus) -> tuple[str, ...]:
     """Return the names of what is left of the run's compute, as far as is seen."""
-    cluster = observed.ray_cluster
     return (
         *(f"{Kind.POD}/{pod.name}" for pod in compute(observed)),
-        *(f"{Kind.SERVICE}/{service.name}" for service in observed.services),
-        *([f"{Kind.RAY_CLUSTER}/{cluster.name}"] if cluster else []),
+        *(f"{kind}/{each.name}" for kind, each in observed.objects()),
         *secret_left(observed, status),
     )
 
@@ -94,10 +93,8 @@ def late_children(observed: Observed, status: PipelineRunStatus, *, forced: bool
     """Yield the removal of compute that turns up after it was released: a late write of somebody's."""
     for pod in compute(observed):
         yield from pod_removal(observed, pod, forced)
-    cluster = observed.ray_cluster
-    if cluster and not cluster.deleting:
-        yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
-    yield from service_removals(observed)
+    for released in Released:
+        yield from object_removals(observed, released)
     if secret_left(observed, status):
         yield Delete(Kind.SECRET, tokens_name(observed.run))
 
@@ -108,8 +105,12 @@ def pod_removal(observed: Observed, pod: ObservedPod, forced: bool = False) -> I
     return removal(observed, pod, grace_seconds=0 if drained(pod) else None, forced=forced)
 
 
-def service_removals(observed: Observed) -> Iterator[Delete]:
-    """Yield the removal of the run's own Services; KubeRay's goes with the RayCluster."""
-    for service in observed.services:
-        if service.owned and not service.deleting:
-            yield Delete(Kind.SERVICE, service.name, service.uid)
+def object_removals(observed: Observed, released: Released) -> Iterator[Delete]:
+    """Yield the removal of what the operator made that is no pod, and is removed then.
+
+    What KubeRay made goes with the RayCluster.
+    """
+    for kind, each in observed.objects():
+        child = child_of(observed.run, kind, each.name)
+        if child and child.released is released and child.made is not Made.BY_KUBERAY and not each.deleting:
+            yield Delete(kind, each.name, each.uid)

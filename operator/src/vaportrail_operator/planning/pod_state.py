@@ -28,7 +28,7 @@ __all__ = [
 
 MESSAGE_LENGTH = 256
 """Characters of a message in the status, whatever a pod or a pipeline said."""
-_BARREN: Final = 60
+_NO_RAY_PODS_SECONDS: Final = 60
 """Seconds that KubeRay may take to make the first pod of a RayCluster."""
 
 
@@ -65,12 +65,7 @@ def compute(observed: Observed) -> tuple[ObservedPod, ...]:
 
 def is_gone(observed: Observed) -> bool:
     """Return whether nothing of the run's compute is known to be left; of the Secret it is certain."""
-    return (
-        not compute(observed)
-        and observed.ray_cluster is None
-        and not observed.services
-        and observed.secret is SecretState.GONE
-    )
+    return not compute(observed) and not observed.objects() and observed.secret is SecretState.GONE
 
 
 def expected_workers(observed: Observed) -> int:
@@ -103,4 +98,4 @@ def no_ray_pods_since(observed: Observed) -> datetime | None:
     cluster = ray_cluster(observed)
     if cluster is None or cluster.deleting or observed.pods_of(Component.HEAD, Component.WORKER):
         return None
-    return times.later(cluster.created_at, _BARREN)
+    return times.later(cluster.created_at, _NO_RAY_PODS_SECONDS)

@@ -65,10 +65,10 @@ def set_up_late(pod: ObservedPod) -> datetime | None:
 
 
 def _cluster_waits(observed: Observed) -> str:
-    cluster, barren = ray_cluster(observed), no_ray_pods_since(observed)
+    cluster, refused_at = ray_cluster(observed), no_ray_pods_since(observed)
     if cluster and cluster.problem:
         return f"RayCluster: {cluster.problem}"
-    if cluster and barren and observed.now >= barren:
+    if cluster and refused_at and observed.now >= refused_at:
         return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
     return ""
 

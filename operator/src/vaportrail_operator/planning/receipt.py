@@ -9,9 +9,10 @@ from datetime import datetime
 from vaportrail.contract.pod_messages import ReceiptEntry
 from vaportrail.crd.status import ENTRY_LIMIT, ReceiptStatus
 from vaportrail_operator.planning import times
+from vaportrail_operator.planning.children.table import made_by_operator
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
-from vaportrail_operator.planning.pod_state import ray_cluster
-from vaportrail_operator.planning.types import Component, Kind, Observed, SecretState
+from vaportrail_operator.planning.types import Component, Observed, SecretState
 
 __all__ = ["entries_for_record", "entry", "last_removal", "ray_pods_entry", "receipt_of", "was_seen"]
 
@@ -54,17 +55,18 @@ def _there(observed: Observed) -> Iterator[_Observed]:
     cluster = base_name(observed.run)
     if observed.secret is SecretState.MADE:
         yield _Observed(f"{Kind.SECRET}/{tokens_name(observed.run)}", "", observed.now)
-    there = [service for service in observed.services if service.trusted]
-    for service in there:
-        if service.owned:
-            yield _Observed(f"{Kind.SERVICE}/{service.name}", service.uid, service.created_at)
-    yield from _group(f"{Kind.SERVICE} of {cluster}", [s.created_at for s in there if not s.owned])
+    run = observed.run
+    of_kuberay: dict[Kind, list[datetime]] = {}
+    for kind, each in observed.objects():
+        if each.trusted and made_by_operator(run, kind, each.name):
+            yield _Observed(f"{kind}/{each.name}", each.uid, each.created_at)
+        elif each.trusted:
+            of_kuberay.setdefault(kind, []).append(each.created_at)
+    for kind, created in of_kuberay.items():
+        yield from _group(f"{kind} of {cluster}", created)
     for pod in observed.pods:
         if pod.component not in _GROUPED and pod.trusted:
             yield _Observed(f"{Kind.POD}/{pod.name}", pod.uid, pod.created_at)
-    own = ray_cluster(observed)
-    if own:
-        yield _Observed(f"{Kind.RAY_CLUSTER}/{own.name}", own.uid, own.created_at)
     yield from _group(_ray_pods(cluster), [pod.created_at for pod in observed.pods_of(*_GROUPED)])
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from vaportrail_operator.planning import times
-from vaportrail_operator.planning.types import Delete, Kind, Observed, ObservedPod
+from vaportrail_operator.planning.kinds import Kind
+from vaportrail_operator.planning.types import Delete, Observed, ObservedPod
 
 __all__ = ["overdue", "overdue_since", "removal", "removals"]
 

@@ -1,6 +1,6 @@
 """The timeline: what the run's infrastructure did when, from what has been seen of it.
 
-What has been written stays: pods go, and with them what they said. The stretches that only the
+What has been written stays: pods go, and with them what they said. The intervals that only the
 operator knows (`Drain`, `Release…`, `Seal`) are open from when it begins with them; deadlines count
 from there.
 """
@@ -51,17 +51,17 @@ class _Timeline:
         self.known = dict(known)
 
     def once(self, name: str, start: datetime | None, end: datetime | None) -> None:
-        """Write a stretch when both its ends are known, and never again."""
+        """Write an interval when both its ends are known, and never again."""
         if name not in self.known and start is not None and end is not None:
             self.known[name] = times.interval(start, end)
 
     def begin(self, name: str, start: datetime | None) -> None:
-        """Begin a stretch, once; a beginning that nobody can read is none."""
+        """Begin an interval, once; a beginning that nobody can read is none."""
         if start is not None and times.begin(self.known.get(name, "")) is None:
             self.known[name] = times.interval(start)
 
     def finish(self, name: str, end: datetime | None, start: datetime | None = None) -> None:
-        """End a stretch that was begun, once; a better start may be known by now."""
+        """End an interval that was begun, once; a better start may be known by now."""
         if end is not None and times.is_open(self.known.get(name, "")):
             begun = start or times.begin(self.known[name])
             self.known[name] = times.interval(begun or end, end)
@@ -191,10 +191,10 @@ def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) 
 
 
 def entries_for_record(timeline: Mapping[str, str]) -> list[TimelineEntry]:
-    """Return the stretches that have ended, for the run's record."""
+    """Return the intervals that have ended, for the run's record."""
     entries = []
-    for name, stretch in timeline.items():
-        start, _, end = stretch.partition("/")
-        if not times.is_open(stretch):
+    for name, interval in timeline.items():
+        start, _, end = interval.partition("/")
+        if not times.is_open(interval):
             entries.append(TimelineEntry(name=name, start=start, end=end))
     return entries

@@ -1,4 +1,4 @@
-"""The stretches of the timeline that something is decided by.
+"""The intervals of the timeline that something is decided by.
 
 Deadlines count from where they begin, and that one is there says what was.
 """

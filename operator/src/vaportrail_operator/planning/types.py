@@ -11,6 +11,7 @@ from typing import Any, Literal
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail.crd.validation.problems import Problem
+from vaportrail_operator.planning.kinds import Kind
 
 __all__ = [
     "Action",
@@ -19,7 +20,6 @@ __all__ = [
     "CreateTokens",
     "Delete",
     "DeleteRun",
-    "Kind",
     "KubernetesEvent",
     "Observed",
     "ObservedObject",
@@ -48,15 +48,6 @@ class Component(StrEnum):
     HEAD = "head"
     WORKER = "worker"
     SEALER = "sealer"
-
-
-class Kind(StrEnum):
-    """The kinds of what the operator makes and removes."""
-
-    POD = "Pod"
-    SERVICE = "Service"
-    SECRET = "Secret"
-    RAY_CLUSTER = "RayCluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +135,6 @@ class ObservedObject:
     """Another object of the run: a Service or the RayCluster.
 
     Attributes:
-        owned: whether its controller is this very run, by uid; what is not is never touched.
         provisioned: of a RayCluster, whether all of its pods have been ready once: KubeRay makes none
             again after that.
         controller: uid of its controller; empty where it has none.
@@ -156,7 +146,6 @@ class ObservedObject:
     uid: str
     created_at: datetime
     deleting: bool = False
-    owned: bool = True
     provisioned: bool = False
     problem: str = ""
     controller: str = ""
@@ -194,6 +183,7 @@ class Observed:
         kuberay: whether the API server serves `rayclusters.ray.io`.
         refused: why the API server refused to make something of the run, in words, until it makes it:
             a quota, an admission policy, a name that is taken; empty if nothing was refused.
+        others: what else there is that is no pod, with its kind.
         sweep_result: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
         left_out: what of the run's spec is beyond the bounds: `run` does not have it.
@@ -205,6 +195,7 @@ class Observed:
     kuberay: bool = True
     ray_cluster: ObservedObject | None = None
     services: tuple[ObservedObject, ...] = ()
+    others: tuple[tuple[Kind, ObservedObject], ...] = ()
     pods: tuple[ObservedPod, ...] = ()
     secret: SecretState = SecretState.UNKNOWN
     refused: str = ""
@@ -214,6 +205,11 @@ class Observed:
     def pod(self, component: Component) -> ObservedPod | None:
         """Return the run's pod of a component that has one: the one whose word counts."""
         return next((pod for pod in self.pods if pod.component is component and pod.trusted), None)
+
+    def objects(self) -> tuple[tuple[Kind, ObservedObject], ...]:
+        """Return all that is there of the run and is no pod, with its kind."""
+        cluster = ((Kind.RAY_CLUSTER, self.ray_cluster),) if self.ray_cluster else ()
+        return (*((Kind.SERVICE, each) for each in self.services), *self.others, *cluster)
 
     def pods_of(self, *components: Component) -> tuple[ObservedPod, ...]:
         """Return the run's pods of some components, whoever made them."""

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from vaportrail_operator.acting.sweep import Found
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched
+from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.planning.kinds import WATCHED, Kind
 from vaportrail_operator.planning.types import (
     Component,
     ObservedObject,
@@ -92,7 +93,7 @@ class Cache:
         self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
         if entry.run_uid:
             self._of_run[entry.run_uid].add(entry.object_key)
-        if entry.object_key.kind is Watched.RUN:
+        if entry.object_key.kind is Kind.RUN:
             self._memories.setdefault(entry.uid, _Memory(namespace=entry.object_key.namespace))
         self._tell(entry)
         return True
@@ -114,7 +115,7 @@ class Cache:
         self._remove(kept.entry)
         return True
 
-    def replace_all(self, kind: Watched, scope: str | None, entries: Iterable[Entry], version: str) -> None:
+    def replace_all(self, kind: Kind, scope: str | None, entries: Iterable[Entry], version: str) -> None:
         """Take in a complete list: what it lacks, and is not newer than it, is gone.
 
         Args:
@@ -153,7 +154,7 @@ class Cache:
             if here and entry.uid not in there and _compare(entry.version, found.version) <= 0:
                 self.drop(entry.object_key, entry.uid, found.version)
 
-    def drop_all(self, kind: Watched) -> None:
+    def drop_all(self, kind: Kind) -> None:
         """Take in that the API server does not serve a kind; what was of it may be there when it does."""
         self._remove_where(lambda object_key: object_key.kind is kind)
 
@@ -179,7 +180,7 @@ class Cache:
 
     def run(self, key: Key) -> tuple[Entry, KeptRun] | None:
         """Return the run with this namespace and name."""
-        entry = self.get(ObjectKey(Watched.RUN, *key))
+        entry = self.get(ObjectKey(Kind.RUN, *key))
         return (entry, entry.seen) if entry and isinstance(entry.seen, KeptRun) else None
 
     def runs(self) -> Iterator[tuple[Key, KeptRun]]:
@@ -250,9 +251,9 @@ class Cache:
         """Remember a live look; it counts until something that was made for the run changes."""
         self._memory(run_uid).sweep_result = sweep_result
 
-    def watch_lag(self) -> dict[Watched, float]:
+    def watch_lag(self) -> dict[Kind, float]:
         """Return, by kind, for how many seconds the watch has owed what is already known otherwise."""
-        now, owed = self._clock(), dict.fromkeys(Watched, 0.0)
+        now, owed = self._clock(), dict.fromkeys(WATCHED, 0.0)
         for object_key, kept in self._kept.items():
             if kept.unconfirmed_since is not None:
                 owed[object_key.kind] = max(owed[object_key.kind], now - kept.unconfirmed_since)
@@ -284,7 +285,7 @@ class Cache:
 
     def _forget(self, entry: Entry, instead: Entry | None = None) -> None:
         self._unindex(entry)
-        if entry.object_key.kind is Watched.RUN and (instead is None or instead.uid != entry.uid):
+        if entry.object_key.kind is Kind.RUN and (instead is None or instead.uid != entry.uid):
             self._memories.pop(entry.uid, None)
 
     def _unindex(self, entry: Entry) -> None:
@@ -298,7 +299,7 @@ class Cache:
         memory = self._memories.get(entry.run_uid)
         # What is elsewhere is a stranger's.
         here = memory is not None and memory.namespace == entry.object_key.namespace
-        if memory is not None and here and entry.object_key.kind is not Watched.RUN:
+        if memory is not None and here and entry.object_key.kind is not Kind.RUN:
             memory.sweep_result = None
         if entry.run_name:
             self._changed((entry.object_key.namespace, entry.run_name))

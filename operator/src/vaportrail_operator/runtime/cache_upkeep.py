@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from vaportrail_operator.acting.client import ApiError, Client
-from vaportrail_operator.observation.entries import Entry, Watched, entry_of
+from vaportrail_operator.observation.entries import Entry, entry_of
 from vaportrail_operator.observation.fields import Raw, metadata_of
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.endless import cancelled, first_failure
 from vaportrail_operator.runtime.listing import Lister
@@ -24,7 +25,7 @@ _RESYNC_SECONDS = 300.0
 _SETTLE_SECONDS = 1.0
 _MISSING_SECONDS = 30.0
 
-WatchMaker = Callable[[Callable[[Watched, Raw, bool], None]], Watch]
+WatchMaker = Callable[[Callable[[Kind, Raw, bool], None]], Watch]
 """Given a sink for what is seen (kind, object, whether it is gone), returns what watches."""
 
 
@@ -107,7 +108,7 @@ class CacheUpkeep:
         """End the watches for good."""
         self._host.stop()
 
-    def _put(self, kind: Watched, raw: Raw, gone: bool) -> None:
+    def _put(self, kind: Kind, raw: Raw, gone: bool) -> None:
         # Called by the watching thread: objects are reduced there, and the rest happens in the loop.
         entry = entry_of(kind, raw)
         if entry is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client, NamespaceTerminating
-from vaportrail_operator.acting.resources import EVENTS
+from vaportrail_operator.acting.endpoints import EVENTS
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 __all__ = ["EventSender"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vaportrail_operator.acting.client import Client, Listing, Object
-from vaportrail_operator.acting.resources import Resource
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.lease import LeaseLost
 
 __all__ = ["FencedClient"]
@@ -25,40 +25,40 @@ class FencedClient:
     def __init__(self, client: Client, held: Callable[[], bool]) -> None:
         self._client, self._held = client, held
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+    async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
         """Return an object as it is now."""
-        return await self._client.get(resource, namespace, name)
+        return await self._client.get(endpoint, namespace, name)
 
-    async def list(self, resource: Resource, namespace: str | None, selector: str = "") -> Listing:
+    async def list(self, endpoint: Endpoint, namespace: str | None, selector: str = "") -> Listing:
         """Return all objects that a label selector chooses."""
-        return await self._client.list(resource, namespace, selector)
+        return await self._client.list(endpoint, namespace, selector)
 
     async def each(
-        self, resource: Resource, namespace: str | None, selector: str, take: Callable[[Object], None]
+        self, endpoint: Endpoint, namespace: str | None, selector: str, take: Callable[[Object], None]
     ) -> str:
         """Give each object that a label selector chooses to `take`; return the version of the list."""
-        return await self._client.each(resource, namespace, selector, take)
+        return await self._client.each(endpoint, namespace, selector, take)
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Create an object."""
         self._check()
-        return await self._client.create(resource, namespace, manifest)
+        return await self._client.create(endpoint, namespace, manifest)
 
-    async def replace(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def replace(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         """Put another object in the place of one."""
         self._check()
-        return await self._client.replace(resource, namespace, manifest)
+        return await self._client.replace(endpoint, namespace, manifest)
 
     async def replace_status(
-        self, resource: Resource, namespace: str, name: str, version: str, status: Mapping[str, Any]
+        self, endpoint: Endpoint, namespace: str, name: str, version: str, status: Mapping[str, Any]
     ) -> Object:
         """Put a status in the place of one."""
         self._check()
-        return await self._client.replace_status(resource, namespace, name, version, status)
+        return await self._client.replace_status(endpoint, namespace, name, version, status)
 
     async def delete(
         self,
-        resource: Resource,
+        endpoint: Endpoint,
         namespace: str,
         name: str,
         *,
@@ -69,7 +69,7 @@ class FencedClient:
         """Delete an object."""
         self._check()
         return await self._client.delete(
-            resource, namespace, name, uid=uid, version=version, grace_seconds=grace_seconds
+            endpoint, namespace, name, uid=uid, version=version, grace_seconds=grace_seconds
         )
 
     def _check(self) -> None:

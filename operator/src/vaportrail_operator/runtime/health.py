@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.cache import Cache
 
 __all__ = ["Health"]
@@ -42,7 +42,7 @@ class Health:
         if not self.listed:
             return []
         found = []
-        owed: dict[Watched, float] = self.cache.watch_lag()
+        owed: dict[Kind, float] = self.cache.watch_lag()
         for kind, seconds in owed.items():
             if seconds > self.hearing_limit:
                 found.append(f"the watch of {kind} has owed something for {seconds:.0f} s")

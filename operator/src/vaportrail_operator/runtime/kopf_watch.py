@@ -17,9 +17,8 @@ import aiohttp
 import kopf
 
 from vaportrail_operator.acting.kubernetes_client import Access
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES, Resource
-from vaportrail_operator.observation.entries import Watched
 from vaportrail_operator.observation.fields import Raw
+from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.tolerant_response import TolerantResponse
 
@@ -27,15 +26,9 @@ __all__ = ["Sink", "watch"]
 
 _log = logging.getLogger(__name__)
 
-Sink = Callable[[Watched, Raw, bool], None]
+Sink = Callable[[Kind, Raw, bool], None]
 """Is given the kind, the object and whether it is gone. Called by the thread that watches."""
 
-_RESOURCES: dict[Watched, Resource] = {
-    Watched.RUN: RUNS,
-    Watched.POD: PODS,
-    Watched.SERVICE: SERVICES,
-    Watched.RAY_CLUSTER: RAY_CLUSTERS,
-}
 _LONGEST_BACKOFF = 30.0
 
 
@@ -49,7 +42,7 @@ class _ForeverBackoff:
 
 
 async def watch(
-    kinds: Collection[Watched],
+    kinds: Collection[Kind],
     namespaces: Collection[str],
     access: Callable[[], Any],
     sink: Sink,
@@ -94,7 +87,7 @@ async def watch(
     )
 
 
-def _register(registry: kopf.OperatorRegistry, kind: Watched, sink: Sink) -> None:
+def _register(registry: kopf.OperatorRegistry, kind: Kind, sink: Sink) -> None:
     @kopf.on.event(id=f"watch-{kind.value.lower()}", registry=registry, **_selector(kind))
     async def put(event: Any, **_: Any) -> None:
         try:
@@ -104,12 +97,12 @@ def _register(registry: kopf.OperatorRegistry, kind: Watched, sink: Sink) -> Non
             _log.exception("an event of a %s could not be taken in", kind)
 
 
-def _selector(kind: Watched) -> dict[str, Any]:
-    resource = _RESOURCES[kind]
-    return {"group": resource.group, "version": resource.version, "plural": resource.plural}
+def _selector(kind: Kind) -> dict[str, Any]:
+    endpoint = ENDPOINTS[kind]
+    return {"group": endpoint.group, "version": endpoint.version, "plural": endpoint.plural}
 
 
-def _settings(kinds: Collection[Watched], connected: Callable[[], None]) -> kopf.OperatorSettings:
+def _settings(kinds: Collection[Kind], connected: Callable[[], None]) -> kopf.OperatorSettings:
     def notice(_: object) -> bool:
         connected()
         return False
@@ -128,9 +121,9 @@ def _settings(kinds: Collection[Watched], connected: Callable[[], None]) -> kopf
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 500
     for kind in kinds:
-        if kind is not Watched.RUN:
-            resource = _RESOURCES[kind]
-            chosen = (resource.group, resource.version, resource.plural)
+        if kind is not Kind.RUN:
+            endpoint = ENDPOINTS[kind]
+            chosen = (endpoint.group, endpoint.version, endpoint.plural)
             settings.watching.label_selectors[chosen] = RUN_UID_LABEL
     # kopf asks which selectors fit each time that it lists or watches: nothing else tells that it lists
     # anew, and of what was deleted before such a list it never tells at all.

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from vaportrail_operator.acting.client import AlreadyExists, ApiError, Client, Conflict, NotFound, Object
-from vaportrail_operator.acting.resources import LEASES
+from vaportrail_operator.acting.endpoints import LEASES
 
 __all__ = ["Lease", "LeaseLost"]
 

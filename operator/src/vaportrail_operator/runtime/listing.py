@@ -7,21 +7,16 @@ from collections.abc import Collection
 from functools import partial
 
 from vaportrail_operator.acting.client import Client, Forbidden, NotFound, Object
-from vaportrail_operator.acting.resources import PODS, RAY_CLUSTERS, RUNS, SERVICES
-from vaportrail_operator.observation.entries import Entry, ObjectKey, Watched, entry_of
+from vaportrail_operator.acting.endpoints import RAY_CLUSTERS
+from vaportrail_operator.observation.entries import Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.fields import metadata_of
+from vaportrail_operator.planning.kinds import ENDPOINTS, WATCHED, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.cache import Cache
 
 __all__ = ["Lister"]
 
 _log = logging.getLogger(__name__)
-_LISTED = (
-    (Watched.SERVICE, SERVICES, RUN_UID_LABEL),
-    (Watched.RAY_CLUSTER, RAY_CLUSTERS, RUN_UID_LABEL),
-    (Watched.POD, PODS, RUN_UID_LABEL),
-    (Watched.RUN, RUNS, ""),
-)
 
 
 class Lister:
@@ -44,9 +39,9 @@ class Lister:
         """Whether RayClusters are served, as of the last list."""
 
     @property
-    def kinds(self) -> frozenset[Watched]:
+    def kinds(self) -> frozenset[Kind]:
         """What is served, and so can be watched."""
-        return frozenset(Watched) - (frozenset() if self.kuberay else {Watched.RAY_CLUSTER})
+        return frozenset(WATCHED) - (frozenset() if self.kuberay else {Kind.RAY_CLUSTER})
 
     async def list_all(self) -> None:
         """List every kind.
@@ -55,7 +50,7 @@ class Lister:
             ApiError: a call failed, PipelineRuns are not served, or every namespace is refused.
         """
         if not await self.look_for_kuberay():
-            self._cache.drop_all(Watched.RAY_CLUSTER)
+            self._cache.drop_all(Kind.RAY_CLUSTER)
         for scope in self._scopes:
             await self._list(scope)
         if len(self._refusals) == len(self._scopes):
@@ -98,11 +93,12 @@ class Lister:
     async def _list(self, scope: str | None) -> None:
         """List every kind, the runs last: what is made for a run is known before the run."""
         try:
-            for kind, resource, selector in _LISTED:
+            for kind in WATCHED:
                 if kind in self.kinds:
                     entries: list[Entry] = []
                     take = partial(self._take, kind, entries)
-                    version = await self._client.each(resource, scope, selector, take)
+                    selector = "" if kind is Kind.RUN else RUN_UID_LABEL
+                    version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
                     self._cache.replace_all(kind, scope, entries, version)
         except Forbidden as error:
             if scope is None:
@@ -113,7 +109,7 @@ class Lister:
             del self._refusals[scope]
             _log.info("namespace %s is served again", scope)
 
-    def _take(self, kind: Watched, entries: list[Entry], raw: Object) -> None:
+    def _take(self, kind: Kind, entries: list[Entry], raw: Object) -> None:
         metadata = metadata_of(raw)
         place = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
         known = self._cache.get(place)
@@ -133,7 +129,7 @@ class Lister:
         self._cache.forget(namespace)
 
 
-def _read(kind: Watched, raw: Object) -> Entry | None:
+def _read(kind: Kind, raw: Object) -> Entry | None:
     """Return what is kept of an object; one that surprises must not keep the others from being seen."""
     try:
         return entry_of(kind, raw)

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from vaportrail.crd.status import Phase
-from vaportrail_operator.planning.types import Kind
+from vaportrail_operator.planning.children.table import CHILDREN
 from vaportrail_operator.runtime.workqueue import WorkQueue
 
 __all__ = ["Metrics", "Readings"]
@@ -119,7 +119,7 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
-        for kind in Kind:
+        for kind in dict.fromkeys(child.kind for child in CHILDREN):
             self.leaked.labels(str(kind))
             self.orphans_kept.labels(str(kind))
         self.events_dropped = Counter(

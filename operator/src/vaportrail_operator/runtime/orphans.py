@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from vaportrail_operator.acting.client import ApiError, Client, Conflict, NotFound
-from vaportrail_operator.acting.resources import RESOURCE_OF, RUNS
-from vaportrail_operator.observation.entries import Entry, Watched
+from vaportrail_operator.acting.endpoints import RUNS
+from vaportrail_operator.observation.entries import Entry
 from vaportrail_operator.observation.runs import KeptRun, observed_run
+from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
 from vaportrail_operator.planning.removal import overdue_since
-from vaportrail_operator.planning.types import Component, Kind, ObservedObject, ObservedPod
+from vaportrail_operator.planning.types import Component, ObservedObject, ObservedPod
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.metrics import Metrics
 
@@ -104,7 +105,7 @@ class OrphanSweeper:
         object_key = entry.object_key
         try:
             await self._client.delete(
-                RESOURCE_OF[Kind(object_key.kind)],
+                ENDPOINTS[object_key.kind],
                 object_key.namespace,
                 object_key.name,
                 uid=entry.uid,
@@ -132,7 +133,7 @@ class OrphanSweeper:
     def _min_age_of(self, entry: Entry) -> float:
         seen = entry.seen
         working = (
-            entry.object_key.kind is Watched.POD
+            entry.object_key.kind is Kind.POD
             and isinstance(seen, ObservedPod)
             and seen.component is Component.SEALER
             and seen.phase not in _ENDED
@@ -150,4 +151,4 @@ def _is_made_by_us(entry: Entry) -> bool:
         return entry.object_key.name == f"{entry.run_name}-{entry.run_uid[:8]}-sealer"
     if isinstance(seen, ObservedPod):
         return seen.component in _OURS and seen.controller == entry.run_uid
-    return isinstance(seen, ObservedObject) and seen.owned
+    return isinstance(seen, ObservedObject) and bool(entry.run_uid) and seen.controller == entry.run_uid

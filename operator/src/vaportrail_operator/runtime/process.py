@@ -13,7 +13,8 @@ from typing import Any
 
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import Client
-from vaportrail_operator.observation.entries import Entry, Watched
+from vaportrail_operator.observation.entries import Entry
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Observed, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.cache_upkeep import CacheUpkeep, WatchMaker
@@ -237,7 +238,7 @@ class Operator:
             return
         if entry.run_name:
             self._queue.add((entry.object_key.namespace, entry.run_name), urgent=True)
-        if gone and entry.object_key.kind is Watched.POD:
+        if gone and entry.object_key.kind is Kind.POD:
             # It may have made room in a quota.
             self._queue.retry_one_refused(entry.object_key.namespace)
 

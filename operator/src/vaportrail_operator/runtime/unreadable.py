@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import (
     Condition,
     ConditionType,
@@ -18,13 +19,14 @@ from vaportrail.crd.status import (
 from vaportrail_operator.observation.entries import Entry
 from vaportrail_operator.observation.observe import Children
 from vaportrail_operator.observation.runs import ObservedRun
+from vaportrail_operator.planning.children.table import made_by_operator
 from vaportrail_operator.planning.deadlines import of_expiry
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import tokens_name
 from vaportrail_operator.planning.types import (
     Action,
     Delete,
     DeleteRun,
-    Kind,
     ObservedObject,
     ObservedPod,
     Plan,
@@ -58,7 +60,7 @@ def plan_of_unreadable(seen: ObservedRun, children: Children, *, now: datetime, 
     if not seen.over and not seen.status_read:
         _log.warning("the run is left alone: %s", "; ".join(seen.problems))
         return Plan(status=run.status)
-    actions: tuple[Action, ...] = tuple(_deletions(children.own))
+    actions: tuple[Action, ...] = tuple(_deletions(seen.run, children.own))
     if secret is not SecretState.GONE:
         actions = (*actions, Delete(Kind.SECRET, tokens_name(run)))
     status = run.status if seen.over else _final_status(seen, now)
@@ -107,9 +109,9 @@ def _conditions(seen: ObservedRun, message: str, time: str) -> list[Condition]:
     return [*kept, *ended]
 
 
-def _deletions(children: Iterable[Entry]) -> Iterable[Delete]:
+def _deletions(run: PipelineRun, children: Iterable[Entry]) -> Iterable[Delete]:
     for entry in children:
-        seen = entry.seen
-        owned = isinstance(seen, ObservedPod) or (isinstance(seen, ObservedObject) and seen.owned)
-        if owned and isinstance(seen, ObservedPod | ObservedObject) and not seen.deleting:
-            yield Delete(Kind(entry.object_key.kind), entry.object_key.name, entry.uid)
+        seen, (kind, name) = entry.seen, (entry.object_key.kind, entry.object_key.name)
+        own = isinstance(seen, ObservedPod) or made_by_operator(run, kind, name)
+        if own and isinstance(seen, ObservedPod | ObservedObject) and not seen.deleting:
+            yield Delete(kind, name, entry.uid)

@@ -11,14 +11,14 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 
-from vaportrail_operator.observation.entries import Watched
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.workqueue import Backoff
 
 __all__ = ["WatchHost"]
 
 _log = logging.getLogger(__name__)
 
-Watch = Callable[[frozenset[Watched], asyncio.Event, Callable[[], None]], Awaitable[None]]
+Watch = Callable[[frozenset[Kind], asyncio.Event, Callable[[], None]], Awaitable[None]]
 """Watches some kinds until the event is set; calls the function each time a list or watch begins."""
 
 
@@ -36,7 +36,7 @@ class WatchHost:
     def __init__(
         self,
         watch: Watch,
-        kinds: Callable[[], frozenset[Watched]],
+        kinds: Callable[[], frozenset[Kind]],
         connected: Callable[[], None],
         clock: Callable[[], float],
         backoff: Backoff,

@@ -32,7 +32,7 @@ __all__ = ["seal_request", "sealer_pod"]
 _RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
 _FIXED: Final = {"name": f"{OWN_VOLUMES}seal", "mountPath": SEAL_FOLDER}
 _OF_A_STARTED_RUNNER: Final = ("RunnerPulled", "RunnerJoined", "UserCode")
-"""Stretches of the timeline that are there once the runner's container has run."""
+"""Intervals of the timeline that are there once the runner's container has run."""
 _Fact = Literal["image", "image_digest", "namespace", "operator_version"]
 
 
@@ -71,7 +71,7 @@ def seal_request(
         receipt=list(receipt),
         environment={name: value for name, value in facts.items() if value},
         # The status keeps the timeline, whoever looks when the runner's pod is gone.
-        runner_started=any(stretch.name in _OF_A_STARTED_RUNNER for stretch in timeline),
+        runner_started=any(interval.name in _OF_A_STARTED_RUNNER for interval in timeline),
         plan_sha256=run.status.record.plan_sha256 if run.status.record else "",
     )
 

@@ -1,4 +1,8 @@
-"""Everything that is made for a run, a row each: what is looked for, listed, swept and believed follows."""
+"""Everything that is made for a run, a row each: all that is done about an object follows from its row.
+
+When it is made, made again and removed; what is watched, listed, looked for in the end, believed, and in
+the receipt; which rights the operator needs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,11 @@ from enum import StrEnum
 from typing import Final
 
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.collector import collector_pod, collector_service
+from vaportrail_operator.planning.children.raycluster import ray_cluster
+from vaportrail_operator.planning.children.runner import runner_pod
+from vaportrail_operator.planning.children.tokens import create_tokens
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import (
     base_name,
     collector_name,
@@ -16,16 +25,30 @@ from vaportrail_operator.planning.names import (
     sealer_name,
     tokens_name,
 )
-from vaportrail_operator.planning.types import Component, Kind
+from vaportrail_operator.planning.types import Component, Create, CreateTokens, OperatorSettings
 
-__all__ = ["CHILDREN", "Child", "Maker", "child_of", "named_children"]
+__all__ = ["CHILDREN", "Child", "Made", "Released", "child_of", "made_by_operator", "named_children"]
+
+Make = Callable[[PipelineRun, OperatorSettings], Create | CreateTokens]
 
 
-class Maker(StrEnum):
-    """Who makes an object."""
+class Made(StrEnum):
+    """When an object is made."""
 
-    OPERATOR = "operator"
-    KUBERAY = "KubeRay"
+    ONCE = "in Provisioning, and never again once it was seen"
+    KEPT_UP = "in Provisioning, and again wherever it is gone while somebody has something to ship"
+    TO_SEAL = "in Sealing, and again wherever it is gone before it has sealed"
+    BY_KUBERAY = "by KubeRay, for the RayCluster"
+
+
+class Released(StrEnum):
+    """When an object is removed, `spec.deadlines` aside."""
+
+    FIRST = "as soon as the run has come to its end, so that it can end in an orderly way"
+    AFTER_RUNNER = "once the runner has ended"
+    WITH_CLUSTER = "by KubeRay, as the RayCluster goes"
+    AFTER_DRAIN = "once nobody has anything to ship"
+    SEALED = "once it has sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +59,69 @@ class Child:
         kind: of the object.
         name: gives its name; None where KubeRay makes it up.
         component: of a pod, what it is to the run.
-        maker: who makes it. What KubeRay makes has the RayCluster as its controller.
+        make: what makes it; None where no row can say: KubeRay does, or it follows from how the run ended.
+        made: when it is made.
+        released: when it is removed.
         owned: of what the operator makes, whether the run is its controller, so that it goes with the run.
+        in_sweep: whether the last look asks for it by its name: never for what the operator may not read.
     """
 
     kind: Kind
     name: Callable[[PipelineRun], str] | None = None
     component: Component | None = None
-    maker: Maker = Maker.OPERATOR
+    make: Make | None = None
+    made: Made = Made.ONCE
+    released: Released = Released.AFTER_DRAIN
     owned: bool = True
+    in_sweep: bool = True
 
 
 CHILDREN: Final = (
-    Child(Kind.SECRET, tokens_name),
-    Child(Kind.SERVICE, collector_name),
-    Child(Kind.POD, collector_name, Component.COLLECTOR),
-    Child(Kind.POD, runner_name, Component.RUNNER),
-    Child(Kind.RAY_CLUSTER, base_name),
-    Child(Kind.SERVICE, head_service_name, maker=Maker.KUBERAY),
-    Child(Kind.POD, None, Component.HEAD, Maker.KUBERAY),
-    Child(Kind.POD, None, Component.WORKER, Maker.KUBERAY),
+    # What is dear comes last: nothing follows on what could not be made.
+    Child(
+        Kind.SECRET,
+        tokens_name,
+        make=lambda run, settings: create_tokens(run),
+        in_sweep=False,
+    ),
+    Child(
+        Kind.SERVICE,
+        collector_name,
+        make=lambda run, settings: Create(Kind.SERVICE, collector_service(run)),
+        made=Made.KEPT_UP,
+    ),
+    Child(
+        Kind.POD,
+        collector_name,
+        Component.COLLECTOR,
+        make=lambda run, settings: Create(Kind.POD, collector_pod(run, settings)),
+        made=Made.KEPT_UP,
+    ),
+    Child(
+        Kind.POD,
+        runner_name,
+        Component.RUNNER,
+        make=lambda run, settings: Create(Kind.POD, runner_pod(run)),
+        released=Released.FIRST,
+    ),
+    Child(
+        Kind.RAY_CLUSTER,
+        base_name,
+        make=lambda run, settings: Create(Kind.RAY_CLUSTER, ray_cluster(run)),
+        released=Released.AFTER_RUNNER,
+    ),
+    Child(Kind.SERVICE, head_service_name, made=Made.BY_KUBERAY, released=Released.WITH_CLUSTER),
+    Child(Kind.POD, None, Component.HEAD, made=Made.BY_KUBERAY, released=Released.WITH_CLUSTER),
+    Child(Kind.POD, None, Component.WORKER, made=Made.BY_KUBERAY, released=Released.WITH_CLUSTER),
     # Not the run's, so that it can end the record of a run that was deleted.
-    Child(Kind.POD, sealer_name, Component.SEALER, owned=False),
+    Child(
+        Kind.POD,
+        sealer_name,
+        Component.SEALER,
+        made=Made.TO_SEAL,
+        released=Released.SEALED,
+        owned=False,
+    ),
 )
 
 
@@ -68,6 +132,12 @@ def child_of(run: PipelineRun, kind: Kind, name: str, component: Component | Non
         if fits and (child.name is None or child.name(run) == name):
             return child
     return None
+
+
+def made_by_operator(run: PipelineRun, kind: Kind, name: str) -> bool:
+    """Return whether an object that is no pod has a name that the operator gives, not KubeRay."""
+    child = child_of(run, kind, name)
+    return child is not None and child.made is not Made.BY_KUBERAY
 
 
 def named_children(run: PipelineRun) -> Iterator[tuple[Child, str]]:

@@ -13,12 +13,13 @@ from typing import Final
 
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.planning import deadlines, times
-from vaportrail_operator.planning.collector_upkeep import ensure_collector_for_the_rest
+from vaportrail_operator.planning.children.table import Released, made_by_operator
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.leftovers import (
     late_look,
     left_behind,
+    object_removals,
     pod_removal,
-    service_removals,
     sweep_again,
     with_leftovers,
 )
@@ -30,7 +31,8 @@ from vaportrail_operator.planning.receipt import last_removal
 from vaportrail_operator.planning.removal import overdue
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline_names import DRAIN
-from vaportrail_operator.planning.types import Action, Component, Delete, Kind, Observed, SecretState, Sweep
+from vaportrail_operator.planning.types import Action, Component, Delete, Observed, SecretState, Sweep
+from vaportrail_operator.planning.upkeep import keep_up_for_the_rest
 
 __all__ = ["releasing"]
 
@@ -66,8 +68,8 @@ def _release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     if is_gone(observed):
         return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
-    again = _TRY_AGAIN if not compute(observed) and not observed.services and not forced else None
-    kept = () if forced else ensure_collector_for_the_rest(observed)
+    again = _TRY_AGAIN if not compute(observed) and not observed.objects() and not forced else None
+    kept = () if forced else keep_up_for_the_rest(observed)
     look, rest = _look_for_what_goes(observed, status)
     return PhaseResult(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
 
@@ -76,8 +78,8 @@ def _look_for_what_goes(
     observed: Observed, status: PipelineRunStatus
 ) -> tuple[tuple[Sweep, ...], float | None]:
     """Return a live look, or how long there is no need for one: that the last of it went may go unheard."""
-    cluster = observed.ray_cluster
-    objects = [*(each for each in observed.services if each.owned), *([cluster] if cluster else [])]
+    run = observed.run
+    objects = [each for kind, each in observed.objects() if made_by_operator(run, kind, each.name)]
     pods_stay = any(pod.due is None or pod.due > observed.now for pod in compute(observed))
     begun = times.begin(status.timeline.get(DRAIN, ""))
     if begun is None or pods_stay or not all(each.deleting for each in objects):
@@ -100,19 +102,20 @@ def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     for pod in observed.pods_of(Component.RUNNER):
         if not pod.trusted:  # nobody waits for what it has to say
             yield from pod_removal(observed, pod, forced)
-    cluster = observed.ray_cluster
-    if cluster and not cluster.deleting and (forced or silent or terminated(runner)):
-        yield Delete(Kind.RAY_CLUSTER, cluster.name, cluster.uid)
+    yield from object_removals(observed, Released.FIRST)
+    if forced or silent or terminated(runner):
+        yield from object_removals(observed, Released.AFTER_RUNNER)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
     for pod in ray:
         if forced or overdue(observed, pod):
             yield from pod_removal(observed, pod, forced)
     shipping = (*ray, *observed.pods_of(Component.RUNNER))
     quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
+    cluster = observed.ray_cluster
     if not forced and not (quiet and (cluster is None or cluster.deleting)):
         return
     for pod in observed.pods_of(Component.COLLECTOR):
         yield from pod_removal(observed, pod, forced)
-    yield from service_removals(observed)
+    yield from object_removals(observed, Released.AFTER_DRAIN)
     if observed.secret is not SecretState.GONE:
         yield Delete(Kind.SECRET, tokens_name(observed.run))

@@ -15,6 +15,7 @@ from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
 from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
 from vaportrail_operator.planning.final_status import final_status
+from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.leftovers import (
     late_children,
     late_look,
@@ -37,7 +38,6 @@ from vaportrail_operator.planning.types import (
     Action,
     Component,
     Create,
-    Kind,
     Observed,
     ObservedPod,
 )
