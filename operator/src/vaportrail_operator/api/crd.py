@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from vaportrail.crd.fields import GROUP, RULES, VERSION
+from vaportrail.crd.fields import GROUP, MAP_TYPE, RULES, VERSION
 from vaportrail.crd.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun, PipelineRunSpec
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.api.schema import Schema, structural_schema
@@ -72,8 +72,9 @@ def _root() -> Schema:
                 },
             },
             "spec": structural_schema(PipelineRunSpec),
-            # The operator says everything there is to say.
-            "status": structural_schema(PipelineRunStatus, defaults=False),
+            # The operator says everything there is to say, and the whole at once: who manages which field
+            # of it would take more room than the status of most runs.
+            "status": structural_schema(PipelineRunStatus, defaults=False) | {MAP_TYPE: "atomic"},
         },
     }
 

@@ -27,6 +27,7 @@ from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import will_not_restart
 from vaportrail_operator.planning.receipt import receipt_of
 from vaportrail_operator.planning.removal import removals
+from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
 from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
@@ -52,7 +53,8 @@ def plan(observed: Observed) -> Plan:
     step = _step(observed, _noticed(observed))
     status = step.status.model_copy(update={"timeline": timeline_of(observed, step.status)})
     conditions = conditions_of(observed, status, step.proof)
-    status = _worth_writing(run.status, status.model_copy(update={"conditions": conditions}))
+    status = fitted(status.model_copy(update={"conditions": conditions}))
+    status = _worth_writing(run.status, status)
     return Plan(
         status,
         step.actions,

@@ -23,6 +23,7 @@ from vaportrail_operator.planning.children.table import made_by_operator
 from vaportrail_operator.planning.deadlines import of_expiry
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import tokens_name
+from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.types import (
     Action,
     Delete,
@@ -79,7 +80,7 @@ def _final_status(seen: ObservedRun, now: datetime) -> PipelineRunStatus:
         message = shortened(message, _MESSAGE_LIMIT - len(_BY_HAND) - 2) + f"; {_BY_HAND}"
     message = shortened(message, _MESSAGE_LIMIT)
     time = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return run.status.model_copy(
+    status = run.status.model_copy(
         update={
             "observed_generation": run.metadata.generation,
             "phase": Phase.FAILED,
@@ -90,6 +91,7 @@ def _final_status(seen: ObservedRun, now: datetime) -> PipelineRunStatus:
             "conditions": _conditions(seen, message, time),
         }
     )
+    return fitted(status)
 
 
 def _conditions(seen: ObservedRun, message: str, time: str) -> list[Condition]:

@@ -138,7 +138,7 @@ class RecordSpec(Model):
             pattern=r"^(s3://[a-z0-9][-a-z0-9.]{1,61}[a-z0-9](/[^\s?#]*)?|file:///[^\s?#]+)$",
         ),
     ]
-    """The record root: `s3://bucket/prefix`, or `file:///path` on a PersistentVolumeClaim.
+    """The record root, at most 512 bytes: `s3://bucket/prefix`, or `file:///path` on a PersistentVolumeClaim.
 
     The run's record is `<root>/runs/<pipeline>/<time>-<uid>`; `status.record.uri` says it.
     """

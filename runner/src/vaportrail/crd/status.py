@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -18,23 +19,47 @@ __all__ = [
     "Reason",
     "ReceiptStatus",
     "RecordStatus",
+    "printed_bytes",
     "shortened",
 ]
 
 MESSAGE_LIMIT: Final = 1024
-"""Characters of a message."""
+"""Bytes of a message."""
 ENTRY_LIMIT: Final = 24
 """Entries of the timeline and of the receipt."""
 LEFTOVER_LIMIT: Final = 8
+_CUT: Final = "…"
+# As Go writes JSON: these as two characters, other ones below the blank, and what HTML has, as six.
+_ESCAPED: Final = re.compile('[\\0-\\x1f"\\\\<>&\\u2028\\u2029]')
+_LONGER: Final = {**dict.fromkeys('"\\\n\r\t', 1), **dict.fromkeys("\u2028\u2029", 3)}
+_LONGEST: Final = 6
 
 
 def shortened(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """Return a text of at most `limit` characters: a longer one ends with `…`.
+    """Return a text that takes at most `limit` bytes where it is printed: a longer one ends with `…`.
 
-    >>> shortened("a long message", 7)
-    'a long…'
+    >>> shortened("a long message", 9), shortened("<<<<", 15)
+    ('a long…', '<<…')
     """
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    if len(text) * _LONGEST <= limit or (len(text) <= limit and printed_bytes(text) <= limit):
+        return text
+    room, kept = limit - printed_bytes(_CUT), 0
+    for character in text[:limit]:
+        room -= printed_bytes(character)
+        if room < 0:
+            break
+        kept += 1
+    return f"{text[:kept]}{_CUT}"
+
+
+def printed_bytes(text: str) -> int:
+    """Return how many bytes a text takes within the JSON that `kubectl` prints.
+
+    >>> printed_bytes("abc"), printed_bytes("é"), printed_bytes("<"), printed_bytes('"')
+    (3, 2, 6, 2)
+    """
+    longer = sum(_LONGER.get(found, 5) for found in _ESCAPED.findall(text))
+    return len(text.encode(errors="replace")) + longer
 
 
 def _shortened(text: Any) -> Any:

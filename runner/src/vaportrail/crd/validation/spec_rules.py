@@ -14,16 +14,19 @@ from urllib.parse import unquote, urlsplit
 from vaportrail.contract.pod_environment import REQUEST_LIMIT
 from vaportrail.crd.fields import ARCHIVE_ENDINGS
 from vaportrail.crd.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun
+from vaportrail.crd.status import printed_bytes
 from vaportrail.crd.validation.pod_rules import POD_RULES, Rule, is_own_folder
 from vaportrail.crd.validation.problems import Problem, advice, problem_at
 from vaportrail.crd.validation.resource_rules import RESOURCE_RULES
 
-__all__ = ["OLDEST_RAY", "RULES", "SECONDS_TO_END"]
+__all__ = ["OLDEST_RAY", "ROOT_BYTES", "RULES", "SECONDS_TO_END"]
 
 # What the operator adds to a request: names, uid, the record's place.
 _REQUEST_FRAME: Final = 2048
 OLDEST_RAY: Final = "2.52.0"
 """The oldest Ray whose clusters can ask for a token."""
+ROOT_BYTES: Final = 512
+"""Of a record root, as the status of a run that has one is printed."""
 SECONDS_TO_END: Final = 10
 """What a pod may take to end beyond `drainSeconds`, before it is ended."""
 _RAYS_OWN = ("CPU", "GPU", "memory", "object_store_memory")
@@ -102,6 +105,9 @@ def _record(run: PipelineRun) -> Iterator[Problem]:
     path = record.uri.partition("://")[2].rstrip("/")
     if record.endpoint:
         yield from _address("spec.record.endpoint", record.endpoint)
+    if (size := printed_bytes(record.uri)) > ROOT_BYTES:
+        fix = f"use at most {ROOT_BYTES} bytes, and not {size}: it is repeated in the run's status"
+        yield problem_at("spec.record.uri", record.uri, fix)
     # Who opens it takes %2e for a dot and %2f for a slash.
     if any(part in ("", ".", "..") for part in unquote(path).removeprefix("/").split("/")):
         yield problem_at("spec.record.uri", record.uri, "use a path without empty parts, '.' and '..'")
