@@ -20,6 +20,7 @@ from vaportrail.contract.pod_messages import SealRequest
 from vaportrail_operator.acting.apply import Applier, NameTaken
 from vaportrail_operator.acting.client import ApiError
 from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import COMPONENT_LABEL
 from vaportrail_operator.runtime.cache import Cache, Key
@@ -29,7 +30,7 @@ from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.reconciler import Reconciler
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
-__all__ = ["KEY", "Crash", "Life"]
+__all__ = ["KEY", "Counted", "Crash", "Life"]
 
 KEY: Key = ("team", "mnist")
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -41,6 +42,23 @@ class Crash(BaseException):
     """The operator's process ends here."""
 
 
+class Counted:
+    """A client that notes each call, also one that changes nothing."""
+
+    def __init__(self, world: World, calls: list[str]) -> None:
+        self._world, self._calls = world, calls
+
+    def __getattr__(self, verb: str) -> Any:
+        call = getattr(self._world, verb)
+
+        def counted(resource: Endpoint, namespace: str, what: Any = "", *rest: Any, **more: Any) -> Any:
+            name = what if isinstance(what, str) else what["metadata"]["name"]
+            self._calls.append(f"{verb} {resource.kind}/{name}")
+            return call(resource, namespace, what, *rest, **more)
+
+        return counted
+
+
 @dataclass
 class Life:
     """A world in which one run lives, and the operator that brings it on.
@@ -50,6 +68,7 @@ class Life:
         outcome: what the runner and the sealer say.
         now: the time of operator and nodes.
         disturb: is called before each round; for what strangers and users do.
+        calls: of the operator but for its lists, each with what it was about; Events are among them.
         runner_ends: whether the runner ever does.
         has_run: whether it did.
     """
@@ -58,6 +77,7 @@ class Life:
     outcome: Outcome = Outcome.SUCCEEDED
     now: datetime = START
     disturb: Callable[[Life], None] = lambda life: None
+    calls: list[str] = field(default_factory=list)
     runner_ends: bool = True
     has_run: bool = False
 
@@ -114,13 +134,14 @@ class Life:
     def _operator(self) -> tuple[Lister, Reconciler]:
         queue: WorkQueue[Key] = WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0))
         cache = Cache(lambda: 0.0, queue.add)
+        client = Counted(self.world, self.calls)
         applier = Applier(
-            self.world,
+            client,
             cache,
             now=lambda: self.now,
             token=lambda: "0" * 64,
             instance="test",
-            send_event=lambda body: None,
+            send_event=lambda body: self.calls.append(f"create Event/{body['reason']}"),
         )
         lister = Lister(self.world, cache)
         reconciler = Reconciler(
@@ -132,7 +153,7 @@ class Life:
             kuberay=lambda: True,
             now=lambda: self.now,
             metrics=Metrics(),
-            claims=Claims(self.world, "system/operator", clock=lambda: 0.0, now=lambda: self.now, live=list),
+            claims=Claims(client, "system/operator", clock=lambda: 0.0, now=lambda: self.now, live=list),
         )
         return lister, reconciler
 

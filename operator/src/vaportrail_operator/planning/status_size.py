@@ -56,7 +56,7 @@ def status_bytes(status: PipelineRunStatus) -> int:
 
 
 def _with_bounded_texts(status: PipelineRunStatus) -> PipelineRunStatus:
-    changed = dict(_longer(status, _TEXTS))
+    changed: dict[str, Any] = dict(_longer(status, _TEXTS))
     if status.record and (of_record := dict(_longer(status.record, _OF_RECORD))):
         changed["record"] = status.record.model_copy(update=of_record)
     receipt = [_bounded(each, _OF_RECEIPT) for each in status.receipt]
@@ -65,7 +65,7 @@ def _with_bounded_texts(status: PipelineRunStatus) -> PipelineRunStatus:
     }
     leftovers = [shortened(each, _LEFTOVER) for each in status.leftovers]
     conditions = [_with_words(each, _CONDITION) for each in status.conditions]
-    lists = {"receipt": receipt, "timeline": timeline, "leftovers": leftovers, "conditions": conditions}
+    lists: dict[str, Any] = {"receipt": receipt, "timeline": timeline, "leftovers": leftovers, "conditions": conditions}
     changed |= {name: each for name, each in lists.items() if each != getattr(status, name)}
     return status.model_copy(update=changed) if changed else status
 
