@@ -65,7 +65,12 @@ def _with_bounded_texts(status: PipelineRunStatus) -> PipelineRunStatus:
     }
     leftovers = [shortened(each, _LEFTOVER) for each in status.leftovers]
     conditions = [_with_words(each, _CONDITION) for each in status.conditions]
-    lists: dict[str, Any] = {"receipt": receipt, "timeline": timeline, "leftovers": leftovers, "conditions": conditions}
+    lists: dict[str, Any] = {
+        "receipt": receipt,
+        "timeline": timeline,
+        "leftovers": leftovers,
+        "conditions": conditions,
+    }
     changed |= {name: each for name, each in lists.items() if each != getattr(status, name)}
     return status.model_copy(update=changed) if changed else status
 
