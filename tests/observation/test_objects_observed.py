@@ -77,7 +77,7 @@ def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
                 }
             ],
             {},
-            'FailedCreateHeadPod: pods "it" is forbidden: exceeded quota',
+            "head pod cannot be made: exceeded quota",
         ),
         (
             [
@@ -89,12 +89,12 @@ def test_a_cluster_whose_pods_were_all_ready_once_is_provisioned(
                 }
             ],
             {},
-            "ImagePullBackOff: Back-off",
+            "head pod: ImagePullBackOff: Back-off",
         ),
         ([{"type": "HeadPodReady", "status": "False", "reason": "ContainersNotReady"}], {}, ""),
         ([{"type": "HeadPodReady", "status": "False", "reason": "HeadPodNotFound"}], {}, ""),
         ([{"type": "HeadPodReady", "status": "True", "reason": "HeadPodRunningAndReady"}], {}, ""),
-        ([], {"state": "failed", "reason": "the spec is invalid"}, "the spec is invalid"),
+        ([], {"state": "failed", "reason": "the spec is\ninvalid"}, "RayCluster: the spec is invalid"),
     ],
 )
 def test_what_kuberay_says_is_wrong_is_told(

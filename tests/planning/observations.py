@@ -22,6 +22,7 @@ from vaportrail_operator.planning.types import (
     Observed,
     ObservedObject,
     ObservedPod,
+    Refusal,
     SecretState,
     SweepResult,
     Terminated,
@@ -37,6 +38,11 @@ _LEFT_OUT = (
     Problem("spec.parameters", "70000 bytes", "use fewer"),
     *(Problem(f"spec.{'x' * 300}", "", "x" * 5000) for _ in range(9)),
 )
+_WAITING = ("Unschedulable", "ErrImagePull", "InvalidImageName", "NobodyKnows")
+_REFUSALS = tuple(
+    f"worker pod cannot be made: {why}"
+    for why in ("exceeded quota: a, used: 3900m", 'violates PodSecurity "x"', "no PriorityClass with name a")
+)
 _UIDS = ("", "u1", "u2")
 _STRETCHES = (
     "Drain",
@@ -44,6 +50,7 @@ _STRETCHES = (
     "UserCode",
     "HeadReady",
     "FirstWorkerReady",
+    "NoWorkerReady",
     "ReleaseRunner",
     "ReleaseForced",
     "CleanupForced",
@@ -141,7 +148,8 @@ class _Draw:
             ready=self.yes(),
             terminated=self.terminated(),
             drained_at=self.maybe(),
-            waiting=self.one_of(None, (self.one_of("Unschedulable", "ErrImagePull"), self.one_of(*_TEXTS))),
+            waiting=self.one_of(None, (self.one_of(*_WAITING), self.one_of(*_TEXTS))),
+            waiting_since=self.maybe(),
             termination_message=self.one_of("", *_TEXTS),
             image_id=self.one_of("", "x@sha256:1", "sha256:2", "x" * 5000),
         )
@@ -157,8 +165,15 @@ class _Draw:
 
     def object(self, name: str) -> ObservedObject:
         uid = self.one_of("u1", "u2")
-        problem = self.one_of("", *_TEXTS)
-        return ObservedObject(name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem)
+        problem = self.one_of("", *_TEXTS, *_REFUSALS)
+        since = self.maybe()
+        lost = self.one_of((), (), (), ("spec.authOptions.secretName",))
+        return ObservedObject(
+            name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem, since, lost_fields=lost
+        )
+
+    def refusal(self) -> Refusal:
+        return Refusal(self.one_of(*_TEXTS, *_REFUSALS), self.one_of(0, 403, 403, 422, 500), self.time())
 
     def receipt(self) -> list[dict[str, Any]]:
         return [
@@ -233,8 +248,8 @@ class _Draw:
             services=tuple(self.object(name) for name in _SERVICES if self.yes()),
             pods=() if self.one_of(True, False, False) else self.pods(),
             secret=self.one_of(*SecretState),
-            refused=self.one_of("", *_TEXTS),
             left_out=self.one_of((), (), (), _LEFT_OUT[:1], _LEFT_OUT),
+            refused=self.one_of(None, self.refusal()),
             sweep_result=self.one_of(
                 None, SweepResult(self.time(), left), SweepResult(_START + timedelta(days=1), left)
             ),

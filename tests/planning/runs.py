@@ -18,6 +18,7 @@ from vaportrail_operator.planning.types import (
     ObservedPod,
     OperatorSettings,
     Plan,
+    Refusal,
     Terminated,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "plan_report",
     "planned",
     "prepared",
+    "refusal",
     "run_report",
     "seal_report",
     "terminated",
@@ -103,6 +105,13 @@ def a_service(**seen: Any) -> ObservedObject:
     """Return the collector's Service."""
     known = {"name": "mnist-0123abcd-collector", "uid": "uid-of-service", "created_at": CREATED}
     return ObservedObject(**{**known, **seen})
+
+
+def refusal(
+    words: str = "exceeded quota: team", status: int = 403, *, seconds: float = 1, what: str = "runner pod"
+) -> Refusal:
+    """Return what the API server has refused to make for so many seconds after the run was created."""
+    return Refusal(f"{what} cannot be made: {words}", status, CREATED + timedelta(seconds=seconds))
 
 
 def run_report(outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> str:

@@ -24,6 +24,7 @@ from tests.planning.runs import (
     plan_report,
     planned,
     prepared,
+    refusal,
     seal_report,
     terminated,
 )
@@ -159,7 +160,10 @@ def test_a_cause_outlives_what_the_sealer_says() -> None:
     )
     caused = replace(first, run=first.run.model_copy(update={"status": status}))
     made = plan(caused)
-    assert made.status.message == ("it ran longer than runSeconds: 1; sealer: ErrImagePull: no such image")
+    assert made.status.message == (
+        "it ran longer than runSeconds: 1; sealer: ErrImagePull: no such image; fix: does the image exist, "
+        "and may its node pull it (imagePullSecrets)?"
+    )
     evicted = planned(caused, made, pods=())
     (create,) = (each for each in plan(evicted).actions if isinstance(each, Create))
     assert "it ran longer than runSeconds: 1" in str(create.manifest)
@@ -169,17 +173,52 @@ def test_a_cause_outlives_what_the_sealer_says() -> None:
 
 
 def test_a_refused_sealer_is_told_at_once_and_in_the_end() -> None:
-    first = sealing(refused="Pod: exceeded quota")
+    first = sealing(refused=refusal(what="sealer pod"))
     made = plan(first)
-    assert made.status.message == "sealer: refused: Pod: exceeded quota"
+    assert made.status.message.startswith("sealer: cannot be made: exceeded quota: team")
     late = plan(planned(first, made, now=at(40 + 931)))
     assert late.status.message.startswith(
-        "the record is not sealed: it was not done within sealSeconds: 900: refused: Pod: exceeded quota; its"
+        "the record is not sealed: it was not done within sealSeconds: 900: cannot be made: exceeded quota"
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ('violates PodSecurity "restricted:latest": hostPath', 0),
+        ('error looking up service account ml/sealer: serviceaccount "sealer" not found', 120),
+    ],
+)
+def test_a_sealer_that_can_never_be_made_is_not_waited_for(words: str, seconds: int) -> None:
+    first = sealing(refused=refusal(words, what="sealer pod", seconds=41))
+    early = plan(replace(first, now=at(41 + seconds - 1)))
+    assert early.status.record is not None
+    assert early.status.record.state == "Open"
+    late = plan(replace(first, now=at(41 + seconds)))
+    assert late.status.record is not None
+    assert late.status.record.state == "Unsealed"
+    assert f"there can be no sealer: cannot be made: {words[:30]}" in late.status.message
+    if seconds:
+        assert early.requeue_after == pytest.approx(1)
+
+
+def test_a_sealer_whose_image_is_no_name_is_not_waited_for() -> None:
+    pod = up(SEALER, started_at=None, waiting=("InvalidImageName", 'couldn\'t parse image name "A B"'))
+    status = plan(sealing(pods=(pod,))).status
+    assert status.record is not None
+    assert status.record.state == "Unsealed"
+    assert "there can be no sealer: InvalidImageName" in status.message
+
+
+def test_a_sealer_that_its_node_cannot_set_up_says_so() -> None:
+    pod = a_pod(SEALER, scheduled_at=at(40), not_set_up_since=at(40))
+    assert plan(sealing(99, pods=(pod,))).status.message == ""
+    assert plan(sealing(99, pods=(pod,))).requeue_after == pytest.approx(1)
+    assert plan(sealing(100, pods=(pod,))).status.message.startswith("sealer: ContainerCreating for 60 s")
+
+
 def test_a_refusal_from_before_the_seal_is_none_of_the_sealers() -> None:
-    assert plan(released(refused="Pod: exceeded quota")).status.message == ""
+    assert plan(released(refused=refusal())).status.message == ""
 
 
 def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:

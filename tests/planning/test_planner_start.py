@@ -27,6 +27,7 @@ from tests.planning.runs import (
     condition,
     observed,
     planned,
+    refusal,
     run_report,
     seal_report,
     terminated,
@@ -108,13 +109,16 @@ def test_why_a_pod_waits_is_said_in_status_and_condition() -> None:
     head = a_pod(HEAD, waiting=("ImagePullBackOff", "no such image"))
     made = plan(provisioning(pods=(head, a_pod(RUNNER), a_pod(COLLECTOR)), ray_cluster=a_cluster()))
     assert made.status.reason is Reason.POD_WAITING
-    assert made.status.message == "head pod: ImagePullBackOff: no such image"
+    assert made.status.message == (
+        "head pod: ImagePullBackOff: no such image; fix: does the image exist, and may its node pull it "
+        "(imagePullSecrets)?"
+    )
     assert condition(made, ConditionType.CLUSTER_READY).message == made.status.message
 
 
 def test_what_kuberay_complains_of_is_said() -> None:
-    made = plan(provisioning(ray_cluster=a_cluster(problem="FailedCreateHeadPod: exceeded quota")))
-    assert made.status.message == "RayCluster: FailedCreateHeadPod: exceeded quota"
+    made = plan(provisioning(ray_cluster=a_cluster(problem="head pod cannot be made: exceeded quota: team")))
+    assert made.status.message == f"head pod cannot be made: exceeded quota: team{QUOTA}"
 
 
 def test_a_run_that_is_not_provisioned_in_time_fails_with_the_reason() -> None:
@@ -287,16 +291,21 @@ def test_a_collector_that_begins_again_is_left_alone() -> None:
     assert plan(running(pods=(*without(COLLECTOR), crashed))).actions == ()
 
 
+QUOTA = "; fix: a higher quota, less in the run's resources, or wait until others have ended"
+
+
 def test_a_refusal_is_told_while_nothing_else_is_wrong() -> None:
-    seen = provisioning(pods=(up(COLLECTOR),), refused="exceeded quota: team")
+    seen = provisioning(pods=(up(COLLECTOR),), refused=refusal())
     made = plan(seen)
     assert (made.status.reason, made.status.message) == (
         Reason.POD_WAITING,
-        "refused: exceeded quota: team",
+        f"runner pod cannot be made: exceeded quota: team{QUOTA}",
     )
     assert condition(made, ConditionType.CLUSTER_READY).message == made.status.message
     late = plan(replace(seen, now=at(1802)))
-    assert late.status.message == "refused: exceeded quota: team (provisioningSeconds: 1800)"
+    assert late.status.message == (
+        f"runner pod cannot be made: exceeded quota: team{QUOTA} (provisioningSeconds: 1800)"
+    )
 
 
 def test_a_raycluster_of_which_kuberay_makes_nothing_is_told() -> None:
@@ -305,7 +314,8 @@ def test_a_raycluster_of_which_kuberay_makes_nothing_is_told() -> None:
     assert (early.status.message, early.requeue_after) == ("", pytest.approx(1))
     made = plan(provisioning(61, pods=pods, ray_cluster=a_cluster()))
     assert made.status.message == (
-        "RayCluster: KubeRay has made no pods; see kubectl describe raycluster mnist-0123abcd"
+        "RayCluster: KubeRay has made no pods of mnist-0123abcd; fix: kubectl describe raycluster shows why; "
+        "does KubeRay run?"
     )
 
 

@@ -36,6 +36,7 @@ from vaportrail_operator.planning.types import (
     ObservedObject,
     ObservedPod,
     Plan,
+    Refusal,
     SecretState,
     Sweep,
     SweepResult,
@@ -91,7 +92,7 @@ class World:
     held: set[str] = field(default_factory=set)
     unshipped: set[str] = field(default_factory=set)
     secret: SecretState = SecretState.UNKNOWN
-    refused: str = ""
+    refused: Refusal | None = None
     sweep_result: SweepResult | None = None
     _uids: int = 0
     _version: int = 1
@@ -147,7 +148,7 @@ class World:
 
     def restart(self) -> None:
         """Forget what a process knows."""
-        self.secret, self.refused, self.sweep_result = SecretState.UNKNOWN, "", None
+        self.secret, self.refused, self.sweep_result = SecretState.UNKNOWN, None, None
 
     def _write(self, effect: Callable[[], Any]) -> None:
         self.writes += 1
@@ -217,10 +218,11 @@ class World:
         if name in there.get(action.kind, set(self.others.get(action.kind, ()))):
             return
         if name.endswith(self.script.refused or ("/",)):
-            self.refused = f"{action.kind} {name}: exceeded quota"
+            since = self.refused.since if self.refused else self.now
+            self.refused = Refusal(f"{action.kind} cannot be made: exceeded quota: team", 403, since)
             raise _Refused
         self._write(lambda: self._make(action))
-        self.refused = ""
+        self.refused = None
 
     def _wanted(self, plan: Plan, seen: Observed) -> bool:
         run = self.run

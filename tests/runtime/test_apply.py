@@ -87,7 +87,7 @@ def test_what_is_there_already_and_is_a_strangers_is_an_error_in_words(scene: Sc
     stranger = scene.pod()
     stranger["metadata"]["ownerReferences"][0]["uid"] = "another run"
     scene.world.put(PODS, stranger)
-    with pytest.raises(NameTaken, match=f"Pod {scene.base}-runner exists and is not what the operator made"):
+    with pytest.raises(NameTaken, match=f"made: {scene.base}-runner exists and is not what the operator"):
         scene.apply(Create(Kind.POD, scene.pod()))
     assert [event["reason"] for event in scene.world.of(EVENTS)] == ["NameTaken"]
 
@@ -335,7 +335,7 @@ def test_nothing_more_is_made_in_a_namespace_that_is_being_deleted_and_nobody_is
     scene.world.before = refuse
     changed = scene.apply(Create(Kind.POD, scene.pod()), Create(Kind.RAY_CLUSTER, scene.cluster()))
     assert (changed, scene.world.of(RAY_CLUSTERS), scene.world.of(EVENTS)) == (False, [], [])
-    assert scene.cache.refused(scene.run.metadata.uid) == ""
+    assert scene.cache.refused(scene.run.metadata.uid) is None
 
 
 def test_an_event_for_a_namespace_that_is_being_deleted_is_not_missed(

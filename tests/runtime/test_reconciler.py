@@ -269,7 +269,12 @@ class Refusing(Scene):
     def __init__(self) -> None:
         def plan(observed: Observed) -> Plan:
             planned = replace(small_plan(observed), requeue_after=self.again)
-            return replace(planned, status=planned.status.model_copy(update={"message": observed.refused}))
+            return replace(
+                planned,
+                status=planned.status.model_copy(
+                    update={"message": observed.refused.text if observed.refused else ""}
+                ),
+            )
 
         super().__init__(plan)
         self.quota = True
@@ -310,7 +315,7 @@ class Refusing(Scene):
 def test_a_refused_step_is_tried_again_and_the_next_one_says_why_in_the_status() -> None:
     scene = Refusing()
     assert scene.bring_on() > 1
-    said = f"Pod {scene.runner} cannot be made: exceeded quota: compute"
+    said = "runner pod cannot be made: exceeded quota: compute"
     assert scene.world.status("mnist")["message"] == said
 
 

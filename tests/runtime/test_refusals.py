@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from runtime.applying import Scene
@@ -11,7 +13,7 @@ from vaportrail_operator.acting.apply import NameTaken
 from vaportrail_operator.acting.client import ApiError, Forbidden, Invalid, Unavailable
 from vaportrail_operator.acting.endpoints import EVENTS, PODS
 from vaportrail_operator.planning.kinds import Kind
-from vaportrail_operator.planning.types import Create, CreateTokens, Delete
+from vaportrail_operator.planning.types import Create, CreateTokens, Delete, Refusal
 
 
 @pytest.fixture
@@ -19,6 +21,8 @@ def scene() -> Scene:
     return Scene()
 
 
+QUOTA = Refusal("runner pod cannot be made: exceeded quota: a", 403, datetime(2026, 1, 2, tzinfo=UTC))
+INVALID = {Invalid: "invalid: "}
 REFUSALS = [
     Forbidden('POST …: pods "{name}" is forbidden: a quota', said='pods "{name}" is forbidden: a quota'),
     Invalid('POST …: Pod "{name}" is invalid: a quota', said='Pod "{name}" is invalid: a quota'),
@@ -41,7 +45,10 @@ def test_what_cannot_be_made_is_known_with_the_reason_and_without_the_call(
     scene.world.before = refuse
     with pytest.raises(type(error)):
         scene.apply(Create(Kind.POD, scene.pod()))
-    assert scene.cache.refused(scene.run.metadata.uid) == f"Pod {name} cannot be made: a quota"
+    refusal = scene.cache.refused(scene.run.metadata.uid)
+    assert refusal is not None
+    assert refusal.text == f"runner pod cannot be made: {INVALID.get(type(error), '')}a quota"
+    assert refusal.status == error.status
 
 
 def test_a_reason_is_cut(scene: Scene) -> None:
@@ -53,9 +60,10 @@ def test_a_reason_is_cut(scene: Scene) -> None:
     manifest = child("v1", "Secret", f"{scene.base}-tokens", "mnist", scene.run.metadata.uid)
     with pytest.raises(Invalid):
         scene.apply(CreateTokens(manifest, ("auth_token",)))
-    text = scene.cache.refused(scene.run.metadata.uid)
-    assert (len(text), text[-2:]) == (256, "x…")
-    assert text.startswith(f"Secret {scene.base}-tokens cannot be made: ")
+    refusal = scene.cache.refused(scene.run.metadata.uid)
+    assert refusal is not None
+    assert (len(refusal.text), refusal.text[-2:]) == (512, "x…")
+    assert refusal.text.startswith("Secret cannot be made: ")
 
 
 def test_a_name_that_is_taken_is_known(scene: Scene) -> None:
@@ -64,8 +72,10 @@ def test_a_name_that_is_taken_is_known(scene: Scene) -> None:
     scene.world.put(PODS, stranger)
     with pytest.raises(NameTaken):
         scene.apply(Create(Kind.POD, scene.pod()))
-    taken = f"Pod {scene.base}-runner exists and is not what the operator made"
-    assert scene.cache.refused(scene.run.metadata.uid).startswith(taken)
+    taken = f"runner pod cannot be made: {scene.base}-runner exists and is not what the operator made"
+    refusal = scene.cache.refused(scene.run.metadata.uid)
+    assert refusal is not None
+    assert refusal.text.startswith(taken)
 
 
 @pytest.mark.parametrize("call", ["status", "delete Pod"])
@@ -78,7 +88,7 @@ def test_what_is_refused_but_a_creation_is_not_taken_for_one(scene: Scene, call:
     scene.world.before = refuse
     with pytest.raises(Forbidden):
         scene.apply(Delete(Kind.POD, f"{scene.base}-runner"), status=PipelineRunStatus(phase=Phase.RELEASING))
-    assert scene.cache.refused(scene.run.metadata.uid) == ""
+    assert scene.cache.refused(scene.run.metadata.uid) is None
 
 
 @pytest.mark.parametrize("status", [0, 429, 503])
@@ -86,18 +96,18 @@ def test_a_call_that_has_no_answer_leaves_what_was_refused(scene: Scene, status:
     def fail(call: str) -> None:
         raise Unavailable("no answer", status=status)
 
-    scene.cache.set_refusal(scene.run.metadata.uid, "a quota")
+    scene.cache.set_refusal(scene.run.metadata.uid, QUOTA)
     scene.world.before = fail
     with pytest.raises(Unavailable):
         scene.apply(Create(Kind.POD, scene.pod()))
-    assert scene.cache.refused(scene.run.metadata.uid) == "a quota"
+    assert scene.cache.refused(scene.run.metadata.uid) == QUOTA
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_nothing_is_refused_any_more_once_a_plan_was_carried_out(scene: Scene, wanted: bool) -> None:
-    scene.cache.set_refusal(scene.run.metadata.uid, "a quota")
+    scene.cache.set_refusal(scene.run.metadata.uid, QUOTA)
     assert scene.apply(*([Create(Kind.POD, scene.pod())] if wanted else []))
-    assert scene.cache.refused(scene.run.metadata.uid) == ""
+    assert scene.cache.refused(scene.run.metadata.uid) is None
     assert not scene.apply()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vaportrail_operator.observation.entries import Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.kinds import Kind
-from vaportrail_operator.planning.types import SecretState, SweepResult
+from vaportrail_operator.planning.types import Refusal, SecretState, SweepResult
 from vaportrail_operator.runtime.cache import Cache, Key
 
 RUN = "run-uid"
@@ -228,19 +228,32 @@ def test_nothing_is_kept_of_a_run_that_is_not_known(told: Told) -> None:
     # The end of a step that was begun while the run was there.
     told.cache.set_secret(RUN, SecretState.MADE)
     told.cache.set_sweep_result(RUN, SweepResult(NOW, ()))
-    told.cache.set_refusal(RUN, "a quota")
+    told.cache.set_refusal(RUN, Refusal("a quota", 403, NOW))
     assert told.cache.secret(RUN) is SecretState.UNKNOWN
     assert told.cache.sweep_result(RUN) is None
-    assert told.cache.refused(RUN) == ""
+    assert told.cache.refused(RUN) is None
 
 
 def test_a_refusal_is_known_until_nothing_is_refused(told: Told) -> None:
     told.cache.put(run(1))
-    assert told.cache.set_refusal(RUN, "a quota")
-    assert not told.cache.set_refusal(RUN, "a quota")
-    assert told.cache.refused(RUN) == "a quota"
-    assert told.cache.set_refusal(RUN, "")
-    assert told.cache.refused(RUN) == ""
+    refusal = Refusal("runner pod cannot be made: exceeded quota: a, used: 1", 403, NOW)
+    assert told.cache.set_refusal(RUN, refusal)
+    assert not told.cache.set_refusal(RUN, refusal)
+    assert told.cache.refused(RUN) == refusal
+    assert told.cache.set_refusal(RUN, None)
+    assert told.cache.refused(RUN) is None
+
+
+def test_a_refusal_of_the_same_cause_in_other_words_has_been_there_since_the_first(told: Told) -> None:
+    told.cache.put(run(1))
+    later = NOW + timedelta(seconds=90)
+    for text, since in (
+        ("runner pod cannot be made: exceeded quota: a, used: 1", NOW),
+        ("runner pod cannot be made: exceeded quota: a, used: 2", NOW),
+        ("runner pod cannot be made: no PriorityClass with name x was found", later),
+    ):
+        told.cache.set_refusal(RUN, Refusal(text, 403, NOW if since is NOW and "used: 1" in text else later))
+        assert told.cache.refused(RUN) == Refusal(text, 403, since)
 
 
 words = st.lists(

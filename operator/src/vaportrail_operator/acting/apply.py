@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -33,8 +32,10 @@ from vaportrail_operator.observation.entries import ObjectKey, entry_of, run_key
 from vaportrail_operator.observation.fields import metadata_of
 from vaportrail_operator.observation.observe import children_of
 from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.observation.wording import plain_refusal
 from vaportrail_operator.planning.kinds import ENDPOINTS, Endpoint, Kind
 from vaportrail_operator.planning.types import (
+    COMPONENT_LABEL,
     Action,
     Create,
     CreateTokens,
@@ -42,6 +43,7 @@ from vaportrail_operator.planning.types import (
     DeleteRun,
     KubernetesEvent,
     Plan,
+    Refusal,
     SecretState,
     Sweep,
     SweepResult,
@@ -51,7 +53,7 @@ __all__ = ["Applier", "NameTaken"]
 
 _log = logging.getLogger(__name__)
 _SECRET_TRIES = 3
-_REFUSAL_LENGTH = 256
+_REFUSAL_LENGTH = 512
 
 
 class NameTaken(Exception):
@@ -128,7 +130,7 @@ class Applier:
             self._say(run, KubernetesEvent("Warning", type(error).__name__, why), _subject_of(action))
             raise
         # Whatever was refused has been made now, or is not asked for any more.
-        changed |= self._cache_updates.set_refusal(run.metadata.uid, "")
+        changed |= self._cache_updates.set_refusal(run.metadata.uid, None)
         return changed
 
     def _say(self, run: PipelineRun, event: KubernetesEvent, subject: str = "") -> None:
@@ -205,23 +207,22 @@ class Applier:
             if isinstance(error, Unavailable) and error.status != HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise
             # An admission webhook that does not answer is a 500, with words that name it.
-            # Kubernetes' own words begin with what is said before them here.
-            why = re.sub(rf'^\S+ "{re.escape(name)}" is (forbidden|invalid): ', "", error.said)
-            self._remember_refusal(run, f"{kind} {name} cannot be made: {why}")
+            self._remember_refusal(
+                run, f"{_called(kind, manifest)} cannot be made: {plain_refusal(error.said)}", error.status
+            )
             raise
         extra = {"object": f"{kind}/{name}", "object_uid": metadata_of(made).get("uid", "")}
         _log.info("created", extra=extra)
         return made
 
-    def _remember_refusal(self, run: PipelineRun, text: str) -> None:
-        self._cache_updates.set_refusal(run.metadata.uid, shortened(text, _REFUSAL_LENGTH))
+    def _remember_refusal(self, run: PipelineRun, text: str, status: int = 0) -> None:
+        refusal = Refusal(shortened(text, _REFUSAL_LENGTH), status, self._now())
+        self._cache_updates.set_refusal(run.metadata.uid, refusal)
 
     def _check_ours(self, run: PipelineRun, action: Create, there: Object) -> None:
         if not is_as_asked(action.manifest, there):
-            taken = (
-                f"{action.kind} {metadata_of(there)['name']} exists and is not what the operator made for "
-                "this run: delete it, or delete the run and make it again under another name"
-            )
+            what, name = _called(action.kind, action.manifest), metadata_of(there)["name"]
+            taken = f"{what} cannot be made: {name} exists and is not what the operator made for this run"
             self._remember_refusal(run, taken)
             raise NameTaken(taken)
 
@@ -327,6 +328,11 @@ class Applier:
     def _put(self, kind: Kind, raw: Object) -> bool:
         entry = entry_of(kind, raw)
         return entry is not None and self._cache_updates.put(entry)
+
+
+def _called(kind: Kind, manifest: Mapping[str, Any]) -> str:
+    component = (metadata_of(manifest).get("labels") or {}).get(COMPONENT_LABEL)
+    return f"{component} pod" if kind is Kind.POD and component else str(kind)
 
 
 def _subject_of(action: Action) -> str:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey
-from vaportrail_operator.planning.types import SecretState, SweepResult
+from vaportrail_operator.planning.types import Refusal, SecretState, SweepResult
 
 __all__ = ["CacheUpdates"]
 
@@ -35,8 +35,8 @@ class CacheUpdates(Protocol):
     def set_secret(self, run_uid: str, state: SecretState) -> None:
         """Remember what became of a run's Secret."""
 
-    def set_refusal(self, run_uid: str, text: str) -> bool:
-        """Remember why something of a run could not be made, or that nothing is refused; whether new."""
+    def set_refusal(self, run_uid: str, refusal: Refusal | None) -> bool:
+        """Remember what of a run could not be made, or that nothing is refused; whether new."""
 
     def set_sweep_result(self, run_uid: str, sweep_result: SweepResult) -> None:
         """Remember a live look for what is left of a run."""

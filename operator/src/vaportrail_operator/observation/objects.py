@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
-from vaportrail_operator.observation.pods import WAITING_PROBLEMS
+from vaportrail_operator.observation.wording import cause_first, one_line, plain_refusal
+from vaportrail_operator.planning.obstacles import UNKNOWN, obstacle_of
 from vaportrail_operator.planning.types import ObservedObject
 
 __all__ = ["observed_object"]
+
+_COMING = obstacle_of("ContainerCreating")
 
 
 def observed_object(raw: Raw) -> ObservedObject:
     """Return an object, reduced."""
     metadata = metadata_of(raw)
+    problem, since = _problem(raw)
     return ObservedObject(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0).astimezone(),
         deleting=bool(metadata.get("deletionTimestamp")),
         provisioned=condition_of(raw, "RayClusterProvisioned").get("status") == "True",
-        problem=_problem(raw),
+        problem=problem,
+        problem_since=since,
+        lost_fields=_lost_fields(raw),
         controller=controller_of(raw),
     )
 
 
-def _problem(raw: Raw) -> str:
+def _problem(raw: Raw) -> tuple[str, datetime | None]:
     failure = condition_of(raw, "ReplicaFailure")
     if failure.get("status") == "True":
-        return _as_message(failure)
+        return _failure(str(failure.get("reason") or ""), str(failure.get("message") or "")), _since(failure)
     head = condition_of(raw, "HeadPodReady")
-    if head.get("status") == "False" and head.get("reason") in WAITING_PROBLEMS:
-        return _as_message(head)
+    told = f"head pod: {_joined(head.get('reason'), cause_first(str(head.get('message') or '')))}"
+    if head.get("status") == "False" and obstacle_of(told) not in (UNKNOWN, _COMING):
+        return told, _since(head)
     status: Raw = raw.get("status") or {}
     if status.get("state") == "failed":
-        return str(status.get("reason") or "failed")
-    return ""
+        return f"RayCluster: {one_line(str(status.get('reason') or 'failed'))}", None
+    return "", None
 
 
-def _as_message(condition: Raw) -> str:
-    return ": ".join(part for part in (condition.get("reason"), condition.get("message")) if part)
+def _failure(reason: str, message: str) -> str:
+    """Return in words what KubeRay says that it cannot do: it says its reason twice."""
+    words = plain_refusal(message, reason)
+    made = re.fullmatch(r"FailedCreate(Head|Worker)Pod", reason)
+    if made and words:
+        return f"{made[1].lower()} pod cannot be made: {words}"
+    return f"RayCluster: {_joined(reason, words)}"
+
+
+def _joined(*parts: str | None) -> str:
+    return ": ".join(filter(None, parts))
+
+
+def _since(condition: Raw) -> datetime | None:
+    return time_of(condition.get("lastTransitionTime"))
+
+
+def _lost_fields(raw: Raw) -> tuple[str, ...]:
+    """Return what of a RayCluster of ours an old definition has dropped without a word."""
+    spec = raw.get("spec")
+    if not spec or "headGroupSpec" not in spec:
+        return ()
+    options = spec.get("authOptions") or {}
+    return tuple(f"spec.authOptions.{name}" for name in ("mode", "secretName") if not options.get(name))

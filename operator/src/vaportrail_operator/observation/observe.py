@@ -17,6 +17,7 @@ from vaportrail_operator.planning.types import (
     ObservedObject,
     ObservedPod,
     OperatorSettings,
+    Refusal,
     SecretState,
     SweepResult,
 )
@@ -87,7 +88,7 @@ def observed(
     settings: OperatorSettings,
     kuberay: bool,
     secret: SecretState,
-    refused: str,
+    refused: Refusal | None,
     sweep_result: SweepResult | None,
 ) -> Observed:
     """Return what a plan for a run follows from.
@@ -99,7 +100,7 @@ def observed(
         settings: the operator's.
         kuberay: whether RayClusters can be made here.
         secret: what is known of the run's Secret.
-        refused: why something of the run could not be made, in words; empty if nothing was refused.
+        refused: what of the run could not be made, and why; None if nothing was refused.
         sweep_result: the result of the last live look, if it still counts.
     """
     pods: list[ObservedPod] = []

@@ -7,29 +7,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
+from vaportrail_operator.observation.wording import cause_first, one_line
 from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, ObservedPod, Terminated
 
-__all__ = ["WAITING_PROBLEMS", "component_of", "observed_pod"]
+__all__ = ["component_of", "observed_pod"]
 
-WAITING_PROBLEMS = frozenset(
-    {
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "CreatePodSandboxError",
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImageInspectError",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "PostStartHookError",
-        "PreCreateHookError",
-        "RegistryUnavailable",
-        "RunContainerError",
-        "StartError",
-    }
-)
-"""The kubelet's reasons to wait that say that something is wrong, not only that it takes its time."""
+_NO_PROBLEM = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""The kubelet's reasons to wait that say only that it takes its time; all others say what is wrong."""
 _PHASES: dict[str, Literal["Pending", "Running", "Succeeded", "Failed", "Unknown"]] = {
     "Running": "Running",
     "Succeeded": "Succeeded",
@@ -56,6 +40,7 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
     ended: Raw | None = state.get("terminated")
     ready = condition_of(raw, "Ready")
     scheduled = condition_of(raw, "PodScheduled")
+    waiting = None if ended else _waiting(raw, main)
     return ObservedPod(
         name=metadata.get("name", ""),
         uid=metadata.get("uid", ""),
@@ -71,7 +56,8 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         ready=ready.get("status") == "True",
         terminated=_terminated(ended) if ended else None,
         drained_at=_drained_at(raw),
-        waiting=None if ended else _waiting(raw, main),
+        waiting=waiting,
+        waiting_since=_not_scheduled_since(scheduled) if waiting else None,
         not_set_up_since=_not_set_up_since(raw),
         due=time_of(metadata.get("deletionTimestamp")),
         termination_message=_termination_message(main),
@@ -88,6 +74,10 @@ def _not_set_up_since(raw: Raw) -> datetime | None:
         return None
     since = [time_of(ready.get("lastTransitionTime")), _since(condition_of(raw, "PodScheduled"))]
     return max((each for each in since if each), default=None)
+
+
+def _not_scheduled_since(scheduled: Raw) -> datetime | None:
+    return time_of(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "False" else None
 
 
 def _main_container(raw: Raw) -> Raw:
@@ -156,10 +146,10 @@ def _drained_at(raw: Raw) -> datetime | None:
 def _waiting(raw: Raw, main: Raw) -> tuple[str, str] | None:
     scheduled = condition_of(raw, "PodScheduled")
     if scheduled.get("status") == "False":
-        return scheduled.get("reason") or "Unschedulable", scheduled.get("message") or ""
+        return scheduled.get("reason") or "Unschedulable", one_line(scheduled.get("message") or "")
     # While an init container (a sidecar too) cannot start, the main one only waits for it.
     for each in (main, *_all_statuses(raw)):
         waits: Raw = (each.get("state") or {}).get("waiting") or {}
-        if waits.get("reason") in WAITING_PROBLEMS:
-            return waits["reason"], waits.get("message") or ""
+        if (reason := str(waits.get("reason") or "")) not in _NO_PROBLEM:
+            return reason, cause_first(str(waits.get("message") or ""))
     return None

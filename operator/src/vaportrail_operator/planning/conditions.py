@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from vaportrail.crd.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.pod_state import cluster_ready
-from vaportrail_operator.planning.reasons import waiting
+from vaportrail_operator.planning.reasons import in_words
 from vaportrail_operator.planning.timeline_names import RELEASE_FORCED
 from vaportrail_operator.planning.types import Observed
 
@@ -94,9 +94,10 @@ def _cluster_ready(observed: Observed, status: PipelineRunStatus) -> _Verdict:
         return _Verdict("False", _NOTHING_MADE)
     if status.phase not in (Phase.PROVISIONING, Phase.RUNNING):
         return _Verdict("False", "Released")
-    why = waiting(observed)
+    why = in_words(observed)
     if why:
-        return _Verdict("False", Reason.POD_WAITING, why)
+        wrong = status.reason == Reason.POD_WAITING
+        return _Verdict("False", Reason.POD_WAITING if wrong else Reason.STARTING_PODS, why)
     return (
         _Verdict("True", "PodsReady") if cluster_ready(observed) else _Verdict("False", Reason.STARTING_PODS)
     )

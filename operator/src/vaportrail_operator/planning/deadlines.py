@@ -8,19 +8,21 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.pod_state import no_ray_pods_since, worker_was_ready
-from vaportrail_operator.planning.reasons import set_up_late
+from vaportrail_operator.planning.reasons import set_up_late, turns
 from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
     DRAIN,
+    NO_WORKER,
     RELEASE_FORCED,
     SEAL,
     USER_CODE,
 )
-from vaportrail_operator.planning.types import Observed
+from vaportrail_operator.planning.types import Component, Observed
 
 __all__ = [
     "LOOK_FOR_KUBERAY",
+    "is_provisioned",
     "next_deadline",
     "of_abandoned_cleanup",
     "of_abandoned_release",
@@ -31,6 +33,7 @@ __all__ = [
     "of_seal",
     "of_sealer",
     "over",
+    "workers_lost_since",
 ]
 
 LOOK_FOR_KUBERAY = 30.0
@@ -47,10 +50,28 @@ def over(observed: Observed, deadline: datetime | None) -> bool:
 
 
 def of_provisioning(observed: Observed, status: PipelineRunStatus) -> datetime | None:
-    """Return when the pipeline must have started and a worker have been ready; None once that is so."""
-    if status.phase is Phase.RUNNING and worker_was_ready(observed, status):
+    """Return when the pipeline must have started and a worker be ready; None once that is so.
+
+    It counts anew from when no worker is ready any more: such a run gets on as little as one that never
+    had one.
+    """
+    if is_provisioned(observed, status):
         return None
-    return _after(times.parse(status.start_time), observed.run.spec.deadlines.provisioning_seconds)
+    begun = workers_lost_since(status) or times.parse(status.start_time)
+    return _after(begun, observed.run.spec.deadlines.provisioning_seconds)
+
+
+def is_provisioned(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether the pipeline has started, and a worker is ready or was and has just been lost."""
+    if status.phase is not Phase.RUNNING or not worker_was_ready(observed, status):
+        return False
+    return workers_lost_since(status) is None or any(pod.ready for pod in observed.pods_of(Component.WORKER))
+
+
+def workers_lost_since(status: PipelineRunStatus) -> datetime | None:
+    """Return since when no worker is ready of a run that has had one; None while one is."""
+    lost = status.timeline.get(NO_WORKER, "")
+    return times.begin(lost) if times.is_open(lost) else None
 
 
 def of_run(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
@@ -105,6 +126,7 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
     rests = [_rest(observed, deadline) or _AGAIN for deadline in deadlines if deadline]
     moments = [overdue_since(pod) for pod in observed.pods]
     moments += [set_up_late(pod) for pod in observed.pods]
+    moments += turns(observed)
     if status.phase is Phase.PROVISIONING:
         moments.append(no_ray_pods_since(observed))
     # What has passed of these has had its effect.

@@ -13,7 +13,7 @@ from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
 from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable, ray_cluster, terminated
-from vaportrail_operator.planning.reasons import waiting
+from vaportrail_operator.planning.reasons import Wait, waiting, waits, with_fix
 from vaportrail_operator.planning.receipt import entry, ray_pods_entry
 from vaportrail_operator.planning.timeline_names import USER_CODE
 from vaportrail_operator.planning.types import Component, Observed, ObservedPod
@@ -72,11 +72,32 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
         seconds = run.spec.deadlines.run_seconds
         yield End(Reason.DEADLINE_EXCEEDED, Outcome.TIMED_OUT, f"it ran longer than runSeconds: {seconds}")
+    hopeless = _hopeless(observed)
+    if hopeless is not None and not deadlines.is_provisioned(observed, status):
+        yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, with_fix(hopeless.text, hopeless.obstacle))
     if deadlines.over(observed, deadlines.of_provisioning(observed, status)):
-        running = status.phase is Phase.RUNNING
-        why = waiting(observed) or ("no worker was ever ready" if running else "the pipeline did not start")
-        late = f"{why} (provisioningSeconds: {run.spec.deadlines.provisioning_seconds})"
-        yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, late)
+        yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, _late(observed, status))
+
+
+def _hopeless(observed: Observed) -> Wait | None:
+    """Return what the run waits for in vain."""
+    return next((wait for wait in waits(observed) if wait.ends_at and observed.now >= wait.ends_at), None)
+
+
+def _late(observed: Observed, status: PipelineRunStatus) -> str:
+    """Return why a run is not provisioned in time, and the deadline, which is not cut off."""
+    limit = f" (provisioningSeconds: {observed.run.spec.deadlines.provisioning_seconds})"
+    wait = waiting(observed)
+    if wait is not None:
+        return with_fix(wait.text, wait.obstacle, MESSAGE_LENGTH - len(limit)) + limit
+    if status.phase is not Phase.RUNNING:
+        return f"the pipeline did not start{limit}"
+    lost = deadlines.workers_lost_since(status)
+    return (
+        f"no worker has been ready since {times.stamp(lost)}{limit}"
+        if lost
+        else f"no worker was ever ready{limit}"
+    )
 
 
 def _runner_end(observed: Observed, runner: ObservedPod) -> End:

@@ -30,7 +30,7 @@ from vaportrail_operator.planning.removal import removals
 from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
-from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY
+from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY, NO_WORKER
 from vaportrail_operator.planning.types import (
     Component,
     KubernetesEvent,
@@ -67,11 +67,14 @@ def _worth_writing(before: PipelineRunStatus, after: PipelineRunStatus) -> Pipel
     """Return the new status, or the old one where it only lacks what the pods still say.
 
     Hundreds of workers get ready one by one: nobody waits for each of these steps to be written. That
-    the first is ready has to be known when it is lost, too.
+    the first is ready has to be known when it is lost, too, and since when none is.
     """
     if after.phase not in (Phase.PROVISIONING, Phase.RUNNING):
         return after
     if (FIRST_WORKER_READY in after.timeline) != (FIRST_WORKER_READY in before.timeline):
+        return after
+    lost, known = (times.is_open(each.timeline.get(NO_WORKER, "")) for each in (after, before))
+    if lost != known:
         return after
     counts = {each.object: each.count for each in before.receipt}
     receipt = [

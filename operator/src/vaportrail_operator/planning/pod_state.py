@@ -81,12 +81,12 @@ def cluster_ready(observed: Observed) -> bool:
 
 
 def worker_was_ready(observed: Observed, status: PipelineRunStatus) -> bool:
-    """Return whether any worker was ever ready, as far as anybody has seen: also one that is lost now."""
-    cluster = ray_cluster(observed)
-    return (
-        FIRST_WORKER_READY in status.timeline
-        or any(pod.ready_at for pod in observed.pods_of(Component.WORKER))
-        or (cluster is not None and cluster.provisioned)
+    """Return whether any worker was ever ready, as far as anybody has seen: also one that is lost now.
+
+    That KubeRay calls a cluster provisioned says nothing of it: it counts only the pods that could be made.
+    """
+    return FIRST_WORKER_READY in status.timeline or any(
+        pod.ready_at for pod in observed.pods_of(Component.WORKER)
     )
 
 

@@ -3,53 +3,121 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from vaportrail.crd.status import shortened
 from vaportrail_operator.planning import times
+from vaportrail_operator.planning.obstacles import UNKNOWN, Obstacle, obstacle_of
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, no_ray_pods_since, ray_cluster, terminated
 from vaportrail_operator.planning.types import Component, Observed, ObservedPod
 
-__all__ = ["set_up_late", "waiting"]
+__all__ = ["Wait", "in_words", "set_up_late", "told", "turns", "waiting", "waits", "with_fix"]
 
 _SET_UP_SECONDS: Final = 60
 """Seconds that a node may take to give a pod its volumes and an address."""
-_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(?![\w"'.-])""")
-"""One that counts something, and is no part of a name."""
+_NUMBER: Final = re.compile(r"""(?<![\w"'.-])\d+(\.\d+)?(m|k|[KMGTPE]i?)?(?![\w"'.-])""")
+"""One that counts something, and is no part of a name; also a quantity."""
+_FEWEST: Final = 120
+"""Characters of what is wrong that are worth more than what to do."""
 _ORDER: Final = (Component.HEAD, Component.RUNNER, Component.WORKER, Component.COLLECTOR, Component.SEALER)
 """One reason is enough for a status: that of the pod that all others need first."""
 
 
-def waiting(observed: Observed) -> str:
-    """Return why the run's pods do not run yet, as far as something is known to be wrong; else ``""``.
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that keeps a run waiting.
 
-    One reason is enough for a status: that of the pod that all others need first. Words that are told
-    already stay where only numbers have changed, such as of nodes: that is worth no write.
+    Attributes:
+        text: what is said of it.
+        since: since when, where that is known.
+        status: of the API server's reply that says so; 0 where it is another's word.
     """
-    why = shortened(next(filter(None, (reason(observed) for reason in REASONS)), ""), MESSAGE_LENGTH)
-    told = observed.run.status.message
-    return told if _NUMBER.sub("0", told) == _NUMBER.sub("0", why) else why
+
+    text: str
+    since: datetime | None = None
+    status: int = 0
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """What it is."""
+        return obstacle_of(self.text, self.status)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it ends the run; None: by itself never."""
+        seconds = self.obstacle.seconds
+        return None if seconds is None or self.since is None else times.later(self.since, seconds)
+
+    @property
+    def wrong_from(self) -> datetime | None:
+        """Until when it is ordinary; None: something is wrong already."""
+        seconds = self.obstacle.ordinary
+        return times.later(self.since, seconds) if seconds and self.since else None
 
 
-def _pods_wait(observed: Observed) -> str:
+def waits(observed: Observed) -> Iterator[Wait]:
+    """Yield all that keeps the run's pods from running, as far as it is known, what is told first first."""
+    for reason in REASONS:
+        yield from reason(observed)
+
+
+def waiting(observed: Observed) -> Wait | None:
+    """Return what is told of why the run's pods do not run yet; None where nothing is known to be wrong.
+
+    One reason is enough for a status: that of the pod that all others need first.
+    """
+    return next(waits(observed), None)
+
+
+def told(observed: Observed, wait: Wait | None) -> str:
+    """Return in words why the run waits, and what to do; empty where nothing is known to be wrong.
+
+    Words that are told already stay where only numbers have changed, such as of nodes or of what others
+    use of a quota: that is worth no write.
+    """
+    why = with_fix(wait.text, wait.obstacle) if wait else ""
+    before = observed.run.status.message
+    return before if _NUMBER.sub("0", before) == _NUMBER.sub("0", why) else why
+
+
+def with_fix(text: str, obstacle: Obstacle, limit: int = MESSAGE_LENGTH) -> str:
+    """Return what is wrong, cut where there is no room, and what to do about it, whole or not at all."""
+    fix = f"; fix: {obstacle.fix}" if obstacle is not UNKNOWN else ""
+    room = limit - len(fix)
+    if room < min(len(text), _FEWEST):
+        return shortened(text, limit)
+    return f"{shortened(text, room)}{fix}"
+
+
+def in_words(observed: Observed) -> str:
+    """Return in words why the run waits, and what to do; empty where nothing is known to be wrong."""
+    return told(observed, waiting(observed))
+
+
+def turns(observed: Observed) -> Iterator[datetime]:
+    """Yield the moments at which something that the run waits for counts for more than before."""
+    for wait in waits(observed):
+        yield from filter(None, (wait.ends_at, wait.wrong_from))
+
+
+def _pods_wait(observed: Observed) -> Iterator[Wait]:
     for pod in _pods(observed):
         if pod.waiting and not terminated(pod):
-            return f"{pod.component.value} pod: {': '.join(filter(None, pod.waiting))}"
-    return ""
+            text = f"{pod.component.value} pod: {': '.join(filter(None, pod.waiting))}"
+            yield Wait(text, pod.waiting_since or pod.scheduled_at or pod.created_at)
 
 
-def _pods_are_not_set_up(observed: Observed) -> str:
+def _pods_are_not_set_up(observed: Observed) -> Iterator[Wait]:
     for pod in _pods(observed):
         late = set_up_late(pod)
         if late is not None and observed.now >= late:
-            missing = "a volume, a ConfigMap or Secret that it mounts, or an address"
-            return (
-                f"{pod.component.value} pod: ContainerCreating for {_SET_UP_SECONDS} s: its node waits for "
-                f"{missing}; see kubectl describe pod {pod.name}"
+            yield Wait(
+                f"{pod.component.value} pod: ContainerCreating for {_SET_UP_SECONDS} s: its node waits for a "
+                f"volume, a ConfigMap or Secret that it mounts, or an address: pod {pod.name}"
             )
-    return ""
 
 
 def _pods(observed: Observed) -> list[ObservedPod]:
@@ -64,23 +132,23 @@ def set_up_late(pod: ObservedPod) -> datetime | None:
     )
 
 
-def _cluster_waits(observed: Observed) -> str:
-    cluster, refused_at = ray_cluster(observed), no_ray_pods_since(observed)
+def _cluster_waits(observed: Observed) -> Iterator[Wait]:
+    cluster, barren = ray_cluster(observed), no_ray_pods_since(observed)
     if cluster and cluster.problem:
-        return f"RayCluster: {cluster.problem}"
-    if cluster and refused_at and observed.now >= refused_at:
-        return f"RayCluster: KubeRay has made no pods; see kubectl describe raycluster {cluster.name}"
-    return ""
+        yield Wait(cluster.problem, cluster.problem_since or cluster.created_at)
+    if cluster and barren and observed.now >= barren:
+        yield Wait(f"RayCluster: KubeRay has made no pods of {cluster.name}")
 
 
-def _refusal(observed: Observed) -> str:
-    return f"refused: {observed.refused}" if observed.refused else ""
+def _refusal(observed: Observed) -> Iterator[Wait]:
+    if observed.refused:
+        yield Wait(observed.refused.text, observed.refused.since, observed.refused.status)
 
 
-REASONS: Final[tuple[Callable[[Observed], str], ...]] = (
+REASONS: Final[tuple[Callable[[Observed], Iterator[Wait]], ...]] = (
     _pods_wait,
     _pods_are_not_set_up,
     _cluster_waits,
     _refusal,
 )
-"""Each returns in words what it knows to be wrong, or an empty text; the first counts."""
+"""Each yields what it knows to be wrong; the first counts."""

@@ -27,6 +27,7 @@ from vaportrail_operator.planning.timeline_names import (
     CLEANUP_FORCED,
     DRAIN,
     FIRST_WORKER_READY,
+    NO_WORKER,
     RELEASE_FORCED,
     SEAL,
     USER_CODE,
@@ -58,6 +59,11 @@ class _Timeline:
     def begin(self, name: str, start: datetime | None) -> None:
         """Begin an interval, once; a beginning that nobody can read is none."""
         if start is not None and times.begin(self.known.get(name, "")) is None:
+            self.known[name] = times.interval(start)
+
+    def begin_again(self, name: str, start: datetime) -> None:
+        """Begin a stretch that is not open, also one that has ended."""
+        if not times.is_open(self.known.get(name, "")):
             self.known[name] = times.interval(start)
 
     def finish(self, name: str, end: datetime | None, start: datetime | None = None) -> None:
@@ -103,6 +109,10 @@ def _provisioning(timeline: _Timeline, observed: Observed, over: bool) -> None:
     if ready:
         first, created = min(ready)
         timeline.once(FIRST_WORKER_READY, created, first)
+    if over or any(pod.ready for pod in workers):
+        timeline.finish(NO_WORKER, observed.now)
+    elif FIRST_WORKER_READY in timeline.known:
+        timeline.begin_again(NO_WORKER, observed.now)
     runner = observed.pod(Component.RUNNER)
     if runner:
         timeline.once("RunnerScheduled", runner.created_at, runner.scheduled_at)

@@ -7,10 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLEANUP_FORCED", "DRAIN", "FIRST_WORKER_READY", "RELEASE_FORCED", "SEAL", "USER_CODE"]
+__all__ = [
+    "CLEANUP_FORCED",
+    "DRAIN",
+    "FIRST_WORKER_READY",
+    "NO_WORKER",
+    "RELEASE_FORCED",
+    "SEAL",
+    "USER_CODE",
+]
 
 FIRST_WORKER_READY: Final = "FirstWorkerReady"
 """Until tasks could run at all."""
+NO_WORKER: Final = "NoWorkerReady"
+"""The last time that no worker was ready any more, from then on."""
 DRAIN: Final = "Drain"
 SEAL: Final = "Seal"
 USER_CODE: Final = "UserCode"

@@ -26,6 +26,7 @@ __all__ = [
     "ObservedPod",
     "OperatorSettings",
     "Plan",
+    "Refusal",
     "SecretState",
     "Sweep",
     "SweepResult",
@@ -100,6 +101,7 @@ class ObservedPod:
             begun again.
         waiting: why it does not run yet, `(reason, message)`: its main container's waiting reason or
             `Unschedulable`; None where nothing is known to be wrong.
+        waiting_since: since when, where that is said.
         not_set_up_since: since when its node has it and lacks what it needs before any container, such as
             its volumes or an address; None where it has all, or its node does not say.
         image_id: the digest of its main container's image, as the kubelet says it.
@@ -121,6 +123,7 @@ class ObservedPod:
     terminated: Terminated | None = None
     drained_at: datetime | None = None
     waiting: tuple[str, str] | None = None
+    waiting_since: datetime | None = None
     not_set_up_since: datetime | None = None
     due: datetime | None = None
     termination_message: str = ""
@@ -140,6 +143,8 @@ class ObservedObject:
         controller: uid of its controller; empty where it has none.
         trusted: whether it is known who made it.
         problem: what its controller says is wrong, such as KubeRay's `ReplicaFailure`; empty if nothing.
+        problem_since: since when, where that is said.
+        lost_fields: what was asked for and is not in what the API server stored: its definition is too old.
     """
 
     name: str
@@ -148,8 +153,25 @@ class ObservedObject:
     deleting: bool = False
     provisioned: bool = False
     problem: str = ""
+    problem_since: datetime | None = None
+    lost_fields: tuple[str, ...] = ()
     controller: str = ""
     trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the API server refuses to make of a run.
+
+    Attributes:
+        text: what, and why, on one line.
+        status: of its reply; 0 where a name is taken.
+        since: since when, as far as this process knows.
+    """
+
+    text: str
+    status: int
+    since: datetime
 
 
 class SecretState(StrEnum):
@@ -181,8 +203,8 @@ class Observed:
         run: the PipelineRun as last seen, with its status.
         now: the time, of the operator's clock.
         kuberay: whether the API server serves `rayclusters.ray.io`.
-        refused: why the API server refused to make something of the run, in words, until it makes it:
-            a quota, an admission policy, a name that is taken; empty if nothing was refused.
+        refused: what the API server refuses to make of the run, until it makes it: a quota, an admission
+            policy, a name that is taken; None if nothing was refused.
         others: what else there is that is no pod, with its kind.
         sweep_result: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
@@ -198,7 +220,7 @@ class Observed:
     others: tuple[tuple[Kind, ObservedObject], ...] = ()
     pods: tuple[ObservedPod, ...] = ()
     secret: SecretState = SecretState.UNKNOWN
-    refused: str = ""
+    refused: Refusal | None = None
     sweep_result: SweepResult | None = None
     left_out: tuple[Problem, ...] = ()
 

@@ -17,10 +17,12 @@ from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.observation.runs import KeptRun
 from vaportrail_operator.planning.kinds import WATCHED, Kind
+from vaportrail_operator.planning.obstacles import obstacle_of
 from vaportrail_operator.planning.types import (
     Component,
     ObservedObject,
     ObservedPod,
+    Refusal,
     SecretState,
     SweepResult,
 )
@@ -44,7 +46,7 @@ class _Kept:
 @dataclass(slots=True)
 class _Memory:
     secret: SecretState = SecretState.UNKNOWN
-    refused: str = ""
+    refused: Refusal | None = None
     sweep_result: SweepResult | None = None
     namespace: str = ""
     made: set[str] = field(default_factory=set)
@@ -228,19 +230,23 @@ class Cache:
         """Remember what became of a run's Secret, which is not watched."""
         self._memory(run_uid).secret = state
 
-    def refused(self, run_uid: str) -> str:
-        """Return why something of a run could not be made; empty if nothing was refused."""
+    def refused(self, run_uid: str) -> Refusal | None:
+        """Return what of a run could not be made, and why; None if nothing was refused."""
         return self._memory(run_uid).refused
 
-    def set_refusal(self, run_uid: str, text: str) -> bool:
-        """Remember why something of a run could not be made; returns whether that is new.
+    def set_refusal(self, run_uid: str, refusal: Refusal | None) -> bool:
+        """Remember what of a run could not be made; returns whether that is new.
 
         Args:
             run_uid: of the run.
-            text: why, in words; empty: nothing is refused any more.
+            refusal: what, and why; None: nothing is refused any more. One of the same cause as before has
+                been there since then.
         """
         memory = self._memory(run_uid)
-        new, memory.refused = memory.refused != text, text
+        before = memory.refused
+        if before and refusal and _cause(before) == _cause(refusal):
+            refusal = replace(refusal, since=before.since)
+        new, memory.refused = before != refusal, refusal
         return new
 
     def sweep_result(self, run_uid: str) -> SweepResult | None:
@@ -303,6 +309,10 @@ class Cache:
             memory.sweep_result = None
         if entry.run_name:
             self._changed((entry.object_key.namespace, entry.run_name))
+
+
+def _cause(refusal: Refusal) -> str:
+    return obstacle_of(refusal.text, refusal.status).name
 
 
 def _compare(one: str, other: str) -> int:

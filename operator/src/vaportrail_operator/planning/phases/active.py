@@ -7,7 +7,7 @@ from vaportrail_operator.planning import deadlines
 from vaportrail_operator.planning.ends import end_of, missing_since
 from vaportrail_operator.planning.leftovers import sweep_again
 from vaportrail_operator.planning.phases.releasing import releasing
-from vaportrail_operator.planning.reasons import waiting
+from vaportrail_operator.planning.reasons import told, waiting
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.types import Component, Observed
 from vaportrail_operator.planning.upkeep import missing
@@ -33,12 +33,14 @@ def _go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the step of a run that nothing speaks against."""
     runner = observed.pod(Component.RUNNER)
     running = status.phase is Phase.RUNNING or bool(runner and (runner.ready or runner.ready_at))
-    why = waiting(observed)
+    wait = waiting(observed)
+    # A pod that an autoscaler brings a node for is told of, and nothing is wrong yet.
+    wrong = wait is not None and (wait.wrong_from is None or observed.now >= wait.wrong_from)
     status = status.model_copy(
         update={
             "phase": Phase.RUNNING if running else Phase.PROVISIONING,
-            "reason": _reason(running, why),
-            "message": why,
+            "reason": _reason(running, wrong),
+            "message": told(observed, wait),
         }
     )
     made = tuple(missing(observed, status))
@@ -50,7 +52,7 @@ def _go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     return PhaseResult(status, (*looked.actions, *made), looked.again)
 
 
-def _reason(running: bool, why: str) -> Reason:
-    if why:
+def _reason(running: bool, wrong: bool) -> Reason:
+    if wrong:
         return Reason.POD_WAITING
     return Reason.RUNNING_PIPELINE if running else Reason.STARTING_PODS

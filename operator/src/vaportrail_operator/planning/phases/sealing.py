@@ -7,6 +7,7 @@ sealing twice gives the same record.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from vaportrail.contract.otlp_signals import COUNTED
 from vaportrail.contract.pod_messages import SealReport
@@ -27,6 +28,7 @@ from vaportrail_operator.planning.leftovers import (
 from vaportrail_operator.planning.names import record_uri, sealer_name
 from vaportrail_operator.planning.pod_reports import plan_report, seal_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
+from vaportrail_operator.planning.reasons import Wait, waits, with_fix
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
 from vaportrail_operator.planning.receipt import entry, last_removal
 from vaportrail_operator.planning.removal import overdue, removal
@@ -143,15 +145,24 @@ def _parts(message: str) -> tuple[str, str]:
 def _message(observed: Observed, sealer: ObservedPod | None) -> str:
     """Return what keeps the sealer from sealing, as far as anybody says; else ``""``."""
     if sealer is None:
-        # An earlier refusal was of something else.
-        entered = observed.run.status.phase is Phase.SEALING
-        return f"refused: {observed.refused}" if entered and observed.refused else ""
-    before = sealer.prepared.message if sealer.prepared and sealer.prepared.exit_code else ""
-    return (
-        sealer.termination_message
-        or before
-        or ": ".join(filter(None, sealer.waiting or (sealer.reason, sealer.message)))
-    )
+        said = ""
+    else:
+        before = sealer.prepared.message if sealer.prepared and sealer.prepared.exit_code else ""
+        ended = ": ".join(filter(None, (sealer.reason, sealer.message)))
+        said = sealer.termination_message or before or ended
+    wait = _wait(observed, sealer)
+    if said or wait is None:
+        return said
+    return with_fix(wait.text.removeprefix("sealer pod").lstrip(": "), wait.obstacle, _WORDS_LENGTH)
+
+
+def _wait(observed: Observed, sealer: ObservedPod | None) -> Wait | None:
+    """Return what the sealer's pod waits for, or what stands against its being made."""
+    if observed.run.status.phase is not Phase.SEALING:
+        return None  # an earlier refusal was of something else
+    if sealer is None:
+        return next(waits(replace(observed, pods=(), ray_cluster=None)), None)
+    return next(waits(replace(observed, pods=(sealer,), ray_cluster=None, refused=None)), None)
 
 
 def _sealed(
@@ -203,6 +214,9 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
     ends = (sealer.terminated, sealer.prepared) if sealer else ()
     if any(end.exit_code == _EXIT_REFUSED for end in ends if end):
         return "the sealer refuses it"
+    wait = _wait(observed, sealer)
+    if wait is not None and wait.ends_at and observed.now >= wait.ends_at:
+        return "there can be no sealer"
     late = sealer is not None and sealer.phase == "Failed" and sealer.reason == "DeadlineExceeded"
     if late or deadlines.over(observed, deadlines.of_seal(run, status)):
         return f"it was not done within sealSeconds: {run.spec.deadlines.seal_seconds}"
