@@ -227,8 +227,8 @@ class DeadlinesSpec(Model):
     """How long each phase may take, in seconds."""
 
     provisioning_seconds: Seconds = 1800
-    """From the first pod that is made until the pipeline has started and a worker is ready, and again from when
-    none is any more; 0: for ever."""
+    """From the first pod that is made until the pipeline has started and a worker is ready, and again from
+    when none is any more; 0: for ever."""
     run_seconds: Seconds = 0
     """How long the pipeline may run; 0: for ever."""
     drain_seconds: PositiveSeconds = 60
