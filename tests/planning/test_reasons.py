@@ -176,7 +176,7 @@ def test_what_kuberay_cannot_do_is_told_once_and_on_one_line(reason: str, text: 
         "message": message,
         "lastTransitionTime": since,
     }
-    seen = observed_object({"metadata": {"name": "a"}, "status": {"conditions": [condition]}}, "uid")
+    seen = observed_object({"metadata": {"name": "a"}, "status": {"conditions": [condition]}})
     assert (seen.problem, seen.problem_since) == (text, CREATED + timedelta(seconds=2))
     assert obstacle_of(seen.problem) is not UNKNOWN
 
@@ -260,5 +260,5 @@ def test_that_others_use_more_or_less_of_a_quota_costs_no_write(before: str, aft
 
 def test_a_message_is_cut_in_its_middle_so_that_the_fix_is_whole() -> None:
     told = in_words(provisioning(20, refused=refusal("exceeded quota: a, requested: " + "x" * 1000)))
-    assert len(told) == 256
+    assert len(told.encode()) == 256
     assert told.endswith(f"x…; fix: {obstacle_of(told).fix}")

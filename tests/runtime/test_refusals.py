@@ -62,7 +62,7 @@ def test_a_reason_is_cut(scene: Scene) -> None:
         scene.apply(CreateTokens(manifest, ("auth_token",)))
     refusal = scene.cache.refused(scene.run.metadata.uid)
     assert refusal is not None
-    assert (len(refusal.text), refusal.text[-2:]) == (512, "x…")
+    assert (len(refusal.text.encode()), refusal.text[-2:]) == (512, "x…")
     assert refusal.text.startswith("Secret cannot be made: ")
 
 
