@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from runtime.played_cluster import Life
+from runtime.joined_life import Life
 from runtime.small_planner import run_of
 from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.observation.runs import observed_run

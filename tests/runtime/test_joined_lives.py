@@ -1,80 +1,55 @@
-"""Real planner, applier and cache joined: the operator ends at any write, and the run ends the same."""
+"""Real planner, applier, cache and queue joined: whatever befalls the operator, a run ends the same.
+
+A slice of what `make explore` lives: of each scenario the same lives each time, and some that are new.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from contextlib import suppress
+import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from runtime.played_cluster import Crash, Life
-from runtime.small_planner import run_of
-from vaportrail.contract.outcome import Outcome
-from vaportrail_operator.acting.client import Unavailable
-from vaportrail_operator.acting.endpoints import RUNS, SECRETS
+from runtime.joined_explorer import EXCUSES, differences, sample, undisturbed
+from runtime.joined_scenarios import SCENARIOS
+
+_FIXED, _NEW = 32, 10
+_SCRIPT = Path(__file__).parents[2] / "scripts" / "explore.py"
 
 
-def a_life(outcome: Outcome = Outcome.SUCCEEDED, *, cancel: bool = False) -> Life:
-    def ask(life: Life) -> None:
-        raw = life.world.of(RUNS)[0]
-        if cancel and life.status.get("phase") == "Running" and not raw["spec"].get("cancel"):
-            raw["spec"]["cancel"] = True
-            life.world.put(RUNS, raw)
-
-    life = Life(outcome=outcome, disturb=ask)
-    life.world.put(RUNS, run_of())
-    life.world.calls.clear()
-    return life
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_run_ends_the_same_whatever_befalls_its_operator(scenario: str) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    cases = [*sample(scenario, _FIXED, 0), *sample(scenario, _NEW, seed)]
+    different = {str(case): found for case in cases if (found := differences(case))}
+    assert not different, different
 
 
-SCENARIOS = {
-    "success": lambda: a_life(),
-    "failure": lambda: a_life(Outcome.FAILED),
-    "cancel": lambda: a_life(Outcome.CANCELLED, cancel=True),
-}
+def test_the_slice_is_of_two_thousand_lives() -> None:
+    assert len(SCENARIOS) * (_FIXED + _NEW) >= 2000
 
 
-def undisturbed(scenario: str) -> Life:
-    life = SCENARIOS[scenario]()
-    asyncio.run(life.until_over())
-    return life
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_an_undisturbed_life_has_an_end_without_a_step_that_raised(scenario: str) -> None:
+    end, calls, reads, words = undisturbed(scenario)
+    assert end.errors == ()
+    assert min(calls, reads, words) > 0
+    assert not [name for name, count in end.made if count > 1] or "lost" in scenario or "evicted" in scenario
 
 
-UNDISTURBED = {scenario: undisturbed(scenario) for scenario in SCENARIOS}
+def test_every_excuse_has_its_reason_and_a_scenario_or_fault_that_there_is() -> None:
+    assert len(EXCUSES) <= 4
+    for excuse in EXCUSES:
+        assert len(excuse.why) > 40
+        assert excuse.scenarios <= set(SCENARIOS)
 
 
-def cases() -> list[tuple[str, int, str, type[BaseException]]]:
-    return [
-        (scenario, number, moment, fault)
-        for scenario, life in UNDISTURBED.items()
-        for number in range(1, len(life.world.calls) + 1)
-        for moment, fault in (("before", Crash), ("after", Crash), ("after", Unavailable))
-    ]
-
-
-@pytest.mark.parametrize(("scenario", "number", "moment", "fault"), cases())
-def test_a_run_ends_the_same_wherever_its_operator_was_killed_or_a_reply_was_lost(
-    scenario: str, number: int, moment: str, fault: type[BaseException]
-) -> None:
-    life = SCENARIOS[scenario]()
-    count = 0
-
-    def hook(call: str) -> None:
-        nonlocal count
-        count += 1
-        if count == number:
-            raise Crash if fault is Crash else Unavailable("no answer")
-
-    setattr(life.world, moment, hook)
-    with suppress(Crash):
-        asyncio.run(life.until_over())
-    asyncio.run(life.until_over())
-    told = ("phase", "reason", "outcome")
-    expected = UNDISTURBED[scenario].status
-    assert {name: life.status[name] for name in told} == {name: expected[name] for name in told}
-    assert life.status["record"]["manifestSha256"] == "a" * 64
-    assert life.world.left() == []
-    assert life.world.of(SECRETS) == []
-    made = Counter(call for call in life.world.calls if call.startswith(("create Pod", "create RayCluster")))
-    assert set(made.values()) == {1}
+def test_a_scenario_that_there_is_not_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, str(_SCRIPT), "--scenario", "sucess"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "invalid choice: 'sucess'" in done.stderr

@@ -154,7 +154,7 @@ def test_a_standby_changes_nothing_and_takes_over_at_once_from_a_leader_that_end
 def test_a_step_that_goes_on_after_the_lease_lapsed_changes_nothing_more() -> None:
     held = True
     world = World()
-    client = FencedClient(world, lambda: held)
+    client = FencedClient(world, lambda: 60.0 if held else 0.0)
 
     async def step() -> None:
         nonlocal held
@@ -173,3 +173,47 @@ def test_a_step_that_goes_on_after_the_lease_lapsed_changes_nothing_more() -> No
 
     asyncio.run(step())
     assert world.calls == ["create Pod/one"]
+
+
+class Waiting(World):
+    """A world whose creations wait: their connection is not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+        self.begun.set()
+        await self.go_on.wait()
+        return await super().create(resource, namespace, manifest)
+
+
+def test_a_call_that_is_under_way_when_the_lease_lapses_is_cut_off() -> None:
+    async def work() -> None:
+        world, loop = Waiting(), asyncio.get_running_loop()
+        lapses = loop.time() + 0.05
+        client = FencedClient(world, lambda: lapses - loop.time())
+        with pytest.raises(LeaseLost, match="cut off"):
+            await client.create(PODS, "team", {"metadata": {"name": "one"}})
+        world.go_on.set()
+        await asyncio.sleep(0)
+        assert world.of(PODS) == []
+
+    in_time(work)
+
+
+def test_a_call_that_takes_long_goes_on_as_long_as_the_lease_is_renewed() -> None:
+    async def work() -> None:
+        world, asked = Waiting(), 0
+
+        def rest() -> float:
+            nonlocal asked
+            asked += 1
+            if asked == 5:
+                world.go_on.set()
+            return 0.01
+
+        await FencedClient(world, rest).create(PODS, "team", {"metadata": {"name": "one"}})
+        assert len(world.of(PODS)) == 1
+
+    in_time(work)

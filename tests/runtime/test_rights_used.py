@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.played_cluster import KEY, Life
+from runtime.joined_life import KEY, Life
 from runtime.small_planner import run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import Listing, Object

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.played_cluster import Life
+from runtime.joined_life import Life
 from runtime.small_planner import run_of
 from vaportrail_operator.acting.endpoints import RUNS, SECRETS
 

@@ -108,6 +108,8 @@ ODD_REPLIES = {
     "a status that is none": lambda raw: {**raw, "status": "Success"},
     "another run": lambda raw: {**raw, "metadata": {**raw["metadata"], "uid": "another"}},
     "nothing": lambda raw: {},
+    "an empty status": lambda raw: {**raw, "status": {}},
+    "another phase": lambda raw: {**raw, "status": {**raw["status"], "phase": "Pending"}},
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.planning.runs import run_report, seal_report
 
-from runtime.played_cluster import Life
+from runtime.joined_life import Life
 from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
@@ -116,10 +116,28 @@ def test_a_head_that_was_replaced_ends_the_run() -> None:
         another["metadata"].pop("uid")
         life.world.put(PODS, another)
 
-    life = a_life(disturb=replace, runner_ends=False)
+    life = a_life(disturb=replace, outcome=None)
     asyncio.run(life.until_over())
     assert (life.status["phase"], life.status["reason"]) == ("Failed", "RayClusterLost")
     assert life.status["message"].startswith("the Ray head was replaced")
+
+
+def test_a_runner_that_somebody_replaced_under_its_name_ends_the_run() -> None:
+    def replace(life: Life) -> None:
+        if life.status.get("phase") != "Running" or "replaced" in life.world.calls:
+            return
+        life.world.calls.append("replaced")
+        (runner,) = life.own_pods("runner")
+        another = copy.deepcopy(runner)
+        life.world.remove(PODS, runner["metadata"]["name"])
+        del another["metadata"]["uid"]
+        life.world.put(PODS, another)
+
+    life = a_life(disturb=replace, outcome=None)
+    asyncio.run(life.until_over())
+    assert (life.status["phase"], life.status["reason"]) == ("Failed", "RunnerLost")
+    assert life.status["message"].startswith("the runner's pod was replaced")
+    assert life.world.left() == []
 
 
 @pytest.mark.parametrize("component", ["runner", "collector"])

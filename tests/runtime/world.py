@@ -5,17 +5,38 @@ It can fail any call, before or after it took effect: what a real one does only 
 
 from __future__ import annotations
 
-import copy
+import json
+import marshal
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vaportrail_operator.acting.client import AlreadyExists, Conflict, Forbidden, Listing, NotFound, Object
-from vaportrail_operator.acting.endpoints import RUNS
-from vaportrail_operator.planning.kinds import ENDPOINTS, WATCHED, Endpoint, Kind
+from vaportrail_operator.acting.client import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Listing,
+    NamespaceTerminating,
+    NotFound,
+    Object,
+)
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint
 
-__all__ = ["World"]
+__all__ = ["FOREGROUND", "START", "World", "copied"]
 
-_TIME = "2026-01-02T03:04:05Z"
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FOREGROUND = "foregroundDeletion"
+_GRACE_SECONDS = 30
+_ENDED = ("Succeeded", "Failed")
+_COUNTED = (RUNS, RAY_CLUSTERS)
+"""Kinds whose every change of what is asked for is a generation."""
+
+
+def copied(raw: Object) -> Object:
+    """Return a copy of a plain object: a hundred times a run, so not by `copy.deepcopy`."""
+    copy: Object = marshal.loads(marshal.dumps(raw))
+    return copy
 
 
 class World:
@@ -29,6 +50,10 @@ class World:
         refused: plural and namespace of what may not be listed.
         kept: given a status, returns what of it the definition has fields for.
         watchers: told the kind, the object and whether it is gone, of every change.
+        now: the server's time.
+        collects: whether what an object owned goes with it at once; else somebody plays the collector.
+        terminating: the namespaces in which nothing can be made any more.
+        admits: given the kind and what is to be made, raises what an admission says.
     """
 
     def __init__(self) -> None:
@@ -40,7 +65,11 @@ class World:
         self.refused: set[tuple[str, str | None]] = set()
         self.kept: Callable[[Object], Object] = lambda status: status
         self.watchers: list[Callable[[str, Object, bool], None]] = []
-        self._version = 100
+        self.now: Callable[[], datetime] = lambda: START
+        self.collects = True
+        self.terminating: set[str] = set()
+        self.admits: Callable[[Endpoint, Object], None] = lambda endpoint, raw: None
+        self.version = 100
 
     def of(self, endpoint: Endpoint) -> list[Object]:
         """Return all objects of a kind."""
@@ -51,18 +80,24 @@ class World:
         metadata = raw.setdefault("metadata", {})
         metadata.setdefault("namespace", "team")
         metadata.setdefault("uid", f"{self._bump():08d}-0000-4000-8000-000000000000")
-        metadata.setdefault("creationTimestamp", _TIME)
+        metadata.setdefault("creationTimestamp", self.timestamp())
         metadata["resourceVersion"] = str(self._bump())
         raw.setdefault("kind", endpoint.kind)
         self.objects[endpoint.plural, metadata["namespace"], metadata["name"]] = raw
         self._tell(raw, gone=False)
-        return copy.deepcopy(raw)
+        return copied(raw)
+
+    def timestamp(self, seconds: float = 0) -> str:
+        """Return the server's time, so many seconds from now, as it writes it."""
+        return (self.now() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def remove(self, endpoint: Endpoint, name: str, namespace: str = "team") -> None:
         """Take an object away, and what it owns."""
         gone = self.objects.pop((endpoint.plural, namespace, name))
         gone["metadata"]["resourceVersion"] = str(self._bump())
         self._tell(gone, gone=True)
+        if not self.collects:
+            return
         uid = gone["metadata"]["uid"]
         for (plural, object_key, other), each in list(self.objects.items()):
             owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
@@ -70,7 +105,7 @@ class World:
                 self.remove(Endpoint("", "", plural, ""), other, object_key)
 
     async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:
-        return copy.deepcopy(self._at(endpoint, namespace, name))
+        return copied(self._at(endpoint, namespace, name))
 
     async def list(self, endpoint: Endpoint, namespace: str | None, selector: str = "") -> Listing:
         if (endpoint.plural, namespace) in self.refused:
@@ -83,8 +118,8 @@ class World:
             labels = metadata.get("labels") or {}
             inside = namespace in (None, metadata["namespace"])
             if inside and (not key or (key in labels and value in ("", labels[key]))):
-                found.append(copy.deepcopy(each))
-        return Listing(found, str(self._version))
+                found.append(copied(each))
+        return Listing(found, str(self.version))
 
     async def each(
         self, endpoint: Endpoint, namespace: str | None, selector: str, take: Callable[[Object], None]
@@ -101,8 +136,13 @@ class World:
         def act() -> Object:
             if (endpoint.plural, namespace, name) in self.objects:
                 raise AlreadyExists(f"{name} is there", status=409, reason="AlreadyExists")
-            raw = copy.deepcopy(dict(manifest))
+            if namespace in self.terminating:
+                raise NamespaceTerminating(f"{namespace} is being deleted", status=403, reason="Forbidden")
+            raw: Object = json.loads(json.dumps(manifest))
             raw["metadata"]["namespace"] = namespace
+            self.admits(endpoint, raw)
+            if endpoint in _COUNTED:
+                raw["metadata"]["generation"] = 1
             return self.put(endpoint, raw)
 
         return self._change(f"create {endpoint.kind}/{name}", act)
@@ -114,7 +154,7 @@ class World:
             there = self._at(endpoint, namespace, name)
             if manifest["metadata"].get("resourceVersion") != there["metadata"]["resourceVersion"]:
                 raise Conflict("changed", status=409)
-            raw = copy.deepcopy(dict(manifest))
+            raw: Object = json.loads(json.dumps(manifest))
             raw["metadata"] = {**there["metadata"], **raw["metadata"]}
             return self.put(endpoint, raw)
 
@@ -127,9 +167,9 @@ class World:
             there = self._at(endpoint, namespace, name)
             if version != there["metadata"]["resourceVersion"]:
                 raise Conflict("changed", status=409)
-            kept = self.kept(copy.deepcopy(dict(status)))
+            kept = self.kept(json.loads(json.dumps(status)))
             if there.get("status", {}) == kept:
-                return copy.deepcopy(there)
+                return copied(there)
             there["status"] = kept
             return self.put(endpoint, there)
 
@@ -151,14 +191,82 @@ class World:
                 raise Conflict("another uid", status=409)
             if version and there["metadata"]["resourceVersion"] != version:
                 raise Conflict("another version", status=409)
-            self.remove(endpoint, name, namespace)
-            return {"kind": "Status", "status": "Success"}
+            return self.let_go(endpoint, there, grace_seconds)
 
         return self._change(f"delete {endpoint.kind}/{name}", act)
 
+    def let_go(
+        self, endpoint: Endpoint, there: Object, grace_seconds: int | None = None, *, foreground: bool = False
+    ) -> Object:
+        """Begin the deletion of an object, which is all of it where nothing holds it.
+
+        A pod that is on a node is its kubelet's to end; a finalizer is somebody's to take off.
+        """
+        metadata = there["metadata"]
+        if foreground and FOREGROUND not in metadata.get("finalizers", []):
+            metadata["finalizers"] = [*metadata.get("finalizers", []), FOREGROUND]
+        grace = self._grace(endpoint, there, grace_seconds)
+        if grace or metadata.get("finalizers"):
+            self._mark(endpoint, there, grace)
+            return copied(there)
+        self.remove(endpoint, metadata["name"], metadata["namespace"])
+        # What is gone at once is told of by an object where its kind is the server's own.
+        return copied(there) if endpoint in (PODS, SERVICES) else {"kind": "Status", "status": "Success"}
+
+    def _grace(self, endpoint: Endpoint, there: Object, asked: int | None) -> int:
+        if endpoint.plural != PODS.plural:
+            return 0
+        spec, phase = there.get("spec") or {}, (there.get("status") or {}).get("phase")
+        if not spec.get("nodeName") or phase in _ENDED:
+            return 0
+        return int(spec.get("terminationGracePeriodSeconds", _GRACE_SECONDS) if asked is None else asked)
+
+    def _mark(self, endpoint: Endpoint, there: Object, grace: int) -> None:
+        metadata = there["metadata"]
+        known = metadata.get("deletionGracePeriodSeconds")
+        if metadata.get("deletionTimestamp") and (known is None or grace >= known):
+            return
+        metadata["deletionTimestamp"] = self.timestamp(grace)
+        metadata["deletionGracePeriodSeconds"] = grace
+        if endpoint in _COUNTED:
+            metadata["generation"] = metadata.get("generation", 1) + 1
+        self.put(endpoint, there)
+
+    def edit(self, endpoint: Endpoint, name: str, namespace: str = "team", **spec: Any) -> None:
+        """Change what is asked of an object, as a user does."""
+        there = self.objects[endpoint.plural, namespace, name]
+        there["spec"] = {**there.get("spec", {}), **spec}
+        if endpoint in _COUNTED:
+            there["metadata"]["generation"] = there["metadata"].get("generation", 1) + 1
+        self.put(endpoint, there)
+
+    def unfinalize(self, endpoint: Endpoint, there: Object, finalizer: str) -> None:
+        """Take a finalizer off, and let go what nothing holds any more."""
+        metadata = there["metadata"]
+        metadata["finalizers"] = [each for each in metadata.get("finalizers", []) if each != finalizer]
+        if metadata.get("deletionTimestamp") and not metadata["finalizers"]:
+            self.remove(endpoint, metadata["name"], metadata["namespace"])
+        else:
+            self.put(endpoint, there)
+
+    def backup(self) -> tuple[dict[tuple[str, str, str], Object], int]:
+        """Return all there is, as etcd's snapshot holds it."""
+        return {key: copied(raw) for key, raw in self.objects.items()}, self.version
+
+    def restore(self, backup: tuple[dict[tuple[str, str, str], Object], int], bump: int = 0) -> None:
+        """Put a backup in the place of all there is; no watch tells.
+
+        Args:
+            backup: as it was taken.
+            bump: what the store's revision is raised by; those of the objects stay.
+        """
+        objects, version = backup
+        self.objects = {key: copied(raw) for key, raw in objects.items()}
+        self.version = version + bump
+
     def left(self) -> list[str]:
         """Return `<Kind>/<name>` of everything that was made for runs and is there."""
-        kinds = [ENDPOINTS[kind] for kind in WATCHED if kind is not Kind.RUN]
+        kinds = (PODS, SERVICES, RAY_CLUSTERS)
         return sorted(f"{kind.kind}/{each['metadata']['name']}" for kind in kinds for each in self.of(kind))
 
     def status(self, name: str) -> Object:
@@ -187,8 +295,8 @@ class World:
     def _tell(self, raw: Object, *, gone: bool) -> None:
         # Each comes and goes in a thread of its own.
         for watcher in list(self.watchers):
-            watcher(raw["kind"], copy.deepcopy(raw), gone)
+            watcher(raw["kind"], copied(raw), gone)
 
     def _bump(self) -> int:
-        self._version += 1
-        return self._version
+        self.version += 1
+        return self.version

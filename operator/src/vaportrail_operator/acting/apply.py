@@ -150,7 +150,7 @@ class Applier:
         except Conflict:
             await self._read_run(run)
             raise
-        self._kept.compare(body, stored_status(stored, metadata.uid))
+        self._kept.compare(body, stored_status(stored, metadata.uid, body.get("phase", "")))
         self._put(Kind.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(

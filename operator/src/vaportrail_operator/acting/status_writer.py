@@ -38,19 +38,21 @@ def _without_empty(value: Any) -> Any:
     return [_without_empty(each) for each in value] if isinstance(value, list) else value
 
 
-def stored_status(reply: Object, uid: str) -> dict[str, Any]:
+def stored_status(reply: Object, uid: str, phase: str) -> dict[str, Any]:
     """Return the status in the reply to its writing.
 
     Args:
         reply: of the API server, or of whatever stands before it.
         uid: of the run.
+        phase: that was written; no definition is without it.
 
     Raises:
-        Unavailable: it is not that run with a status. Nothing may be done by a status that may not stand,
-            and what a definition keeps cannot be learnt from such a reply.
+        Unavailable: it is not that run with that status. Nothing may be done by a status that may not
+            stand, and what a definition keeps cannot be learnt from such a reply.
     """
     status = reply.get("status")
-    if not isinstance(status, dict) or metadata_of(reply).get("uid") != uid:
+    is_it = isinstance(status, dict) and status.get("phase", "") == phase
+    if not isinstance(status, dict) or not is_it or metadata_of(reply).get("uid") != uid:
         raise Unavailable(
             "the reply to a status is not the run with its status: what became of it is not known"
         )

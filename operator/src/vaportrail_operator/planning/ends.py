@@ -68,6 +68,9 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "runner pod: its node does not answer")
     if _is_lost(observed, status, Kind.POD, runner_name(run)):
         yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, "the runner's pod was deleted")
+    if _is_replaced(observed, status):
+        replaced = "the runner's pod was replaced by one that is not what the operator made"
+        yield End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, replaced)
     yield from _cluster_end(observed, status)
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
         seconds = run.spec.deadlines.run_seconds
@@ -192,6 +195,13 @@ def _is_lost(observed: Observed, status: PipelineRunStatus, kind: Kind, name: st
     return bool(
         since and sweep_result and sweep_result.at >= since and f"{kind}/{name}" not in sweep_result.left
     )
+
+
+def _is_replaced(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether the runner has gone, and another pod has its name: no look finds the name free."""
+    made = entry(status.receipt, Kind.POD, runner_name(observed.run))
+    others = [pod for pod in observed.pods_of(Component.RUNNER) if not pod.trusted]
+    return bool(made and made.uid and others) and observed.pod(Component.RUNNER) is None
 
 
 def missing_since(observed: Observed, status: PipelineRunStatus) -> datetime | None:

@@ -4,12 +4,12 @@ An object is told of more than once and out of order: by the watch, by a list, b
 Versions of one kind come from one counter, so the higher one is the newer; where a version is not a
 number the last word counts. A uid that is gone does not come back by a word that is no newer than its
 end; by a newer one it does: then that it was gone was wrong, as it is where an API server that just
-started does not serve a kind yet.
+started does not serve a kind yet. Where the API server's store is put back from a backup, lists win.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -68,6 +68,7 @@ class Cache:
         self._of_run: dict[str, set[ObjectKey]] = defaultdict(set)
         self._memories: dict[str, _Memory] = {}
         self._graves: OrderedDict[str, str] = OrderedDict()
+        self._newest: Counter[Kind] = Counter()
 
     def put(self, entry: Entry, *, from_watch: bool = False, as_of: str = "") -> bool:
         """Take in an object as somebody saw it; returns whether that is new.
@@ -85,6 +86,9 @@ class Cache:
         kept = self._kept.get(entry.object_key)
         if kept is not None:
             order = _compare(entry.version, kept.entry.version)
+            if order < 0 and as_of and _compare(kept.entry.version, as_of) <= 0:
+                # The list is as of later than what was known, and has an older one: the store was put back.
+                order = 1
             if order < 0 or (order == 0 and entry.uid == kept.entry.uid):
                 if from_watch and order == 0:
                     kept.unconfirmed_since = None
@@ -93,6 +97,7 @@ class Cache:
                 self._bury(kept.entry.uid, entry.version)
             self._forget(kept.entry, instead=entry)
         self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
+        self._note_version(entry.object_key.kind, entry.version)
         if entry.run_uid:
             self._of_run[entry.run_uid].add(entry.object_key)
         if entry.object_key.kind is Kind.RUN:
@@ -127,6 +132,7 @@ class Cache:
             version: of the list.
         """
         listed = {}
+        self._note_version(kind, version)
         for entry in entries:
             listed[entry.object_key] = entry.uid
             self.put(entry, as_of=version)
@@ -160,6 +166,18 @@ class Cache:
         """Take in that the API server does not serve a kind; what was of it may be there when it does."""
         self._remove_where(lambda object_key: object_key.kind is kind)
 
+    def rewind(self) -> None:
+        """Take in that versions count for nothing any more: the API server's store was put back.
+
+        What is there stays until a list says otherwise; what was concluded from what has not happened goes.
+        """
+        self._graves.clear()
+        self._newest.clear()
+        for kept in self._kept.values():
+            kept.entry = replace(kept.entry, version="0")
+        for memory in self._memories.values():
+            memory.secret, memory.sweep_result, memory.refused = SecretState.UNKNOWN, None, ""
+
     def forget(self, namespace: str) -> None:
         """Take in that nothing can be seen in a namespace; what is there is new when it can."""
         self._remove_where(lambda object_key: object_key.namespace == namespace)
@@ -174,6 +192,10 @@ class Cache:
             return False
         kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
         return True
+
+    def newest(self, kind: Kind) -> int:
+        """Return the highest version that was told of a kind; 0 where none was."""
+        return self._newest[kind]
 
     def get(self, object_key: ObjectKey) -> Entry | None:
         """Return what is known of the object at a place."""
@@ -271,6 +293,10 @@ class Cache:
     def _memory(self, run_uid: str) -> _Memory:
         """Return what is remembered of a run; of one that is not known, something that nobody keeps."""
         return self._memories.get(run_uid) or _Memory()
+
+    def _note_version(self, kind: Kind, version: str) -> None:
+        if version.isdecimal():
+            self._newest[kind] = max(self._newest[kind], int(version))
 
     def _bury(self, uid: str, version: str) -> None:
         before = self._graves.get(uid, "")

@@ -72,6 +72,11 @@ class Lease:
         """
         return self._ours and self._clock() < self._renewed + self._renew_deadline
 
+    @property
+    def rest(self) -> float:
+        """For how many seconds this operator may work though nothing is renewed."""
+        return self._renewed + self._renew_deadline - self._clock() if self._ours else 0.0
+
     async def acquire(self) -> None:
         """Wait until this operator may work."""
         told = ""

@@ -98,7 +98,12 @@ class Lister:
                     entries: list[Entry] = []
                     take = partial(self._take, kind, entries)
                     selector = "" if kind is Kind.RUN else RUN_UID_LABEL
+                    newest = self._cache.newest(kind)
                     version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
+                    if self._went_back(kind, newest, version):
+                        # What seemed known was not read: a version may stand for something else now.
+                        entries.clear()
+                        version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
                     self._cache.replace_all(kind, scope, entries, version)
         except Forbidden as error:
             if scope is None:
@@ -108,6 +113,20 @@ class Lister:
         if scope in self._refusals:
             del self._refusals[scope]
             _log.info("namespace %s is served again", scope)
+
+    def _went_back(self, kind: Kind, newest: int, version: str) -> bool:
+        """Return whether a list is older than what was known before: the store was put back from a backup."""
+        if not version.isdecimal() or int(version) >= newest:
+            return False
+        _log.error(
+            "the API server's store was put back: a list of %s is of version %s, and %d was known; what was "
+            "known is forgotten",
+            kind,
+            version,
+            newest,
+        )
+        self._cache.rewind()
+        return True
 
     def _take(self, kind: Kind, entries: list[Entry], raw: Object) -> None:
         metadata = metadata_of(raw)

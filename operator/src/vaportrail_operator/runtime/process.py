@@ -105,7 +105,7 @@ class Operator:
             annotated=self._unserved.annotated,
         )
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
-        fenced = FencedClient(client, lambda: self._lease.held)
+        fenced = FencedClient(client, lambda: self._lease.rest)
         self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=now)
         self._claims = Claims(fenced, installation, clock=clock, now=now, live=self._live.counts)
         self._health = Health(

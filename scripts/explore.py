@@ -1,0 +1,86 @@
+"""Live runs with every fault that can befall their operator, and tell which of them ended otherwise.
+
+    python scripts/explore.py [--scenario NAME]... [--fault NAME]... [--at-once 2] [--seed N]
+
+Each scenario of `tests/runtime/joined_scenarios.py` is lived once undisturbed, then once for each call that
+is killed before or after it took effect, whose reply is lost, that is refused once or is slow, for each read
+that is lost, and for each word of a watch that is dropped, doubled, late or overtaken; and some with two
+faults, drawn by the seed that is printed. Ends with 1 where any life ended otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
+
+from runtime.joined_explorer import FAULTS, Case, all_cases, differences, undisturbed  # noqa: E402
+from runtime.joined_scenarios import SCENARIOS  # noqa: E402
+
+_SHOWN = 40
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Explore, and return the exit status."""
+    asked = _parser().parse_args(words)
+    started = time.monotonic()
+    logging.disable(logging.CRITICAL)
+    print(f"seed {asked.seed}", flush=True)
+    names = tuple(asked.scenario or SCENARIOS)
+    cases = [
+        case
+        for case in all_cases(names, asked.seed, asked.doubles)
+        if not asked.fault or case.fault in asked.fault
+    ]
+    if asked.lives:
+        cases = random.Random(asked.seed).sample(cases, min(asked.lives, len(cases)))
+    broken = [name for name in names if undisturbed(name)[0].errors]
+    lives, different = len(names), len(broken)
+    for name in broken:
+        print(f"{name}: a step raised what it should not", flush=True)
+    for case, found in _explored(cases, asked.at_once):
+        lives += 1
+        if found:
+            different += 1
+            if different <= _SHOWN:
+                print(f"{case}\n    " + "\n    ".join(found), flush=True)
+    print(f"explored_lives {lives}")
+    print(f"explored_different {different}")
+    print(f"explored_minutes {(time.monotonic() - started) / 60:.1f}")
+    return 1 if different else 0
+
+
+def _explored(cases: list[Case], at_once: int) -> Iterator[tuple[Case, list[str]]]:
+    if at_once == 1:
+        yield from map(_told, cases)
+        return
+    with multiprocessing.get_context("fork").Pool(at_once) as pool:
+        yield from pool.imap_unordered(_told, cases, chunksize=50)
+
+
+def _told(case: Case) -> tuple[Case, list[str]]:
+    return case, differences(case)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Live runs with every fault of their operator's.")
+    add = parser.add_argument
+    add("--scenario", action="append", choices=list(SCENARIOS), metavar="NAME", help="only this; repeatable")
+    add("--fault", action="append", choices=list(FAULTS), metavar="NAME", help="only this; repeatable")
+    add("--at-once", type=int, default=multiprocessing.cpu_count(), help="processes; default: one a core")
+    add("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of what is drawn")
+    add("--lives", type=int, default=0, help="so many, drawn by the seed; default: all")
+    add("--doubles", type=int, default=25, help="lives with two faults, for a hundred with one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
