@@ -11,6 +11,7 @@ faults, drawn by the seed that is printed. Ends with 1 where any life ended othe
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import multiprocessing
 import random
@@ -18,12 +19,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
-from runtime.joined_explorer import FAULTS, Case, all_cases, differences, undisturbed  # noqa: E402
-from runtime.joined_scenarios import SCENARIOS  # noqa: E402
+# Modules of the tests, which are not installed.
+explorer: Any = importlib.import_module("runtime.joined_explorer")
+SCENARIOS: Any = importlib.import_module("runtime.joined_scenarios").SCENARIOS
 
 _SHOWN = 40
 
@@ -37,12 +40,12 @@ def main(words: Sequence[str] | None = None) -> int:
     names = tuple(asked.scenario or SCENARIOS)
     cases = [
         case
-        for case in all_cases(names, asked.seed, asked.doubles)
+        for case in explorer.all_cases(names, asked.seed, asked.doubles)
         if not asked.fault or case.fault in asked.fault
     ]
     if asked.lives:
         cases = random.Random(asked.seed).sample(cases, min(asked.lives, len(cases)))
-    broken = [name for name in names if undisturbed(name)[0].errors]
+    broken = [name for name in names if explorer.undisturbed(name)[0].errors]
     lives, different = len(names), len(broken)
     for name in broken:
         print(f"{name}: a step raised what it should not", flush=True)
@@ -58,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 1 if different else 0
 
 
-def _explored(cases: list[Case], at_once: int) -> Iterator[tuple[Case, list[str]]]:
+def _explored(cases: list[Any], at_once: int) -> Iterator[tuple[Any, list[str]]]:
     if at_once == 1:
         yield from map(_told, cases)
         return
@@ -66,15 +69,21 @@ def _explored(cases: list[Case], at_once: int) -> Iterator[tuple[Case, list[str]
         yield from pool.imap_unordered(_told, cases, chunksize=50)
 
 
-def _told(case: Case) -> tuple[Case, list[str]]:
-    return case, differences(case)
+def _told(case: Any) -> tuple[Any, list[str]]:
+    return case, explorer.differences(case)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Live runs with every fault of their operator's.")
     add = parser.add_argument
-    add("--scenario", action="append", choices=list(SCENARIOS), metavar="NAME", help="only this; repeatable")
-    add("--fault", action="append", choices=list(FAULTS), metavar="NAME", help="only this; repeatable")
+    add("--scenario", action="append", choices=list(SCENARIOS), metavar="NAME", help="only this")
+    add(
+        "--fault",
+        action="append",
+        choices=list(explorer.FAULTS),
+        metavar="NAME",
+        help="only this; repeatable",
+    )
     add("--at-once", type=int, default=multiprocessing.cpu_count(), help="processes; default: one a core")
     add("--seed", type=int, default=random.SystemRandom().randrange(2**32), help="of what is drawn")
     add("--lives", type=int, default=0, help="so many, drawn by the seed; default: all")

@@ -14,9 +14,9 @@ from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
 from vaportrail_operator.acting.client import ApiError, Listing, Object
 from vaportrail_operator.acting.endpoints import LEASES
-from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.acting.server_clock import ServerClock
 from vaportrail_operator.observation.entries import entry_of
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.cache import Cache, Key

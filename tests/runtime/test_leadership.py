@@ -182,10 +182,10 @@ class Waiting(World):
         super().__init__()
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def create(self, resource: Resource, namespace: str, manifest: Mapping[str, Any]) -> Object:
+    async def create(self, endpoint: Endpoint, namespace: str, manifest: Mapping[str, Any]) -> Object:
         self.begun.set()
         await self.go_on.wait()
-        return await super().create(resource, namespace, manifest)
+        return await super().create(endpoint, namespace, manifest)
 
 
 def test_a_call_that_is_under_way_when_the_lease_lapses_is_cut_off() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from runtime.joined_life import Life
 from runtime.small_planner import run_of
+from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.endpoints import RUNS, SECRETS
 
 ENVIRONMENT = [{"name": f"V{number}", "value": "x" * 8000} for number in range(40)]
@@ -44,7 +45,7 @@ def a_life_that_is_upgraded_in(phase: str, spec: dict[str, Any]) -> Life:
             raw["spec"] |= spec
             life.world.put(RUNS, raw)
 
-    life = Life(disturb=upgrade, runner_ends=phase in ("Releasing", "Sealing"))
+    life = Life(disturb=upgrade, outcome=Outcome.SUCCEEDED if phase in ("Releasing", "Sealing") else None)
     life.world.put(RUNS, run_of())
     life.world.calls.clear()
     asyncio.run(life.until_over())

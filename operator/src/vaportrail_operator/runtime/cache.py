@@ -176,7 +176,7 @@ class Cache:
         for kept in self._kept.values():
             kept.entry = replace(kept.entry, version="0")
         for memory in self._memories.values():
-            memory.secret, memory.sweep_result, memory.refused = SecretState.UNKNOWN, None, ""
+            memory.secret, memory.sweep_result, memory.refused = SecretState.UNKNOWN, None, None
 
     def forget(self, namespace: str) -> None:
         """Take in that nothing can be seen in a namespace; what is there is new when it can."""

@@ -72,7 +72,7 @@ class FencedClient:
         """Delete an object."""
         async with self._held():
             return await self._client.delete(
-                resource, namespace, name, uid=uid, version=version, grace_seconds=grace_seconds
+                endpoint, namespace, name, uid=uid, version=version, grace_seconds=grace_seconds
             )
 
     @asynccontextmanager
