@@ -7,6 +7,9 @@ import signal
 import threading
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +130,61 @@ def test_a_run_that_is_refused_is_recorded_before_its_silent_record_root_is_told
 
     assert "'/nowhere' cannot be read" in recorded.message
     assert runner.report.message == f"{recorded.message} (and: s3://records/ml did not answer within 5 s)"
+
+
+@contextmanager
+def denying_server() -> Iterator[str]:
+    """Yield the URL of a store that lets nobody write."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_DELETE = do_GET = do_HEAD = do_PUT
+
+        def log_message(self, *_args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_record_root_that_takes_nothing_is_told_so_that_no_sealer_need_try(
+    nobody: Head, runners: Runners
+) -> None:
+    with denying_server() as url:
+        runner = runners(nobody, environment=in_a_bucket(url), root="s3://records/ml")
+        assert runner.end() != 0
+
+    assert runner.report.unwritable
+    assert runner.report.message.startswith("cannot write s3://records/ml/spool/")
+    assert "403" in runner.report.message
+    assert not runner.report.user_code_started
+
+
+def test_a_folder_that_takes_nothing_is_told_likewise(nobody: Head, runners: Runners, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    runner = runners(nobody, root=str(tmp_path / "file" / "root"))
+    assert runner.end() != 0
+
+    assert runner.report.unwritable
+    assert "Not a directory" in runner.report.message
+
+
+def test_a_run_that_is_refused_for_its_source_can_be_sealed(nobody: Head, runners: Runners) -> None:
+    runner = runners(nobody, source={"folder": "/nowhere"})
+    assert runner.end() == 2
+
+    assert not runner.report.unwritable
 
 
 def test_an_error_that_nobody_foresaw_is_recorded_with_its_traceback(tmp_path: Path) -> None:

@@ -103,6 +103,28 @@ def test_what_kuberay_says_is_wrong_is_told(
     assert observed_object(ray_cluster(*conditions, **status)).problem == problem
 
 
+@pytest.mark.parametrize(
+    ("options", "lost"),
+    [
+        ({"mode": "token", "secretName": "a"}, ()),
+        ({"mode": "token"}, ("spec.authOptions.secretName",)),
+        (None, ("spec.authOptions.mode", "spec.authOptions.secretName")),
+    ],
+)
+def test_what_a_definition_of_rayclusters_did_not_keep_is_seen(
+    options: dict[str, str] | None, lost: tuple[str, ...]
+) -> None:
+    raw = ray_cluster()
+    raw["spec"] = {"headGroupSpec": {}, **({"authOptions": options} if options else {})}
+    assert observed_object(raw).lost_fields == lost
+
+
+def test_what_has_no_head_is_no_raycluster() -> None:
+    raw = ray_cluster()
+    raw["spec"] = {"ports": []}
+    assert observed_object(raw).lost_fields == ()
+
+
 def raw_run(**changes: Any) -> dict[str, Any]:
     spec = {
         "pipeline": "mnist",

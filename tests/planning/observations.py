@@ -169,7 +169,14 @@ class _Draw:
         since = self.maybe()
         lost = self.one_of((), (), (), ("spec.authOptions.secretName",))
         return ObservedObject(
-            name, uid, self.time(), self.yes(), self.yes(), self.yes(), problem, since, lost_fields=lost
+            name,
+            uid,
+            self.time(),
+            deleting=self.yes(),
+            provisioned=self.yes(),
+            problem=problem,
+            problem_since=since,
+            lost_fields=lost,
         )
 
     def refusal(self) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.planning.phases import (
@@ -13,13 +14,16 @@ from tests.planning.phases import (
     WORKER,
     at,
     over,
+    provisioning,
     running,
     sealing,
     up,
+    with_spec,
     without,
 )
-from tests.planning.runs import planned, run_report, seal_report, terminated
+from tests.planning.runs import a_cluster, a_pod, planned, run_report, seal_report, terminated
 
+from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
@@ -72,6 +76,40 @@ def test_an_ended_pod_that_does_not_go_is_deleted_once_more(phase: str, componen
     assert early.requeue_after is not None
     assert early.requeue_after <= 2
     assert again in late.actions
+
+
+def early_failure(seconds: float, worker: ObservedPod, **seen: Any) -> Observed:
+    """Return a run whose runner failed before a worker had begun, with the RayCluster being deleted."""
+    report = run_report(Outcome.FAILED, message="the archive has another hash")
+    ended = running(10, pods=(*without(RUNNER, WORKER), terminated(up(RUNNER), report), worker))
+    cluster = replace(a_cluster(), deleting=True)
+    return planned(ended, plan(ended), now=at(seconds), ray_cluster=cluster, pods=(up(HEAD), worker), **seen)
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+def test_a_pod_whose_main_container_never_began_is_given_a_second(deleting: bool) -> None:
+    worker = a_pod(WORKER, scheduled_at=at(3), deleting=deleting, due=at(90) if deleting else None)
+    made = plan(early_failure(20, worker))
+    assert [each for each in made.actions if isinstance(each, Delete) and each.kind is Kind.POD] == [
+        Delete(Kind.POD, worker.name, worker.uid, grace_seconds=1)
+    ]
+
+
+def test_that_second_is_asked_for_once() -> None:
+    worker = a_pod(WORKER, scheduled_at=at(3), deleting=True, due=at(21))
+    assert not [each for each in plan(early_failure(20, worker)).actions if isinstance(each, Delete)]
+
+
+def test_a_worker_that_has_begun_has_the_time_to_ship_what_it_holds() -> None:
+    worker = up(WORKER, ready=False, ready_at=None, deleting=True, due=at(90))
+    assert not [each for each in plan(early_failure(20, worker)).actions if isinstance(each, Delete)]
+
+
+def test_a_runner_that_never_began_is_given_a_second() -> None:
+    waits = a_pod(RUNNER, scheduled_at=at(3))
+    cancelled = with_spec(provisioning(20, pods=(waits, up(HEAD)), ray_cluster=a_cluster()), cancel=True)
+    made = plan(planned(cancelled, plan(cancelled)))
+    assert Delete(Kind.POD, waits.name, waits.uid, grace_seconds=1) in made.actions
 
 
 def test_a_failed_sealer_that_does_not_go_keeps_no_other_from_being_made() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from silent_server import silent_server
-from vaportrail.errors import RecordError
+from vaportrail.errors import RecordError, RootUnwritable
 from vaportrail.storage import store as stores
 from vaportrail.storage.interruptible import interruptibly, side_by_side
 from vaportrail.storage.store import ObjectStore, is_outage, open_store, probe
@@ -212,6 +213,89 @@ def test_a_store_that_cannot_be_reached_or_is_silent_is_out(monkeypatch: pytest.
 
     assert is_outage(silent.value)
     assert is_outage(gone.value)
+
+
+@contextmanager
+def full_listener() -> Iterator[socket.socket]:
+    """Yield a socket that listens, and takes no connection: all that may wait for it do."""
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield listener
+
+
+def test_a_connection_that_times_out_is_tried_again_also_for_what_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stores, "CONNECT_SECONDS", SILENCE)
+    own: Any = type("Handler", (Slow,), {"stored": {}})
+    served: list[threading.Thread] = []
+    with full_listener() as listener:
+        server = ThreadingHTTPServer(listener.getsockname(), own, bind_and_activate=False)
+        server.socket.close()
+        server.socket = listener
+
+        def serve() -> None:
+            # After the first try has failed: it is the next one that is answered.
+            if not served:
+                listener.listen(64)
+                served.append(threading.Thread(target=server.serve_forever))
+                served[0].start()
+
+        monkeypatch.setattr(stores, "pause_between_tries", serve)
+        try:
+            store = opened(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}")
+            assert store.create("a", b"x")
+        finally:
+            assert served
+            server.shutdown()
+            served[0].join()
+    assert own.stored
+
+
+@pytest.mark.usefixtures("limits")
+def test_what_could_not_be_sent_in_time_says_so_first_and_the_address_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stores, "CONNECT_SECONDS", SILENCE)
+    with full_listener() as listener, pytest.raises(RecordError) as raised:
+        opened(monkeypatch, f"http://127.0.0.1:{listener.getsockname()[1]}").create("a", b"x")
+    said = str(raised.value)
+    assert said.startswith(
+        "cannot write s3://bucket/prefix/a: no answer in time: HTTP error of http://127.0.0.1"
+    )
+    assert said.count("http://") == 1
+    assert is_outage(raised.value)
+
+
+@pytest.mark.usefixtures("limits")
+def test_why_a_store_cannot_be_reached_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(RecordError, match="a: Connection refused: HTTP error of http://"):
+        opened(monkeypatch, f"http://127.0.0.1:{port}").create("a", b"x")
+
+
+@pytest.mark.usefixtures("limits")
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_root_to_which_nothing_can_be_written_is_told_from_one_that_is_unsafe(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    class Denying(Refusing):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_DELETE = do_PUT
+
+    with serving(Denying, statuses=[]) as url, pytest.raises(RootUnwritable, match="spool/x/probe"):
+        probe(opened(monkeypatch, url), "spool/x")
 
 
 def test_what_a_folder_lacks_is_no_outage(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ VaportrailError
 │   ├── RecordNotFound
 │   ├── UnsupportedVersion the record was written by a newer major version
 │   ├── StoreUnsafe        the object store ignores conditional creates
+│   ├── RootUnwritable     nothing can be written to the record root
 │   ├── SealConflict       something different already stands under a sealed name
 │   └── SpoolError         the spool of a run that goes on cannot be written
 ├── RunActive              the run is still alive, so it cannot be sealed from outside
@@ -36,6 +37,7 @@ __all__ = [
     "RayLost",
     "RecordError",
     "RecordNotFound",
+    "RootUnwritable",
     "RunActive",
     "SealConflict",
     "SpoolError",
@@ -105,6 +107,10 @@ class UnsupportedVersion(RecordError):
 
 class StoreUnsafe(RecordError):
     """The object store ignores conditional creates, so it could overwrite a sealed record."""
+
+
+class RootUnwritable(RecordError):
+    """Nothing can be written to the record root: neither can a record be."""
 
 
 class SealConflict(RecordError):

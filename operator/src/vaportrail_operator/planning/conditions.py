@@ -129,7 +129,8 @@ def _record_sealed(status: PipelineRunStatus) -> _Verdict:
     if status.record.state == "Sealed":
         return _Verdict("True", "Sealed")
     if status.record.state == "Unsealed":
-        return _Verdict("False", Reason.SEAL_FAILED, status.message)
+        first = status.reason == Reason.UNWRITABLE
+        return _Verdict("False", Reason.UNWRITABLE if first else Reason.SEAL_FAILED, status.message)
     return _Verdict("False", Reason.SEALING_RECORD if status.phase is Phase.SEALING else _ACTIVE)
 
 

@@ -18,12 +18,14 @@ from vaportrail_operator.planning.receipt import entry, ray_pods_entry
 from vaportrail_operator.planning.timeline_names import USER_CODE
 from vaportrail_operator.planning.types import Component, Observed, ObservedPod
 
-__all__ = ["CAUSES", "End", "end_of", "missing_since", "outcome_of", "verdict"]
+__all__ = ["CAUSES", "End", "can_store_nothing", "end_of", "missing_since", "outcome_of", "verdict"]
 
 CAUSES = (
     Reason.RUNNER_LOST,
     Reason.RAY_CLUSTER_LOST,
+    Reason.KUBERAY_TOO_OLD,
     Reason.PROVISIONING_FAILED,
+    Reason.UNWRITABLE,
     Reason.DEADLINE_EXCEEDED,
     Reason.CANCELLED_BY_USER,
     Reason.INVALID_SPEC,
@@ -75,6 +77,10 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     if status.phase is Phase.RUNNING and deadlines.over(observed, deadlines.of_run(observed.run, status)):
         seconds = run.spec.deadlines.run_seconds
         yield End(Reason.DEADLINE_EXCEEDED, Outcome.TIMED_OUT, f"it ran longer than runSeconds: {seconds}")
+    cluster = ray_cluster(observed)
+    if cluster is not None and cluster.lost_fields:
+        old = f"KubeRay here is too old: it does not keep {' and '.join(cluster.lost_fields)} of a RayCluster"
+        yield End(Reason.KUBERAY_TOO_OLD, Outcome.RUNNER_LOST, f"{old}; fix: install KubeRay 1.6 or newer")
     hopeless = _hopeless(observed)
     if hopeless is not None and not deadlines.is_provisioned(observed, status):
         yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, with_fix(hopeless.text, hopeless.obstacle))
@@ -117,8 +123,10 @@ def _runner_end(observed: Observed, runner: ObservedPod) -> End:
         )
     if report.outcome is Outcome.TIMED_OUT:
         return End(Reason.DEADLINE_EXCEEDED, report.outcome, report.message)
+    if report.unwritable and not report.user_code_started:
+        return End(Reason.UNWRITABLE, report.outcome, report.message)
     if report.outcome is Outcome.FAILED and not report.user_code_started:
-        # The source, the record root or the parameters: the pipeline has not run.
+        # The source or the parameters: the pipeline has not run.
         return End(Reason.PROVISIONING_FAILED, report.outcome, report.message)
     return End(Reason.RELEASING_COMPUTE, report.outcome, report.message)
 
@@ -218,6 +226,11 @@ def missing_since(observed: Observed, status: PipelineRunStatus) -> datetime | N
     return max((each for each in since if each), default=None)
 
 
+def can_store_nothing(observed: Observed, status: PipelineRunStatus) -> bool:
+    """Return whether nothing can be written to the record root, nor by the collector's and sealer's key."""
+    return status.reason is Reason.UNWRITABLE and observed.run.spec.record.writer_secret_ref is None
+
+
 def outcome_of(status: PipelineRunStatus) -> Outcome:
     """Return what the status says that the code did."""
     known = {each.value: each for each in Outcome}
@@ -231,7 +244,8 @@ def verdict(status: PipelineRunStatus) -> tuple[Phase, Reason]:
         status: its outcome is the record's; its reason still is why the run came to its end.
     """
     if status.record is None or status.record.state != "Sealed":
-        return Phase.FAILED, Reason.SEAL_FAILED
+        first = status.reason is Reason.UNWRITABLE
+        return Phase.FAILED, Reason.UNWRITABLE if first else Reason.SEAL_FAILED
     outcome = outcome_of(status)
     cause = status.reason if isinstance(status.reason, Reason) and status.reason in CAUSES else None
     if outcome is Outcome.SUCCEEDED:

@@ -148,7 +148,9 @@ _BAD = (
     Reason.POD_WAITING,
     Reason.RUNNER_LOST,
     Reason.RAY_CLUSTER_LOST,
+    Reason.KUBERAY_TOO_OLD,
     Reason.PROVISIONING_FAILED,
+    Reason.UNWRITABLE,
     Reason.DEADLINE_EXCEEDED,
     Reason.SEAL_FAILED,
 )

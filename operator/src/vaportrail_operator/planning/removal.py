@@ -10,8 +10,10 @@ from vaportrail_operator.planning import times
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Delete, Observed, ObservedPod
 
-__all__ = ["overdue", "overdue_since", "removal", "removals"]
+__all__ = ["hurried_removal", "never_began", "overdue", "overdue_since", "removal", "removals"]
 
+_NOTHING_TO_SAY: Final = 1
+"""Seconds of grace where nothing began: 0 would take the pod from the API server though its node has it."""
 _SILENCE: Final = 30
 """Seconds that a node may be late with saying that a pod has ended."""
 
@@ -46,7 +48,21 @@ def removal(
     if forced or overdue(observed, pod):
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=0)
     elif not pod.deleting:
+        if grace_seconds is None and never_began(pod):
+            grace_seconds = _NOTHING_TO_SAY
         yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=grace_seconds)
+
+
+def hurried_removal(observed: Observed, pod: ObservedPod) -> Iterator[Delete]:
+    """Yield the removal of a pod that has nothing to end in an orderly way, also where it has more time."""
+    rest = (pod.due - observed.now).total_seconds() if pod.due is not None else 0
+    if not pod.deleting or rest > _NOTHING_TO_SAY:
+        yield Delete(Kind.POD, pod.name, pod.uid, grace_seconds=_NOTHING_TO_SAY)
+
+
+def never_began(pod: ObservedPod) -> bool:
+    """Return whether a pod's main container has never started: it has nothing to end in an orderly way."""
+    return pod.started_at is None and pod.terminated is None and pod.phase == "Pending"
 
 
 def removals(observed: Observed, pods: Iterable[ObservedPod]) -> Iterator[Delete]:

@@ -26,7 +26,7 @@ from vaportrail.cluster.source import Fetched, fetch
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import RunReport, RunRequest
 from vaportrail.contract.run_identity import RunSettings
-from vaportrail.errors import EntrypointError, RecordError, UsageError, VaportrailError
+from vaportrail.errors import EntrypointError, RecordError, RootUnwritable, UsageError, VaportrailError
 from vaportrail.execution.described_failure import describe_failure
 from vaportrail.execution.observers import Aside, Progress
 from vaportrail.execution.prepare import prepare_fixed
@@ -100,7 +100,7 @@ def drive(
     """
     settings = replace(request.settings, spool=str(spool / request.identity.uid))
     moments, fetched, pipeline = _Moments(), Fetched(), None
-    announced = bad_input = False
+    announced = bad_input = unwritable = False
     try:
         with cancellation.armed():
             settings = replace(settings, root=normalise_root(settings.root))
@@ -115,7 +115,7 @@ def drive(
         verdict = error.verdict
     except VaportrailError as error:
         verdict = Verdict(Outcome.FAILED, str(error), describe_failure(error.__cause__ or error))
-        bad_input = isinstance(error, UsageError)
+        bad_input, unwritable = isinstance(error, UsageError), isinstance(error, RootUnwritable)
     except Exception as error:  # a fault of ours, or of a library below: the run says it, too
         message = f"the runner failed: {type(error).__name__}: {error}"
         verdict = Verdict(Outcome.FAILED, message, describe_failure(error))
@@ -135,7 +135,8 @@ def drive(
     record_refusal(settings, verdict, fetched.git)
     if not announced:
         verdict = _announce_late(settings, verdict)
-    return FinishedRun(_report(verdict, moments, fetched), bad_input)
+    report = _report(verdict, moments, fetched).model_copy(update={"unwritable": unwritable})
+    return FinishedRun(report, bad_input)
 
 
 def _load(entrypoint: str, fetched: Fetched, load: Load) -> tuple[Pipeline[..., Any], list[str]]:
@@ -166,9 +167,13 @@ def _announce(settings: RunSettings) -> None:
     """Leave word in the record root which run this is; see first that the root keeps what it is given.
 
     Raises:
-        RecordError: it does not, or another runner has begun this run.
+        RootUnwritable: nothing can be written there.
+        RecordError: it does not keep it, or another runner has begun this run.
     """
-    store = open_store(settings.root, create=True)
+    try:
+        store = open_store(settings.root, create=True)
+    except OSError as error:
+        raise RootUnwritable(f"cannot write {settings.root}: {error}") from error
     prefix = f"{layout.SPOOL}/{settings.identity.uid}"
     probe(store, prefix)
     path, content = f"{prefix}/{layout.RUN_FILE}", settings.to_json().encode()

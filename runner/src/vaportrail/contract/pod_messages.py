@@ -115,6 +115,8 @@ class RunReport(_Model):
     user_code_ended: str = ""
     source_revision: str = ""
     """The commit that was run, where the source is a git repository."""
+    unwritable: bool = False
+    """Whether nothing could be written to the record root, so that no sealer need try."""
 
 
 class TimelineEntry(_Model):

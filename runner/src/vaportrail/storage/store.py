@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -23,12 +24,12 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
-from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
+from vaportrail.errors import RecordError, RecordNotFound, RootUnwritable, StoreUnsafe, UsageError
 from vaportrail.storage import local_entries
 from vaportrail.storage.interruptible import interruptibly
 from vaportrail.storage.record_root import is_remote, normalise_root
 from vaportrail.storage.regular import read_pieces, read_regular
-from vaportrail.storage.store_errors import Translate, is_outage
+from vaportrail.storage.store_errors import Translate, is_connect_timeout, is_outage
 
 __all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
 
@@ -44,6 +45,7 @@ SLOWEST: Final = 128 * 2**10
 """Bytes per second that an upload has on the slowest line: while it goes on, the store is silent."""
 _LARGE: Final = 2**20
 _CLEAN_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.2
 _PIECE: Final = 5 * 2**20
 _PIECES_AT_ONCE: Final = 4
 _WHOLE: Final = timedelta(days=1)
@@ -127,18 +129,27 @@ class ObjectStore:
     def create(self, path: str, content: bytes | Path) -> bool:
         raw = content if isinstance(content, bytes) else content.read_bytes()
         inner = self._for_upload(len(raw))
-        with self._errors("write", path):
-            try:
-                self._do(partial(obstore.put, inner, path, raw, mode="create", use_multipart=False))
-            except (AlreadyExistsError, PreconditionError):
-                return False
-        return True
+        put = partial(obstore.put, inner, path, raw, mode="create", use_multipart=False)
+
+        def create() -> bool:
+            with self._errors("write", path):
+                try:
+                    self._do(put)
+                except (AlreadyExistsError, PreconditionError):
+                    return False
+            return True
+
+        return _patiently(create)
 
     def put_stream(self, path: str, source: Path, sha256: str) -> None:
         inner = self._for_upload(min(source.stat().st_size, _PIECE * _PIECES_AT_ONCE))
         put = partial(obstore.put, chunk_size=_PIECE, max_concurrency=_PIECES_AT_ONCE)
-        with self._errors("write", path):
-            self._do(lambda: put(inner, path, _pieces(source, sha256, path)))
+
+        def write() -> None:
+            with self._errors("write", path):
+                self._do(lambda: put(inner, path, _pieces(source, sha256, path)))
+
+        _patiently(write)
 
     def get(self, path: str, limit: int | None = None) -> bytes:
         with self._errors("read", path):
@@ -233,6 +244,26 @@ class ObjectStore:
         return Translate(verb, f"{self.uri.rstrip('/')}/{path}")
 
 
+def _patiently(call: Callable[[], _Result]) -> _Result:
+    """Make a call again where the store did not take its connection in time, for as long as any other.
+
+    obstore does that for what changes nothing, only.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            return call()
+        except RecordError as error:
+            if not is_connect_timeout(error) or time.monotonic() - begun >= RETRY_SECONDS:
+                raise
+        pause_between_tries()
+
+
+def pause_between_tries() -> None:
+    """Wait before a connection is tried again."""
+    time.sleep(_PAUSE_SECONDS)
+
+
 def _pieces(source: Path, sha256: str, path: str) -> Iterator[bytes]:
     """Yield the bytes of a file; an error in place of the end, where they are not those, ends the write."""
     digest = hashlib.sha256()
@@ -294,16 +325,19 @@ def probe(store: Store, prefix: str) -> None:
     """Check that a store refuses to overwrite, with a small object that is removed again.
 
     Raises:
+        RootUnwritable: nothing can be written there.
         StoreUnsafe: a second create of the same name was accepted.
     """
     path = f"{prefix}/probe"
     try:
         first = store.create(path, b"vaportrail probe\n")
         second = store.create(path, b"vaportrail probe, written twice\n")
-    except BaseException:
+    except BaseException as error:
         # What hindered that may hinder this; it is what is told, and soon.
         with suppress(RecordError, TimeoutError):
             interruptibly(lambda: store.delete(path), _CLEAN_SECONDS)
+        if isinstance(error, RecordError):
+            raise RootUnwritable(str(error)) from error.__cause__
         raise
     store.delete(path)
     if not first:

@@ -14,6 +14,7 @@ from typing import Final
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.children.table import Released, made_by_operator
+from vaportrail_operator.planning.ends import can_store_nothing
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.leftovers import (
     late_look,
@@ -28,7 +29,7 @@ from vaportrail_operator.planning.phases.sealing import sealing
 from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import compute, drained, is_gone, node_unreachable, terminated
 from vaportrail_operator.planning.receipt import last_removal
-from vaportrail_operator.planning.removal import overdue
+from vaportrail_operator.planning.removal import hurried_removal, never_began, overdue
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline_names import DRAIN
 from vaportrail_operator.planning.types import Action, Component, Delete, Observed, SecretState, Sweep
@@ -69,9 +70,10 @@ def _release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
         return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
     again = _TRY_AGAIN if not compute(observed) and not observed.objects() and not forced else None
-    kept = () if forced else keep_up_for_the_rest(observed)
+    vain = can_store_nothing(observed, status)
+    kept = () if forced or vain else keep_up_for_the_rest(observed)
     look, rest = _look_for_what_goes(observed, status)
-    return PhaseResult(status, (*_removals(observed, forced), *kept, *look), soonest(again, rest))
+    return PhaseResult(status, (*_removals(observed, forced, vain), *kept, *look), soonest(again, rest))
 
 
 def _look_for_what_goes(
@@ -94,11 +96,20 @@ def _since(status: PipelineRunStatus) -> datetime | None:
     return max((each for each in (begun, removed) if each), default=None)
 
 
-def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
+def _removals(observed: Observed, forced: bool, vain: bool) -> Iterator[Action]:
+    """Yield what removes what is left, in its order.
+
+    Args:
+        observed: what is seen.
+        forced: whether the time for that is over.
+        vain: whether nothing that is still to be shipped can be stored.
+    """
     runner = observed.pod(Component.RUNNER)
     silent = node_unreachable(observed, runner)
     if runner and (forced or silent or not terminated(runner) or drained(runner)):
         yield from pod_removal(observed, runner, forced)
+    elif runner and vain:
+        yield from hurried_removal(observed, runner)
     for pod in observed.pods_of(Component.RUNNER):
         if not pod.trusted:  # nobody waits for what it has to say
             yield from pod_removal(observed, pod, forced)
@@ -106,9 +117,13 @@ def _removals(observed: Observed, forced: bool) -> Iterator[Action]:
     if forced or silent or terminated(runner):
         yield from object_removals(observed, Released.AFTER_RUNNER)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
+    ending = observed.ray_cluster is None or observed.ray_cluster.deleting
     for pod in ray:
         if forced or overdue(observed, pod):
             yield from pod_removal(observed, pod, forced)
+        elif ending and (vain or never_began(pod)):
+            # KubeRay gives it all the time that one has that ships something.
+            yield from hurried_removal(observed, pod)
     shipping = (*ray, *observed.pods_of(Component.RUNNER))
     quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
     cluster = observed.ray_cluster

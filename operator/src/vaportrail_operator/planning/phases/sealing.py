@@ -14,7 +14,7 @@ from vaportrail.contract.pod_messages import SealReport
 from vaportrail.crd.status import Loss, Phase, PipelineRunStatus, Reason, RecordStatus, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
-from vaportrail_operator.planning.ends import CAUSES, outcome_of, verdict
+from vaportrail_operator.planning.ends import CAUSES, can_store_nothing, outcome_of, verdict
 from vaportrail_operator.planning.final_status import final_status
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.leftovers import (
@@ -109,6 +109,8 @@ def _with_seal_report(
     if report is not None:
         return _sealed(observed, status, report, sealer)
     record = status.record or RecordStatus(uri=record_uri(observed.run))
+    if record.state == "Open" and sealer is None and can_store_nothing(observed, status):
+        return status.model_copy(update={"record": record.model_copy(update={"state": "Unsealed"})})
     plan = plan_report(sealer)
     if plan is not None and plan.sha256:
         record = record.model_copy(update={"plan_sha256": plan.sha256[:64]})
@@ -121,7 +123,11 @@ def _with_seal_report(
         record = record.model_copy(update={"state": "Unsealed"})
         known = words or said
         told_by_sealer = f": {shortened(known, _WORDS_LENGTH)}" if known else ""
-        message = shortened(f"the record is not sealed: {why}{told_by_sealer}; {_BY_HAND}", MESSAGE_LENGTH)
+        # Why the run came to its end is not lost with its record.
+        first = f"{shortened(cause, _WORDS_LENGTH)}; " if cause and status.reason in CAUSES else ""
+        message = shortened(
+            f"{first}the record is not sealed: {why}{told_by_sealer}; {_BY_HAND}", MESSAGE_LENGTH
+        )
     else:
         message = _joined(cause, words)
     return status.model_copy(update={"record": record, "message": message})
