@@ -871,7 +871,7 @@ def test_what_raises_while_a_cluster_is_joined_is_what_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Join, "_spawn", lambda self: None)
-    monkeypatch.setattr(Join, "_responds", lambda self: True)
+    monkeypatch.setattr(Join, "responds", lambda self: True)
     monkeypatch.setattr(Join, "_start_node", raising)
     join = Join(socket.gethostname(), 6379, LONGEST, tmp_path)
     join.start()

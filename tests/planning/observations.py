@@ -18,11 +18,13 @@ from vaportrail.crd.status import Phase, Reason
 from vaportrail.crd.validation.bounds import LEVELS
 from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.planning.types import (
+    Claimant,
     Component,
     Observed,
     ObservedObject,
     ObservedPod,
     Refusal,
+    Rivals,
     SecretState,
     SweepResult,
     Terminated,
@@ -179,6 +181,10 @@ class _Draw:
             lost_fields=lost,
         )
 
+    def rivals(self) -> Rivals:
+        first = Claimant(self.time(), "u1", "first", "a", holds=self.yes())
+        return Rivals("a", first, self.one_of(None, first), others_hold=self.yes())
+
     def refusal(self) -> Refusal:
         return Refusal(self.one_of(*_TEXTS, *_REFUSALS), self.one_of(0, 403, 403, 422, 500), self.time())
 
@@ -257,6 +263,7 @@ class _Draw:
             secret=self.one_of(*SecretState),
             left_out=self.one_of((), (), (), _LEFT_OUT[:1], _LEFT_OUT),
             refused=self.one_of(None, self.refusal()),
+            rivals=self.one_of(None, self.rivals()),
             sweep_result=self.one_of(
                 None, SweepResult(self.time(), left), SweepResult(_START + timedelta(days=1), left)
             ),

@@ -8,6 +8,7 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.pod_state import no_ray_pods_since, worker_was_ready
+from vaportrail_operator.planning.quota import LOOK_AGAIN, contested_from
 from vaportrail_operator.planning.reasons import set_up_late, turns
 from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.timeline_names import (
@@ -127,6 +128,8 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
     moments = [overdue_since(pod) for pod in observed.pods]
     moments += [set_up_late(pod) for pod in observed.pods]
     moments += turns(observed)
+    if (contested := contested_from(observed)) is not None:
+        rests.append(_rest(observed, contested) or LOOK_AGAIN)
     if status.phase is Phase.PROVISIONING:
         moments.append(no_ray_pods_since(observed))
     # What has passed of these has had its effect.

@@ -13,6 +13,7 @@ from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
 from vaportrail_operator.planning.pod_reports import run_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable, ray_cluster, terminated
+from vaportrail_operator.planning.quota import gives_way
 from vaportrail_operator.planning.reasons import Wait, waiting, waits, with_fix
 from vaportrail_operator.planning.receipt import entry, ray_pods_entry
 from vaportrail_operator.planning.timeline_names import USER_CODE
@@ -81,6 +82,9 @@ def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:
     if cluster is not None and cluster.lost_fields:
         old = f"KubeRay here is too old: it does not keep {' and '.join(cluster.lost_fields)} of a RayCluster"
         yield End(Reason.KUBERAY_TOO_OLD, Outcome.RUNNER_LOST, f"{old}; fix: install KubeRay 1.6 or newer")
+    room = gives_way(observed, status)
+    if room:
+        yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, room)
     hopeless = _hopeless(observed)
     if hopeless is not None and not deadlines.is_provisioned(observed, status):
         yield End(Reason.PROVISIONING_FAILED, Outcome.RUNNER_LOST, with_fix(hopeless.text, hopeless.obstacle))

@@ -15,6 +15,7 @@ from vaportrail_operator.planning.kinds import Kind
 
 __all__ = [
     "Action",
+    "Claimant",
     "Component",
     "Create",
     "CreateTokens",
@@ -27,6 +28,7 @@ __all__ = [
     "OperatorSettings",
     "Plan",
     "Refusal",
+    "Rivals",
     "SecretState",
     "Sweep",
     "SweepResult",
@@ -159,6 +161,42 @@ class ObservedObject:
     trusted: bool = True
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Claimant:
+    """A live run with regard to the quotas of its namespace; the earlier one is the smaller.
+
+    Attributes:
+        created_at: when it was made.
+        uid: its uid.
+        name: its name.
+        quota: that refuses it something, while it has never had a worker; empty if none does.
+        holds: whether it has pods.
+    """
+
+    created_at: datetime
+    uid: str
+    name: str
+    quota: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """The runs of a namespace that wait for one quota.
+
+    Attributes:
+        quota: its name.
+        first: the earliest of them.
+        last_holding: the latest of those that hold pods; None if none does.
+        others_hold: whether a run that does not wait for it holds pods, and will give them back.
+    """
+
+    quota: str
+    first: Claimant
+    last_holding: Claimant | None
+    others_hold: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What the API server refuses to make of a run.
@@ -206,6 +244,7 @@ class Observed:
         refused: what the API server refuses to make of the run, until it makes it: a quota, an admission
             policy, a name that is taken; None if nothing was refused.
         others: what else there is that is no pod, with its kind.
+        rivals: who waits for the quota that this run waits for; None where it waits for none.
         sweep_result: the last live sweep since this operator started, or None; older than the last change
             of what is observed, it counts for nothing.
         left_out: what of the run's spec is beyond the bounds: `run` does not have it.
@@ -221,6 +260,7 @@ class Observed:
     pods: tuple[ObservedPod, ...] = ()
     secret: SecretState = SecretState.UNKNOWN
     refused: Refusal | None = None
+    rivals: Rivals | None = None
     sweep_result: SweepResult | None = None
     left_out: tuple[Problem, ...] = ()
 

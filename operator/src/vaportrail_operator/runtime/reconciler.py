@@ -8,19 +8,21 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.apply import Applier, NameTaken
 from vaportrail_operator.acting.client import ApiError, Conflict, Unavailable, WebhookUnanswered
 from vaportrail_operator.observation.observe import Children, children_of, observed
+from vaportrail_operator.planning.quota import claimant_of
 from vaportrail_operator.planning.types import Observed, OperatorSettings, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.lease import LeaseLost
 from vaportrail_operator.runtime.logs import about
 from vaportrail_operator.runtime.metrics import Metrics
+from vaportrail_operator.runtime.room import Room
 from vaportrail_operator.runtime.unreadable import plan_of_unreadable
 from vaportrail_operator.runtime.workqueue import WorkQueue
 
@@ -58,6 +60,7 @@ class Reconciler:
         now: the time.
         metrics: where steps are counted.
         claims: which namespaces this installation brings runs on in.
+        room: which runs wait for one quota.
         pause: seconds before the next step of a run whose every step so far changed something, once
             there were many: whatever goes wrong, the API server is not flooded.
     """
@@ -71,6 +74,7 @@ class Reconciler:
     now: Callable[[], datetime]
     metrics: Metrics
     claims: Claims
+    room: Room = field(default_factory=Room)
     pause: float = 1.0
     _streaks: Counter[Key] = field(default_factory=Counter)
 
@@ -167,6 +171,8 @@ class Reconciler:
     def _planned(self, key: Key) -> _Planned | _Rest:
         """Return what is to be done for a run, or that nothing is."""
         found = self.cache.run(key)
+        if found is None or found[1].over:
+            self.room.note(key, None)
         if found is None:
             return _Rest(None)
         entry, kept = found
@@ -182,19 +188,24 @@ class Reconciler:
         if seen.problems:
             plan = plan_of_unreadable(seen, children, now=self.now(), secret=secret)
         else:
-            plan = self.plan(
-                observed(
-                    seen,
-                    children,
-                    now=self.now(),
-                    settings=self.settings,
-                    kuberay=self.kuberay(),
-                    secret=secret,
-                    refused=self.cache.refused(entry.uid),
-                    sweep_result=self.cache.sweep_result(entry.uid),
-                )
+            found_out = observed(
+                seen,
+                children,
+                now=self.now(),
+                settings=self.settings,
+                kuberay=self.kuberay(),
+                secret=secret,
+                refused=self.cache.refused(entry.uid),
+                sweep_result=self.cache.sweep_result(entry.uid),
             )
+            plan = self.plan(self._beside_others(key, found_out))
         return _Planned(entry.uid, seen.run, plan)
+
+    def _beside_others(self, key: Key, seen: Observed) -> Observed:
+        """Take in what a run is to its namespace's quotas; return it with who waits for the same one."""
+        own = claimant_of(seen)
+        self.room.note(key, own)
+        return replace(seen, rivals=self.room.rivals(key[0], own.quota)) if own and own.quota else seen
 
     async def _carry_out(self, planned: _Planned | _Rest) -> float | None:
         if isinstance(planned, _Rest):

@@ -58,7 +58,9 @@ class Join:
     def __init__(
         self, head: str, port: int, seconds: float, folder: Path, clock: Callable[[], int] = time.time_ns
     ) -> None:
-        self.address = f"{head}:{port}"
+        # One of IPv6 may be given as it stands in a URL, and Ray wants it so.
+        head = head.removeprefix("[").removesuffix("]")
+        self.address = f"[{head}]:{port}" if ":" in head else f"{head}:{port}"
         self.folder = folder
         self._head, self._port = head, port
         self._seconds = seconds
@@ -99,7 +101,7 @@ class Join:
         deadline = time.monotonic() + self._seconds
         try:
             while time.monotonic() < deadline and not self._left:
-                if self._responds():
+                if self.responds():
                     self._trouble = "answers, but Ray's processes did not start here"
                     if self._start_node(deadline):
                         self._joined = self._clock()
@@ -111,7 +113,7 @@ class Join:
         finally:
             self._over.set()
 
-    def _responds(self) -> bool:
+    def responds(self) -> bool:
         """Return whether the head's GCS takes connections."""
         try:
             socket.create_connection((self._head, self._port), timeout=_REPLY_SECONDS).close()
