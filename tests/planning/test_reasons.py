@@ -13,7 +13,7 @@ from vaportrail.crd.status import Phase, Reason
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.planning.obstacles import OBSTACLES, UNKNOWN, obstacle_of, quota_of
 from vaportrail_operator.planning.plan import plan
-from vaportrail_operator.planning.reasons import in_words, waiting
+from vaportrail_operator.planning.reasons import waiting, waiting_message
 from vaportrail_operator.planning.types import Component, Observed
 
 BOUND = CREATED + timedelta(seconds=5)
@@ -140,7 +140,9 @@ def test_what_a_pod_waits_for_is_told_with_its_own_words_and_what_to_do(
     wait = waiting(seen)
     assert wait is not None
     assert (wait.obstacle.name, wait.obstacle.seconds) == (name, seconds)
-    assert in_words(seen) == f"{component.value} pod: {reason}: its own words; fix: {wait.obstacle.fix}"
+    assert (
+        waiting_message(seen) == f"{component.value} pod: {reason}: its own words; fix: {wait.obstacle.fix}"
+    )
     expected = Phase.PROVISIONING if seconds is None else Phase.RELEASING
     assert plan(seen).status.phase is expected
 
@@ -152,8 +154,8 @@ def test_an_image_that_runs_as_root_is_told_from_a_missing_secret() -> None:
 
 def test_a_reason_that_nobody_knew_is_told_as_it_is() -> None:
     seen = provisioning(100, pods=(a_pod(Component.RUNNER, waiting=("NewInKubernetes", "words")),))
-    assert in_words(seen) == "runner pod: NewInKubernetes: words"
-    assert obstacle_of(in_words(seen)) is UNKNOWN
+    assert waiting_message(seen) == "runner pod: NewInKubernetes: words"
+    assert obstacle_of(waiting_message(seen)) is UNKNOWN
 
 
 FAILURES = [
@@ -217,8 +219,8 @@ def test_the_name_of_a_quota_is_known() -> None:
 def test_a_pod_that_its_node_cannot_set_up_is_told_of_after_a_minute(component: Component) -> None:
     pod = a_pod(component, scheduled_at=BOUND, not_set_up_since=BOUND)
     beside = a_pod(Component.WORKER, "another")
-    assert in_words(provisioning(64, pods=(pod, beside))) == ""
-    told = in_words(provisioning(65, pods=(pod, beside)))
+    assert waiting_message(provisioning(64, pods=(pod, beside))) == ""
+    told = waiting_message(provisioning(65, pods=(pod, beside)))
     assert told.startswith(f"{component.value} pod: ContainerCreating for 60 s: its node waits for a volume")
     assert f"pod {pod.name}; fix: kubectl describe pod" in told
 
@@ -230,17 +232,17 @@ def test_it_is_looked_at_when_that_minute_is_over() -> None:
 
 def test_a_pod_that_pulls_its_image_is_given_its_time() -> None:
     pod = a_pod(Component.WORKER, scheduled_at=BOUND)
-    assert in_words(provisioning(1000, pods=(pod, a_pod(Component.HEAD)))) == ""
+    assert waiting_message(provisioning(1000, pods=(pod, a_pod(Component.HEAD)))) == ""
 
 
 def test_what_a_pod_says_itself_comes_before_what_is_only_late() -> None:
     late = a_pod(Component.HEAD, not_set_up_since=BOUND)
     known = a_pod(Component.WORKER, waiting=("ErrImagePull", "not found"))
     seen = provisioning(100, pods=(late, known))
-    assert in_words(seen).startswith("worker pod: ErrImagePull: not found; fix: ")
+    assert waiting_message(seen).startswith("worker pod: ErrImagePull: not found; fix: ")
     refused = replace(seen, pods=(late,), refused=refusal())
-    assert in_words(refused).startswith("head pod: ContainerCreating")
-    assert in_words(replace(refused, pods=(), ray_cluster=None)).startswith(
+    assert waiting_message(refused).startswith("head pod: ContainerCreating")
+    assert waiting_message(replace(refused, pods=(), ray_cluster=None)).startswith(
         "runner pod cannot be made: exceeded quota: team"
     )
 
@@ -259,6 +261,6 @@ def test_that_others_use_more_or_less_of_a_quota_costs_no_write(before: str, aft
 
 
 def test_a_message_is_cut_in_its_middle_so_that_the_fix_is_whole() -> None:
-    told = in_words(provisioning(20, refused=refusal("exceeded quota: a, requested: " + "x" * 1000)))
+    told = waiting_message(provisioning(20, refused=refusal("exceeded quota: a, requested: " + "x" * 1000)))
     assert len(told.encode()) == 256
     assert told.endswith(f"x…; fix: {obstacle_of(told).fix}")

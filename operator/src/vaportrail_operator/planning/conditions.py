@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from vaportrail.crd.status import Condition, ConditionType, Phase, PipelineRunStatus, Reason
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.pod_state import cluster_ready
-from vaportrail_operator.planning.reasons import in_words
+from vaportrail_operator.planning.reasons import waiting_message
 from vaportrail_operator.planning.timeline_names import RELEASE_FORCED
 from vaportrail_operator.planning.types import Observed
 
@@ -94,7 +94,7 @@ def _cluster_ready(observed: Observed, status: PipelineRunStatus) -> _Verdict:
         return _Verdict("False", _NOTHING_MADE)
     if status.phase not in (Phase.PROVISIONING, Phase.RUNNING):
         return _Verdict("False", "Released")
-    why = in_words(observed)
+    why = waiting_message(observed)
     if why:
         wrong = status.reason == Reason.POD_WAITING
         return _Verdict("False", Reason.POD_WAITING if wrong else Reason.STARTING_PODS, why)

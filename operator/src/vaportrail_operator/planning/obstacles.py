@@ -36,7 +36,7 @@ class Obstacle:
 
     Attributes:
         name: of the cause, in one CamelCase word.
-        words: what is said of it.
+        texts: what is said of it.
         fix: what to do, in words.
         seconds: after how many a run ends by it, 0 at once; None: when its deadline has passed.
         statuses: of the API server's reply by which it is known, whatever the words are.
@@ -44,7 +44,7 @@ class Obstacle:
     """
 
     name: str
-    words: re.Pattern[str]
+    texts: re.Pattern[str]
     fix: str
     seconds: int | None = None
     statuses: frozenset[int] = frozenset()
@@ -53,7 +53,7 @@ class Obstacle:
 
 def _row(
     name: str,
-    words: str,
+    texts: str,
     fix: str,
     seconds: int | None = None,
     *,
@@ -61,7 +61,7 @@ def _row(
     statuses: frozenset[int] = frozenset(),
     ordinary: int = 0,
 ) -> Obstacle:
-    return Obstacle(name, re.compile(said.value.format(words)), fix, seconds, statuses, ordinary)
+    return Obstacle(name, re.compile(said.value.format(texts)), fix, seconds, statuses, ordinary)
 
 
 OBSTACLES: Final = (
@@ -212,7 +212,7 @@ def obstacle_of(text: str, status: int = 0) -> Obstacle:
         status: of the API server's reply; 0 where it was none. A webhook may answer with any.
     """
     for row in OBSTACLES:
-        if status in row.statuses or row.words.search(text):
+        if status in row.statuses or row.texts.search(text):
             return row
     return UNKNOWN
 

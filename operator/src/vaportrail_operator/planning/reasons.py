@@ -14,7 +14,16 @@ from vaportrail_operator.planning.obstacles import UNKNOWN, Obstacle, obstacle_o
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, no_ray_pods_since, ray_cluster, terminated
 from vaportrail_operator.planning.types import Component, Observed, ObservedPod
 
-__all__ = ["Wait", "in_words", "set_up_late", "told", "turns", "waiting", "waits", "with_fix"]
+__all__ = [
+    "Wait",
+    "set_up_late",
+    "status_message",
+    "turns",
+    "waiting",
+    "waiting_message",
+    "waits",
+    "with_fix",
+]
 
 _SET_UP_SECONDS: Final = 60
 """Seconds that a node may take to give a pod its volumes and an address."""
@@ -72,7 +81,7 @@ def waiting(observed: Observed) -> Wait | None:
     return next(waits(observed), None)
 
 
-def told(observed: Observed, wait: Wait | None) -> str:
+def status_message(observed: Observed, wait: Wait | None) -> str:
     """Return in words why the run waits, and what to do; empty where nothing is known to be wrong.
 
     Words that are told already stay where only numbers have changed, such as of nodes or of what others
@@ -92,9 +101,9 @@ def with_fix(text: str, obstacle: Obstacle, limit: int = MESSAGE_LENGTH) -> str:
     return f"{shortened(text, room)}{fix}"
 
 
-def in_words(observed: Observed) -> str:
+def waiting_message(observed: Observed) -> str:
     """Return in words why the run waits, and what to do; empty where nothing is known to be wrong."""
-    return told(observed, waiting(observed))
+    return status_message(observed, waiting(observed))
 
 
 def turns(observed: Observed) -> Iterator[datetime]:

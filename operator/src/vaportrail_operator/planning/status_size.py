@@ -39,7 +39,7 @@ def fitted(status: PipelineRunStatus) -> PipelineRunStatus:
             break
         status = status.model_copy(
             update={
-                "conditions": [_with_words(each, words) for each in status.conditions],
+                "conditions": [_with_message(each, words) for each in status.conditions],
                 "leftovers": status.leftovers[:leftovers],
                 "message": shortened(status.message, message),
             }
@@ -64,7 +64,7 @@ def _with_bounded_texts(status: PipelineRunStatus) -> PipelineRunStatus:
         shortened(name, _STRETCH): shortened(each, _STRETCH) for name, each in status.timeline.items()
     }
     leftovers = [shortened(each, _LEFTOVER) for each in status.leftovers]
-    conditions = [_with_words(each, _CONDITION) for each in status.conditions]
+    conditions = [_with_message(each, _CONDITION) for each in status.conditions]
     lists: dict[str, Any] = {
         "receipt": receipt,
         "timeline": timeline,
@@ -87,7 +87,7 @@ def _longer(model: Any, limits: dict[str, int]) -> Iterator[tuple[str, str]]:
             yield name, shortened(text, limit)
 
 
-def _with_words(condition: Any, limit: int) -> Any:
+def _with_message(condition: Any, limit: int) -> Any:
     if not limit:
         return condition.model_copy(update={"message": ""}) if condition.message else condition
     return _bounded(condition, {"message": limit})

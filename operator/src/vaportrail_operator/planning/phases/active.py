@@ -7,7 +7,7 @@ from vaportrail_operator.planning import deadlines
 from vaportrail_operator.planning.ends import end_of, missing_since
 from vaportrail_operator.planning.leftovers import sweep_again
 from vaportrail_operator.planning.phases.releasing import releasing
-from vaportrail_operator.planning.reasons import told, waiting
+from vaportrail_operator.planning.reasons import status_message, waiting
 from vaportrail_operator.planning.steps import PhaseResult
 from vaportrail_operator.planning.types import Component, Observed
 from vaportrail_operator.planning.upkeep import missing
@@ -40,7 +40,7 @@ def _go_on(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
         update={
             "phase": Phase.RUNNING if running else Phase.PROVISIONING,
             "reason": _reason(running, wrong),
-            "message": told(observed, wait),
+            "message": status_message(observed, wait),
         }
     )
     made = tuple(missing(observed, status))
