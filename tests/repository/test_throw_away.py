@@ -55,8 +55,8 @@ KINDS = {
             ),
             "what carries it out": Edit(
                 f"{SOURCE}/execution/ray_backend.py",
-                '        if options.throwaway:\n            chosen["throwaway"] = True\n',
-                after='            chosen["num_gpus"] = options.gpus\n',
+                '    if options.throwaway:\n        chosen["throwaway"] = True\n',
+                after='        chosen["num_gpus"] = options.gpus\n',
             ),
             "its line in the reference": Edit(
                 "docs/sdk.md",

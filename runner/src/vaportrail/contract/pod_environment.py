@@ -18,6 +18,12 @@ REPLY_SECONDS: Final = 90
 """How long a shipper waits for the collector's reply; the collector gives up storing before."""
 DRAIN_VARIABLE: Final = "VAPORTRAIL_DRAIN_SECONDS"
 """How long a shipper may go on after it is told to end; the pod's grace is longer."""
+STORE_VARIABLE: Final = "VAPORTRAIL_STORE"
+"""How the pod reaches its record's store, as JSON: a `StoreAccess`."""
+WORKER_RESOURCE: Final = "vaportrail_worker"
+"""A resource of Ray's that each worker offers without end: head and runner, which have none of it, take no
+task, not even one that asks for no CPU.
+"""
 VARIABLES: Final = (
     REQUEST_VARIABLE,
     SEAL_VARIABLE,
@@ -25,6 +31,7 @@ VARIABLES: Final = (
     COLLECTOR_TOKEN_VARIABLE,
     SPOOL_VARIABLE,
     DRAIN_VARIABLE,
+    STORE_VARIABLE,
 )
 """All of them: only the operator sets them."""
 REQUEST_LIMIT: Final = 64 * 1024
@@ -35,6 +42,8 @@ COLLECTOR_PORT: Final = 4318
 READY_PORT: Final = 8399
 """Open on the runner while the user's code runs: the kubelet's readiness probe asks it."""
 SPOOL_FOLDER: Final = "/vaportrail/spool"
+STORE_FOLDER: Final = "/vaportrail/store"
+"""Where the Secret with the store's keys is mounted, a file a key."""
 SEAL_FOLDER: Final = "/vaportrail/seal"
 """What a sealer's two containers share, and nobody else."""
 SOURCE_FOLDER: Final = "/vaportrail/source"

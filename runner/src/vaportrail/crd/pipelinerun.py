@@ -111,7 +111,7 @@ class ClaimReference(Model):
     """A PersistentVolumeClaim of the run's namespace, for a record root `file://…`."""
 
     claim_name: ObjectName
-    """The claim's name; every pod of the run mounts it, so its volume must allow that."""
+    """The claim's name; every pod of the run but the Ray head mounts it, so its volume must allow that."""
     mount_path: Annotated[str, Field(max_length=256, pattern=r"^/[^:\s]*$")] = "/records"
     """Where the pods have it. The record root lies in there."""
 
@@ -153,10 +153,11 @@ class RecordSpec(Model):
     secret_ref: SecretReference | None = None
     """A Secret whose keys are the provider's environment variables, such as `AWS_ACCESS_KEY_ID`.
 
-    Not needed where the pods' ServiceAccount has an identity of the cloud.
+    Your code does not find them in its environment: what of `AWS_*` is there is your own. Not needed where
+    the pods' ServiceAccount has an identity of the cloud.
     """
     writer_secret_ref: SecretReference | None = None
-    """Such a Secret for the pods that run your code: head, workers, runner. `secretRef` unless given."""
+    """Such a Secret for the pods that run your code: workers and runner. `secretRef` unless given."""
     persistent_volume_claim: ClaimReference | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from vaportrail.authoring.options import TaskOptions
 from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import REQUEST_VARIABLE, WORKER_RESOURCE
 from vaportrail.contract.run_identity import RunSettings
 from vaportrail.errors import InternalError, OptionError, TaskFailed
 from vaportrail.execution.attempt import AttemptReport, AttemptSpec, stack_file
@@ -23,11 +25,13 @@ from vaportrail.execution.ray_errors import end_from_ray_error, failure_of, orig
 from vaportrail.execution.ray_reports import Reports
 from vaportrail.execution.stacks import find_stacks, read_stacks
 
-__all__ = ["RayBackend"]
+__all__ = ["RayBackend", "ray_options"]
 
 _LOOK_SECONDS: Final = 5.0
 _KINDS: Final = 256
 """How many kinds of attempts are kept: a body may make options anew for each call."""
+_LEAST: Final = 0.0001
+"""Of a resource; Ray counts no less."""
 
 
 class RayBackend:
@@ -49,6 +53,7 @@ class RayBackend:
         self._remote = ray.remote(**once)(function)
         # Ray takes this only where the function is made remote, not among a call's options.
         self._isolated = ray.remote(**once, max_calls=1)(function)
+        self._has_workers = REQUEST_VARIABLE in os.environ
         self._kinds: OrderedDict[tuple[int, bytes], _Kind] = OrderedDict()
         self._reports = Reports(ray)
         self._forced: set[tuple[str, int]] = set()
@@ -141,15 +146,7 @@ class RayBackend:
         return kind
 
     def _with_options(self, options: TaskOptions) -> Any:
-        chosen: dict[str, Any] = {"num_cpus": options.cpus}
-        if options.gpus:
-            chosen["num_gpus"] = options.gpus
-        if options.memory:
-            chosen["memory"] = options.memory
-        if options.resources:
-            chosen["resources"] = dict(options.resources)
-        if options.runtime_env:
-            chosen["runtime_env"] = dict(options.runtime_env)
+        chosen = ray_options(options, has_workers=self._has_workers)
         return (self._isolated if options.isolate else self._remote).options(**chosen)
 
     def _landed(
@@ -226,6 +223,28 @@ def _attempts_of(settings_json: str) -> Callable[..., Any]:
         return run_packed(settings_json, *packed_and_values)
 
     return run_attempt
+
+
+def ray_options(options: TaskOptions, *, has_workers: bool) -> dict[str, Any]:
+    """Return what Ray is asked for an attempt.
+
+    Args:
+        options: the task's.
+        has_workers: whether tasks may run on those nodes only that offer `WORKER_RESOURCE`.
+    """
+    chosen: dict[str, Any] = {"num_cpus": options.cpus}
+    if options.gpus:
+        chosen["num_gpus"] = options.gpus
+    if options.memory:
+        chosen["memory"] = options.memory
+    if options.resources:
+        chosen["resources"] = dict(options.resources)
+    if has_workers and not any(_wanted(options).values()):
+        # Ray would take any node for it: the head, which has no keys of the record's store.
+        chosen["resources"] = {WORKER_RESOURCE: _LEAST}
+    if options.runtime_env:
+        chosen["runtime_env"] = dict(options.runtime_env)
+    return chosen
 
 
 def _wanted(options: TaskOptions) -> dict[str, float]:

@@ -27,9 +27,11 @@ from obstore.store import LocalStore, from_url
 from vaportrail.errors import RecordError, RecordNotFound, RootUnwritable, StoreUnsafe, UsageError
 from vaportrail.storage import local_entries
 from vaportrail.storage.interruptible import interruptibly
+from vaportrail.storage.own_keys import open_with_own_keys
 from vaportrail.storage.record_root import is_remote, normalise_root
 from vaportrail.storage.regular import read_pieces, read_regular
 from vaportrail.storage.store_errors import Translate, is_connect_timeout, is_outage
+from vaportrail.storage.store_settings import access_to
 
 __all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
 
@@ -285,7 +287,8 @@ def open_store(root: str, *, create: bool = False) -> ObjectStore:
     """Open the store at `root`, a folder or a URI such as ``s3://bucket/prefix``.
 
     Credentials, region and endpoint come from the environment, by the names that each provider's
-    own tools use (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …).
+    own tools use (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …). In a pod of a run its own bucket has
+    settings of its own: see `store_settings`.
 
     Args:
         root: as `normalise_root` returns it.
@@ -312,12 +315,12 @@ def _open(root: str, silence: float) -> Any:
         "read_timeout": timedelta(seconds=silence),
         "timeout": _WHOLE,
     }
+    retry = {"retry_timeout": timedelta(seconds=RETRY_SECONDS), "max_retries": _TRIES}
+    if (access := access_to(root)) is not None:
+        return open_with_own_keys(root, access, client, retry_config=retry)
     if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
         client["allow_http"] = True
-    limits: dict[str, Any] = {
-        "client_options": client,
-        "retry_config": {"retry_timeout": timedelta(seconds=RETRY_SECONDS), "max_retries": _TRIES},
-    }
+    limits: dict[str, Any] = {"client_options": client, "retry_config": retry}
     return from_url(root, **limits)
 
 

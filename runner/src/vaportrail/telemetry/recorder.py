@@ -17,6 +17,7 @@ from opentelemetry import trace
 from vaportrail.contract.outcome import Failure
 from vaportrail.contract.run_identity import FORMAT_VERSION, RunIdentity, RunSettings
 from vaportrail.errors import SpoolError
+from vaportrail.storage.store_settings import keys_version
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.attempt_scope import AttemptScope, attempt_scope
 from vaportrail.telemetry.batch import Batch
@@ -27,7 +28,7 @@ from vaportrail.telemetry.otlp_json import INFO, WARN, log_json, span_json
 from vaportrail.telemetry.redact import Redactor
 from vaportrail.telemetry.secret_digests import DIGESTS, write_digests
 from vaportrail.telemetry.secret_names import NAMING_VARIABLES
-from vaportrail.telemetry.secret_texts import secret_texts
+from vaportrail.telemetry.secret_texts import process_secrets, secret_texts
 from vaportrail.telemetry.spool import Header, Writer
 from vaportrail.telemetry.values import attributes
 from vaportrail.version import __version__
@@ -77,7 +78,10 @@ class Recorder:
         self._secrets: dict[str, str] = {}
         self._untold: Counter[str] = Counter()
         self.writer = Writer(Path(settings.spool), header)
-        self.keep_secret(os.environ)
+        self._keys = keys_version()
+        self._keep(process_secrets(os.environ))
+        if self._keys:
+            self.writer.renew = self._look_at_keys
 
     def keep_secret(self, environ: Mapping[str, str]) -> None:
         """Replace the secrets among these variables, too, in all that this process writes from now on.
@@ -86,6 +90,13 @@ class Recorder:
         """
         named = {name: os.environ[name] for name in NAMING_VARIABLES if name in os.environ}
         self._keep(secret_texts({**named, **environ}))
+
+    def _look_at_keys(self) -> None:
+        """Keep the store's keys that were put in the place of others; the old ones stay secrets."""
+        version = keys_version()
+        if version != self._keys:
+            self._keep(process_secrets(os.environ))
+            self._keys = version
 
     def _keep(self, fresh: dict[str, str]) -> None:
         if fresh.keys() - self._secrets.keys():

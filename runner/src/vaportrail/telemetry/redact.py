@@ -15,7 +15,7 @@ from vaportrail.errors import RecordError
 from vaportrail.telemetry import conventions as c
 from vaportrail.telemetry.json_attributes import JSON_ATTRIBUTES, decode_attribute, encode_attribute
 from vaportrail.telemetry.log_types import VALUE_TYPES
-from vaportrail.telemetry.secret_texts import escaped, forms, secret_texts
+from vaportrail.telemetry.secret_texts import escaped, forms, process_secrets
 
 __all__ = ["Finder", "Redactor", "cut_outside", "redactor"]
 
@@ -324,10 +324,10 @@ def redactor(environ: Mapping[str, str]) -> Redactor | None:
 
     A variable counts as secret when its name says so (see `secret_names`) and its value has at least
     8 characters; so does the password within a URL, whatever the variable. It is replaced by
-    ``[redacted:NAME]``.
+    ``[redacted:NAME]``. Where the keys of a run's store are mounted they count as well.
 
     >>> redactor({"DB_PASSWORD": "hunter2hunter2"})("login hunter2hunter2")
     'login [redacted:DB_PASSWORD]'
     """
-    secrets = secret_texts(environ)
+    secrets = process_secrets(environ)
     return Redactor(secrets) if secrets else None

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
-from vaportrail.telemetry.secret_names import secret_names
+from vaportrail.storage.store_settings import store_keys
+from vaportrail.telemetry.secret_names import NAMING_VARIABLES, secret_names
 from vaportrail.telemetry.values import clean
 
-__all__ = ["escaped", "forms", "secret_texts"]
+__all__ = ["escaped", "forms", "process_secrets", "secret_texts"]
 
 _SHORTEST: Final = 8
 """Shorter texts would be found in too much that is no secret."""
@@ -56,6 +57,13 @@ def secret_texts(
             if len(part.strip()) >= _SHORTEST and not _PEM_FRAME.fullmatch(part):
                 found.setdefault(part, f"[redacted:{name}]")
     return found
+
+
+def process_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets among a process's variables, and those of the store's keys that are mounted."""
+    naming = {name: environ[name] for name in NAMING_VARIABLES if name in environ}
+    # A variable and a key may have one name, and be two secrets.
+    return secret_texts({**naming, **store_keys()}) | secret_texts(environ)
 
 
 def _parts(value: str, counts: Callable[[str], bool], exists: Callable[[str], bool]) -> Iterator[str]:

@@ -116,7 +116,9 @@ class Writer:
         self.header = header
         self.directory = directory
         self.pid = os.getpid()
-        self.redact = redact
+        self.renew: Callable[[], None] | None = None
+        """Is called before secrets are looked for, and may set `redact` anew."""
+        self._redact = redact
         self._lock = threading.RLock()
         self._numbers = count(1)
         self._torn = False
@@ -128,6 +130,17 @@ class Writer:
             raise SpoolError(str(directory), "it is no folder") from None
         except OSError as error:
             raise SpoolError(str(directory), error.strerror or str(error)) from error
+
+    @property
+    def redact(self) -> Redactor | None:
+        """What replaces secrets, as they are known by now."""
+        if self.renew is not None:
+            self.renew()
+        return self._redact
+
+    @redact.setter
+    def redact(self, redact: Redactor | None) -> None:
+        self._redact = redact
 
     def _open(self) -> None:
         if self.header.role != "child":  # which comes after its run began, and may come after its seal

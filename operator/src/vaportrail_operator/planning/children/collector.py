@@ -17,12 +17,7 @@ from vaportrail_operator.planning.children.pod_template import (
     secret_variable,
     variable,
 )
-from vaportrail_operator.planning.children.storage import (
-    claim_mounts,
-    claim_volumes,
-    store_env,
-    store_env_from,
-)
+from vaportrail_operator.planning.children.storage import collector_storage
 from vaportrail_operator.planning.names import (
     OTLP_TOKEN,
     collector_name,
@@ -63,18 +58,19 @@ def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any
     It has no probe: a shipper that comes too early tries again.
     """
     configuration = json.dumps(collector_configuration(run), separators=(",", ":"))
+    storage = collector_storage(run)
     main = container(
         "collector",
         settings.collector_image,
         resources=settings.collector_resources or _RESOURCES,
         pull_policy=settings.image_pull_policy,
-        mounts=claim_mounts(run),
+        mounts=storage.mounts,
         env=[
-            *store_env(run),
+            *storage.env,
             variable(CONFIGURATION_VARIABLE, configuration),
             secret_variable(COLLECTOR_TOKEN_VARIABLE, tokens_name(run), OTLP_TOKEN),
         ],
-        env_from=store_env_from(run),
+        env_from=storage.env_from,
         args=[f"--config=env:{CONFIGURATION_VARIABLE}"],
     )
     return {
@@ -85,7 +81,7 @@ def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any
             main,
             settings=PodSettings(),
             restart_policy="Always",
-            volumes=claim_volumes(run),
+            volumes=storage.volumes,
             service_account=run.spec.service_account_name,
             pull_secrets=settings.image_pull_secrets,
             grace=grace_seconds(run),

@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import Any, Final
 
+from vaportrail.contract.pod_environment import WORKER_RESOURCE
 from vaportrail.crd.pipelinerun import PipelineRun, WorkerGroupSpec
 from vaportrail.crd.pod import PodSettings
 from vaportrail.crd.validation.spec_rules import OLDEST_RAY
@@ -22,12 +23,7 @@ from vaportrail_operator.planning.children.pod_template import (
     variable,
 )
 from vaportrail_operator.planning.children.shipper import shipper
-from vaportrail_operator.planning.children.storage import (
-    claim_mounts,
-    claim_volumes,
-    store_env,
-    writer_env_from,
-)
+from vaportrail_operator.planning.children.storage import NO_STORAGE, Storage, writer_storage
 from vaportrail_operator.planning.names import base_name, labels_of, metadata_of, tokens_name
 from vaportrail_operator.planning.types import Component
 
@@ -56,6 +52,7 @@ _ENVIRONMENT: Final = {
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }
 """As an embedded Ray has them."""
+_WITHOUT_END: Final = 1_000_000
 _LIVENESS: Final = {"periodSeconds": 10, "failureThreshold": 30}
 
 
@@ -89,28 +86,35 @@ def _head(run: PipelineRun) -> dict[str, Any]:
             "metadata": {"labels": labels_of(run)},
             "spec": {"clusterIP": "None", "publishNotReadyAddresses": True},
         },
-        "template": _template(run, Component.HEAD, spec.pod, resources, port=GCS_PORT),
+        "template": _template(run, Component.HEAD, spec.pod, resources, NO_STORAGE, port=GCS_PORT),
     }
 
 
 def _workers(run: PipelineRun, group: WorkerGroupSpec) -> dict[str, Any]:
     # KubeRay tells Ray the CPUs of the limit, or else of the request, as whole ones, rounded up.
     resources = with_defaults(group.resources, cpu="1", memory="2Gi", memory_limit="2Gi")
-    parameters = dict(_START)
-    if group.ray_resources:
-        parameters["resources"] = shlex.quote(json.dumps(group.ray_resources))
+    offered = {**group.ray_resources, WORKER_RESOURCE: _WITHOUT_END}
+    parameters = {**_START, "resources": shlex.quote(json.dumps(offered))}
     return {
         "groupName": group.name,
         "replicas": group.replicas,
         "minReplicas": group.replicas,
         "maxReplicas": group.replicas,
         "rayStartParams": parameters,
-        "template": _template(run, Component.WORKER, group.pod, resources, port=_NODE_MANAGER_PORT),
+        "template": _template(
+            run, Component.WORKER, group.pod, resources, writer_storage(run), port=_NODE_MANAGER_PORT
+        ),
     }
 
 
 def _template(
-    run: PipelineRun, component: Component, own: PodSettings, resources: dict[str, Any], *, port: int
+    run: PipelineRun,
+    component: Component,
+    own: PodSettings,
+    resources: dict[str, Any],
+    storage: Storage,
+    *,
+    port: int,
 ) -> dict[str, Any]:
     """Return a pod's template.
 
@@ -123,9 +127,9 @@ def _template(
         run.spec.image,
         resources=resources,
         pull_policy=settings.image_pull_policy,
-        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run)],
-        env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *store_env(run)],
-        env_from=[*settings.env_from, *writer_env_from(run)],
+        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *storage.mounts],
+        env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *storage.env],
+        env_from=[*settings.env_from, *storage.env_from],
         readinessProbe=tcp_probe(port, failureThreshold=30),
         livenessProbe=tcp_probe(port, **_LIVENESS),
     )
@@ -139,7 +143,7 @@ def _template(
             settings=settings,
             restart_policy="Never",
             sidecars=[shipper(run, settings.image_pull_policy)],
-            volumes=[*spool_volumes(run), *claim_volumes(run)],
+            volumes=[*spool_volumes(run), *storage.volumes],
             service_account=run.spec.service_account_name,
             grace=grace_seconds(run),
         ),

@@ -23,12 +23,7 @@ from vaportrail_operator.planning.children.pod_template import (
 )
 from vaportrail_operator.planning.children.raycluster import GCS_PORT
 from vaportrail_operator.planning.children.shipper import shipper
-from vaportrail_operator.planning.children.storage import (
-    claim_mounts,
-    claim_volumes,
-    store_env,
-    writer_env_from,
-)
+from vaportrail_operator.planning.children.storage import writer_storage
 from vaportrail_operator.planning.names import (
     AUTH_TOKEN,
     head_service_name,
@@ -67,21 +62,21 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
 
     No label of Ray's is let through to it: KubeRay would count it as one of the cluster's own.
     """
-    settings = merged(run.spec.pod_defaults, run.spec.runner.pod)
+    settings, storage = merged(run.spec.pod_defaults, run.spec.runner.pod), writer_storage(run)
     main = container(
         "runner",
         run.spec.image,
         resources=with_defaults(run.spec.runner.resources, cpu="250m", memory="1Gi", memory_limit="2Gi"),
         pull_policy=settings.image_pull_policy,
-        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *claim_mounts(run), *_source_mounts(run)],
+        mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *storage.mounts, *_source_mounts(run)],
         env=[
             *settings.env,
-            *store_env(run),
+            *storage.env,
             variable("RAY_AUTH_MODE", "token"),
             secret_variable("RAY_AUTH_TOKEN", tokens_name(run), AUTH_TOKEN),
             variable(REQUEST_VARIABLE, run_request(run).model_dump_json()),
         ],
-        env_from=[*settings.env_from, *writer_env_from(run)],
+        env_from=[*settings.env_from, *storage.env_from],
         command=["vaportrail", "runner"],
         readinessProbe=tcp_probe(READY_PORT),
     )
@@ -97,7 +92,7 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
             settings=settings,
             restart_policy="Never",
             sidecars=[shipper(run, settings.image_pull_policy)],
-            volumes=[*spool_volumes(run), *claim_volumes(run), *_source_volumes(run)],
+            volumes=[*spool_volumes(run), *storage.volumes, *_source_volumes(run)],
             service_account=run.spec.service_account_name,
             grace=grace_seconds(run),
         ),

@@ -12,12 +12,7 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
 from vaportrail_operator.planning.children.pod_settings import with_defaults
 from vaportrail_operator.planning.children.pod_template import ANNOTATIONS, container, pod_spec, variable
-from vaportrail_operator.planning.children.storage import (
-    claim_mounts,
-    claim_volumes,
-    store_env,
-    store_env_from,
-)
+from vaportrail_operator.planning.children.storage import sealer_storage
 from vaportrail_operator.planning.names import (
     identity_of,
     metadata_of,
@@ -82,7 +77,7 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
     The run does not own it: a deletion in the foreground would take it along. It takes none of the
     run's `podDefaults`, and ends itself at its deadline, whatever becomes of the operator.
     """
-    own = run.spec.sealer
+    own, storage = run.spec.sealer, sealer_storage(run)
     given = own.resources
     resources = (
         with_defaults(given, cpu="100m", memory="256Mi", memory_limit="1Gi")
@@ -92,9 +87,9 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
     shared: dict[str, Any] = {
         "resources": resources,
         "pull_policy": own.pod.image_pull_policy or settings.image_pull_policy,
-        "mounts": [*own.pod.volume_mounts, *claim_mounts(run), _FIXED],
-        "env": [*own.pod.env, *store_env(run), variable(SEAL_VARIABLE, request.model_dump_json())],
-        "env_from": [*own.pod.env_from, *store_env_from(run)],
+        "mounts": [*own.pod.volume_mounts, *storage.mounts, _FIXED],
+        "env": [*own.pod.env, *storage.env, variable(SEAL_VARIABLE, request.model_dump_json())],
+        "env_from": [*own.pod.env_from, *storage.env_from],
     }
     command = ["vaportrail", "seal-run", "--folder", SEAL_FOLDER]
     plan = container("plan", settings.operator_image, command=[*command, "--fix"], **shared)
@@ -105,7 +100,7 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
         settings=own.pod,
         restart_policy="OnFailure",
         before=[plan],
-        volumes=[{"name": _FIXED["name"], "emptyDir": {}}, *claim_volumes(run)],
+        volumes=[{"name": _FIXED["name"], "emptyDir": {}}, *storage.volumes],
         service_account=own.service_account_name or run.spec.service_account_name,
         pull_secrets=settings.image_pull_secrets,
     )
