@@ -29,6 +29,8 @@ SDK_PAGE = "docs/sdk.md"
 FORMAT_PAGE = "docs/record-format.md"
 KUBERNETES_PAGE = "docs/kubernetes.md"
 RULES = "charts/vaportrail/templates/_rules.tpl"
+ALERTS, CHARTS_ALERTS = "manifests/alerts.yaml", "charts/vaportrail/files/alerts.yaml"
+"""For a Prometheus without an operator, and for the chart's PrometheusRule."""
 
 _HEAD = """\
 # Attributes and events
@@ -54,6 +56,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     made[RULES] = rules_text()
     # The manifests hold what stands above.
     made |= manifest_texts(root, made)
+    made[ALERTS] = (root / CHARTS_ALERTS).read_text(encoding="utf-8")
     page = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
     made[KUBERNETES_PAGE] = with_table(page, "rights", operator_rights())
     page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")

@@ -38,12 +38,12 @@ def sealer(spec: Spec | None = None) -> Spec:
 
 
 def head(spec: Spec | None = None) -> Spec:
-    group: Spec = ray_cluster(a_run(spec))["spec"]["headGroupSpec"]
+    group: Spec = ray_cluster(a_run(spec), SETTINGS)["spec"]["headGroupSpec"]
     return group
 
 
 def workers(spec: Spec | None = None) -> Spec:
-    group: Spec = ray_cluster(a_run(spec))["spec"]["workerGroupSpecs"][0]
+    group: Spec = ray_cluster(a_run(spec), SETTINGS)["spec"]["workerGroupSpecs"][0]
     return group
 
 
@@ -51,7 +51,7 @@ def pods(spec: Spec | None = None) -> dict[str, Spec]:
     """Return the specifications of all pods of a run, by component."""
     run = a_run(spec)
     return {
-        "runner": runner_pod(run)["spec"],
+        "runner": runner_pod(run, SETTINGS)["spec"],
         "collector": collector_pod(run, SETTINGS)["spec"],
         "sealer": sealer(spec)["spec"],
         "head": head(spec)["template"]["spec"],
@@ -82,7 +82,7 @@ def test_what_kuberay_adds_to_a_worker_passes_too() -> None:
 def test_everything_but_the_sealer_goes_with_its_run() -> None:
     run = a_run()
     owned = [create_tokens(run).manifest, collector_pod(run, SETTINGS), collector_service(run)]
-    owned += [ray_cluster(run), runner_pod(run)]
+    owned += [ray_cluster(run, SETTINGS), runner_pod(run, SETTINGS)]
     for each in owned:
         (owner,) = each["metadata"]["ownerReferences"]
         assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (UID, True, True)
@@ -90,15 +90,22 @@ def test_everything_but_the_sealer_goes_with_its_run() -> None:
 
 
 def test_everything_carries_the_runs_uid() -> None:
-    cluster = ray_cluster(a_run())
+    cluster = ray_cluster(a_run(), SETTINGS)
     head_service = cluster["spec"]["headGroupSpec"]["headService"]
-    made = [cluster, head_service, head()["template"], workers()["template"], sealer(), runner_pod(a_run())]
+    made = [
+        cluster,
+        head_service,
+        head()["template"],
+        workers()["template"],
+        sealer(),
+        runner_pod(a_run(), SETTINGS),
+    ]
     assert {each["metadata"]["labels"]["vaportrail.dev/run-uid"] for each in made} == {UID}
 
 
 def test_names_stay_within_kuberays_fifty_characters() -> None:
     run = a_run(name="n" * 40)
-    assert len(ray_cluster(run)["metadata"]["name"]) <= 50
+    assert len(ray_cluster(run, SETTINGS)["metadata"]["name"]) <= 50
 
 
 @pytest.mark.parametrize(
@@ -134,14 +141,14 @@ def test_a_head_runs_no_tasks_and_no_process_that_nobody_needs() -> None:
 
 
 def test_a_cluster_asks_for_a_token_whatever_rays_version_is_given() -> None:
-    spec = ray_cluster(a_run())["spec"]
+    spec = ray_cluster(a_run(), SETTINGS)["spec"]
     assert spec["authOptions"] == {"mode": "token", "secretName": "mnist-0123abcd-tokens"}
     assert spec["rayVersion"] == "2.52.0"
-    assert ray_cluster(a_run({"ray": {"version": "2.60.0"}}))["spec"]["rayVersion"] == "2.60.0"
+    assert ray_cluster(a_run({"ray": {"version": "2.60.0"}}), SETTINGS)["spec"]["rayVersion"] == "2.60.0"
 
 
 def test_a_head_is_not_made_again() -> None:
-    annotations = ray_cluster(a_run())["metadata"]["annotations"]
+    annotations = ray_cluster(a_run(), SETTINGS)["metadata"]["annotations"]
     assert annotations["ray.io/disable-provisioned-head-restart"] == "true"
     assert {pod["restartPolicy"] for name, pod in pods().items() if name in ("head", "worker", "runner")} == {
         "Never"
@@ -184,7 +191,7 @@ def test_the_shipper_reads_the_variables_that_are_handed_over() -> None:
 def test_the_runner_is_told_its_run() -> None:
     source = {"git": {"url": "https://example.com/x.git", "revision": "v1", "path": "code"}}
     spec = {"source": source, "parameters": {"text": "costs $(HOME) $5", "n": 1}}
-    told = env(main(runner_pod(a_run(spec))["spec"]))["VAPORTRAIL_RUN_REQUEST"]
+    told = env(main(runner_pod(a_run(spec), SETTINGS)["spec"]))["VAPORTRAIL_RUN_REQUEST"]
     # The kubelet makes one $ of two, and replaces nothing.
     request = RunRequest.model_validate_json(told.replace("$$", "$"))
     assert request.identity.parameters == {"text": "costs $(HOME) $5", "n": 1}
@@ -195,7 +202,7 @@ def test_the_runner_is_told_its_run() -> None:
 
 
 def test_a_configmap_is_mounted_as_source() -> None:
-    pod = runner_pod(a_run({"source": {"configMap": {"name": "code"}}}))["spec"]
+    pod = runner_pod(a_run({"source": {"configMap": {"name": "code"}}}), SETTINGS)["spec"]
     (mount,) = [each for each in main(pod)["volumeMounts"] if each["name"] == "vaportrail-source"]
     assert mount == {"name": "vaportrail-source", "mountPath": "/vaportrail/source", "readOnly": True}
     told = env(main(pod))["VAPORTRAIL_RUN_REQUEST"]
@@ -203,7 +210,7 @@ def test_a_configmap_is_mounted_as_source() -> None:
 
 
 def test_the_runner_is_none_of_kuberays_pods() -> None:
-    made = runner_pod(a_run({"podDefaults": {"labels": {"team": "a"}}}))["metadata"]["labels"]
+    made = runner_pod(a_run({"podDefaults": {"labels": {"team": "a"}}}), SETTINGS)["metadata"]["labels"]
     assert not [name for name in made if name.startswith("ray.io/")]
     assert made["team"] == "a"
 
@@ -237,7 +244,7 @@ def test_pod_defaults_and_a_components_own_settings_come_together() -> None:
         "tolerations": [{"key": "spot"}],
         "priorityClassName": "high",
     }
-    pod = runner_pod(a_run({"podDefaults": defaults, "runner": {"pod": own}}))
+    pod = runner_pod(a_run({"podDefaults": defaults, "runner": {"pod": own}}), SETTINGS)
     values = env(main(pod["spec"]))
     assert (values["A"], values["B"]) == ("1", "2")
     assert (pod["metadata"]["labels"]["team"], pod["metadata"]["labels"]["tier"]) == ("a", "y")

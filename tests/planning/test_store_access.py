@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 import pytest
-from tests.planning.runs import a_run
+from tests.planning.runs import SETTINGS, a_run
 from tests.planning.test_children import CLAIM, S3, env, main, pods, workers
 
 from vaportrail.contract.pod_environment import STORE_FOLDER, WORKER_RESOURCE
@@ -126,4 +126,4 @@ def test_each_worker_offers_what_keeps_tasks_from_the_head() -> None:
     group = workers({"ray": {"workers": [{"name": "w", "rayResources": {"accelerator": 2}}]}})
     offered = json.loads(shlex.split(group["rayStartParams"]["resources"])[0])
     assert offered == {"accelerator": 2, WORKER_RESOURCE: 1_000_000}
-    assert "resources" not in ray_cluster(a_run())["spec"]["headGroupSpec"]["rayStartParams"]
+    assert "resources" not in ray_cluster(a_run(), SETTINGS)["spec"]["headGroupSpec"]["rayStartParams"]

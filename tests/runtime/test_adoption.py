@@ -26,10 +26,10 @@ def a_sealer() -> Raw:
 
 
 MANIFESTS: dict[str, Callable[[], Raw]] = {
-    "runner": lambda: runner_pod(a_run()),
+    "runner": lambda: runner_pod(a_run(), SETTINGS),
     "collector": lambda: collector_pod(a_run(), SETTINGS),
     "service": lambda: collector_service(a_run()),
-    "cluster": lambda: ray_cluster(a_run()),
+    "cluster": lambda: ray_cluster(a_run(), SETTINGS),
     "sealer": a_sealer,
 }
 

@@ -28,6 +28,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- /* They give way: objects are found by the others. */}}
+{{- range $name, $value := omit (.Values.commonLabels | default dict) "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart" }}
+{{ $name }}: {{ $value | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* An image's full name; its digest counts more than its tag. */}}
@@ -46,9 +50,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* What PodSecurity `restricted` asks of a pod, and of its containers. */}}
 {{- define "vaportrail.podSecurityContext" -}}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
+{{- range $name, $value := .Values.securityContext | default dict }}
+{{- if not (kindIs "invalid" $value) }}
+{{ $name }}: {{ $value | toJson }}
+{{- end }}
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
@@ -56,4 +62,12 @@ seccompProfile: {type: RuntimeDefault}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* What holds for all pods of runs, as the operator reads it. */}}
+{{- define "vaportrail.runPods" -}}
+{{- $given := .Values.runPods | default dict -}}
+{{- $labels := merge (dict) ($given.labels | default dict) (.Values.commonLabels | default dict) -}}
+{{- $user := $given.securityContext | default dict -}}
+{{- merge (dict "labels" $labels "securityContext" $user) $given | toJson -}}
 {{- end -}}

@@ -12,6 +12,7 @@ from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.planning.kinds import Kind
+from vaportrail_operator.planning.run_pods import RunPods
 
 __all__ = [
     "Action",
@@ -65,6 +66,7 @@ class OperatorSettings:
         version: of the operator.
         collector_resources: of the collector's container.
         sealer_resources: of the sealer's container.
+        run_pods: what holds for all pods of runs.
     """
 
     operator_image: str
@@ -74,6 +76,7 @@ class OperatorSettings:
     version: str = ""
     collector_resources: Manifest = field(default_factory=dict)
     sealer_resources: Manifest = field(default_factory=dict)
+    run_pods: RunPods = field(default_factory=RunPods)
 
 
 @dataclass(frozen=True, slots=True)

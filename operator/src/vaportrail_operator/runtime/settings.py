@@ -12,6 +12,7 @@ from typing import Any
 
 from vaportrail.crd.quantity import parse_quantity
 from vaportrail.errors import UsageError
+from vaportrail_operator.planning.run_pods import RunPods, read_run_pods
 from vaportrail_operator.planning.types import OperatorSettings
 from vaportrail_operator.version import __version__
 
@@ -24,6 +25,7 @@ VARIABLES = {
     "VAPORTRAIL_IMAGE_PULL_SECRETS": "names of Secrets for those two, comma separated",
     "VAPORTRAIL_COLLECTOR_RESOURCES": "of the collector's container, as JSON",
     "VAPORTRAIL_SEALER_RESOURCES": "of the sealer's container, as JSON",
+    "VAPORTRAIL_RUN_PODS": "what holds for all pods of runs: the chart's runPods, as JSON",
     "VAPORTRAIL_WATCH_NAMESPACES": "namespaces to watch, comma separated; empty: all",
     "VAPORTRAIL_LOG_LEVEL": "DEBUG, INFO (default), WARNING or ERROR",
     "VAPORTRAIL_PORT": "of /metrics, /healthz and /readyz (default 8080)",
@@ -98,6 +100,13 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         problems.extend(f"{name}: {problem}" for problem in _no_quantities(value))
         return value
 
+    def run_pods(name: str) -> RunPods:
+        try:
+            return read_run_pods(variables.get(name, ""))
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            return RunPods()
+
     def port(name: str, default: int) -> int:
         text = variables.get(name, "").strip() or str(default)
         if not text.isdecimal() or int(text) not in _PORTS:
@@ -118,6 +127,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             version=__version__,
             collector_resources=resources("VAPORTRAIL_COLLECTOR_RESOURCES"),
             sealer_resources=resources("VAPORTRAIL_SEALER_RESOURCES"),
+            run_pods=run_pods("VAPORTRAIL_RUN_PODS"),
         ),
         namespaces=namespaces,
         log_level=chosen("VAPORTRAIL_LOG_LEVEL", _LEVELS, "INFO"),

@@ -204,6 +204,17 @@ class RunnerSpec(Model):
     """Beyond `podDefaults`."""
 
 
+class CollectorSpec(Model):
+    """The pod that takes what the run tells to its record root, of the platform's image.
+
+    It inherits no placement. While it waits for a node, the run goes on and keeps what it tells.
+    """
+
+    resources: Resources = Resources()
+    """What is not said is as the operator was installed with."""
+    pod: PodSettings = PodSettings()
+
+
 class SealerSpec(Model):
     """The pod that seals the record, of the operator's image; it inherits no placement."""
 
@@ -251,7 +262,7 @@ def _rules_of_spec() -> list[JsonValue]:
         immutable("image", required=True),
         immutable("record", required=True),
         immutable("parameters", open_map=True),
-        *map(immutable, ("serviceAccountName", "source", "tags", "ray", "runner", "sealer")),
+        *map(immutable, ("serviceAccountName", "source", "tags", "ray", "runner", "collector", "sealer")),
         *map(immutable, ("podDefaults", "telemetry", "deadlines")),
     ]
     cancel = rule(
@@ -295,6 +306,7 @@ class PipelineRunSpec(Model):
     record: RecordSpec
     ray: RaySpec = RaySpec()
     runner: RunnerSpec = RunnerSpec()
+    collector: CollectorSpec = CollectorSpec()
     sealer: SealerSpec = SealerSpec()
     pod_defaults: PodSettings = PodSettings()
     """For the Ray head, the workers and the runner; the collector and the sealer take none of it."""

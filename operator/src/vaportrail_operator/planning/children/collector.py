@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from vaportrail.contract.pod_environment import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
 from vaportrail.crd.pipelinerun import PipelineRun
-from vaportrail.crd.pod import PodSettings
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
+from vaportrail_operator.planning.children.platform import on_the_platform
+from vaportrail_operator.planning.children.pod_settings import merged, platform_resources
 from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
     container,
@@ -32,10 +33,13 @@ from vaportrail_operator.planning.types import (
     OperatorSettings,
 )
 
-__all__ = ["CONFIGURATION_VARIABLE", "collector_pod", "collector_service"]
+__all__ = ["COLLECTOR_RESOURCES", "CONFIGURATION_VARIABLE", "collector_pod", "collector_service"]
 
 CONFIGURATION_VARIABLE: Final = "VAPORTRAIL_COLLECTOR_CONFIG"
-_RESOURCES: Final = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+COLLECTOR_RESOURCES: Final = {
+    "requests": {"cpu": "50m", "memory": "128Mi"},
+    "limits": {"cpu": "1", "memory": "512Mi"},
+}
 
 
 def collector_service(run: PipelineRun) -> dict[str, Any]:
@@ -57,33 +61,39 @@ def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any
 
     It has no probe: a shipper that comes too early tries again.
     """
+    own, storage = run.spec.collector, collector_storage(run)
+    pod = merged(settings.run_pods.placement, own.pod)
     configuration = json.dumps(collector_configuration(run), separators=(",", ":"))
-    storage = collector_storage(run)
     main = container(
         "collector",
         settings.collector_image,
-        resources=settings.collector_resources or _RESOURCES,
-        pull_policy=settings.image_pull_policy,
-        mounts=storage.mounts,
+        resources=platform_resources(own.resources, settings.collector_resources or COLLECTOR_RESOURCES),
+        pull_policy=pod.image_pull_policy or settings.image_pull_policy,
+        mounts=[*pod.volume_mounts, *storage.mounts],
         env=[
+            *pod.env,
             *storage.env,
             variable(CONFIGURATION_VARIABLE, configuration),
             secret_variable(COLLECTOR_TOKEN_VARIABLE, tokens_name(run), OTLP_TOKEN),
         ],
-        env_from=storage.env_from,
+        env_from=[*pod.env_from, *storage.env_from],
         args=[f"--config=env:{CONFIGURATION_VARIABLE}"],
     )
+    spec = pod_spec(
+        main,
+        settings=pod,
+        restart_policy="Always",
+        volumes=storage.volumes,
+        service_account=run.spec.service_account_name,
+        pull_secrets=settings.image_pull_secrets,
+        grace=grace_seconds(run),
+    )
+    annotations = {**ANNOTATIONS, **pod.annotations}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": metadata_of(run, collector_name(run), Component.COLLECTOR, annotations=ANNOTATIONS),
-        "spec": pod_spec(
-            main,
-            settings=PodSettings(),
-            restart_policy="Always",
-            volumes=storage.volumes,
-            service_account=run.spec.service_account_name,
-            pull_secrets=settings.image_pull_secrets,
-            grace=grace_seconds(run),
+        "metadata": metadata_of(
+            run, collector_name(run), Component.COLLECTOR, labels=pod.labels, annotations=annotations
         ),
+        "spec": on_the_platform(spec, run, settings.run_pods),
     }

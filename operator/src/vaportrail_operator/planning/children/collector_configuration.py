@@ -1,8 +1,8 @@
 """What the run's collector is told: to answer a post only once what it brought is stored.
 
 The components are those of the stock `otelcol-contrib`. Nothing gathers before the exporter's own
-queue, and that queue makes the client wait: a shipper's post is answered with 200 when its part is in
-the store, and it repeats what was answered otherwise.
+queue (a limiter of memory only refuses), and that queue makes the client wait: a shipper's post is
+answered with 200 when its part is in the store, and it repeats what was answered otherwise.
 """
 
 from __future__ import annotations
@@ -22,20 +22,30 @@ _ATTEMPT_SECONDS = 30
 _RETRY_SECONDS = REPLY_SECONDS - _ATTEMPT_SECONDS - 15
 """After that no further attempt begins: a shipper still waits, so it is told what became of its post."""
 
+_MEMORY: Final = {"check_interval": "1s", "limit_percentage": 75, "spike_limit_percentage": 20}
+"""Of the container's limit: beyond it a post is refused, which its shipper repeats, and nothing is lost."""
+_QUEUE_BYTES: Final = 128 << 20
+"""A quarter of the memory that a collector may have by default."""
+
 _REGION: Final = "${env:AWS_REGION:-${env:AWS_DEFAULT_REGION:-us-east-1}}"
 
 
 def collector_configuration(run: PipelineRun) -> dict[str, Any]:
     """Return the collector's configuration; it holds no secret, only the names of variables."""
     http = {
-        "endpoint": f"0.0.0.0:{COLLECTOR_PORT}",
+        # Of all addresses that the pod has, IPv6 ones too.
+        "endpoint": f":{COLLECTOR_PORT}",
         "max_request_body_size": _LARGEST_POST,
         "auth": {"authenticator": "bearertokenauth"},
     }
     exporters, exporter_of = _exporters(run)
-    pipelines = {signal: {"receivers": ["otlp"], "exporters": [name]} for signal, name in exporter_of.items()}
+    pipelines = {
+        signal: {"receivers": ["otlp"], "processors": ["memory_limiter"], "exporters": [name]}
+        for signal, name in exporter_of.items()
+    }
     return {
         "receivers": {"otlp": {"protocols": {"http": http}}},
+        "processors": {"memory_limiter": _MEMORY},
         "exporters": exporters,
         "extensions": {"bearertokenauth": {"token": f"${{env:{COLLECTOR_TOKEN_VARIABLE}}}"}},
         "service": {
@@ -101,11 +111,13 @@ def _s3(run: PipelineRun) -> dict[str, Any]:
             "enabled": True,
             "wait_for_result": True,
             "block_on_overflow": True,
-            "queue_size": 1000,
+            # What waits for the store is bounded whatever its posts hold; shippers wait with the rest.
+            "sizer": "bytes",
+            "queue_size": _QUEUE_BYTES,
             "num_consumers": 10,
             # A full post of a shipper is stored at once; a small one waits for company, but not long:
             # the shipper waits with it.
-            "batch": {"flush_timeout": "50ms", "min_size": 1000},
+            "batch": {"flush_timeout": "50ms", "sizer": "items", "min_size": 1000},
         },
         "retry_on_failure": {
             "enabled": True,

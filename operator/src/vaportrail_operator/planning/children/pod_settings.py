@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 from vaportrail.crd.pod import PodSettings, Resources
 
-__all__ = ["appended", "merged", "with_defaults"]
+__all__ = ["appended", "merged", "platform_resources", "with_defaults"]
 
 
-def merged(defaults: PodSettings, own: PodSettings) -> PodSettings:
-    """Return the settings of one kind of pod.
+def merged(*given: PodSettings) -> PodSettings:
+    """Return the settings of one kind of pod, from the most general ones to its own.
 
-    Maps are merged, lists are appended, and a single value of `own` replaces the default. Where both
-    have an entry for the same thing (a map's key, a variable or a volume of the same name, a mount at
-    the same path), that of `own` counts.
+    Maps are merged, lists are appended, and a single value replaces one before it. Where two have an
+    entry for the same thing (a map's key, a variable or a volume of the same name, a mount at the same
+    path), the later counts.
     """
+    return reduce(_over, given)
+
+
+def _over(defaults: PodSettings, own: PodSettings) -> PodSettings:
     values: dict[str, Any] = {}
     for name in PodSettings.model_fields:
         first, second = getattr(defaults, name), getattr(own, name)
@@ -60,3 +65,12 @@ def with_defaults(resources: Resources, *, cpu: str, memory: str, memory_limit: 
         limits["memory"] = requests.get("memory", memory_limit)
         requests.setdefault("memory", memory)
     return {"requests": requests, "limits": limits}
+
+
+def platform_resources(own: Resources, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resources of a container of the platform's: what a run says of it, else the defaults."""
+    return {
+        kind: {**defaults.get(kind, {}), **given}
+        for kind, given in (("requests", own.requests), ("limits", own.limits))
+        if given or defaults.get(kind)
+    }

@@ -37,7 +37,6 @@ ANNOTATIONS: Final = {
     "sidecar.istio.io/inject": "false",
     "linkerd.io/inject": "disabled",
 }
-_USER = 65532
 
 
 def grace_seconds(run: PipelineRun) -> int:
@@ -136,20 +135,18 @@ def pod_spec(
         sidecars: native ones, started before the main container and ended after it.
         before: run to their end before the main container is started.
         volumes: beyond `/tmp` and the user's own.
-        service_account: the namespace's default unless given; a token is mounted only for a given one.
+        service_account: the namespace's default unless given. No token of it is mounted unless the
+            settings ask for that: an identity of the cloud brings its own.
         pull_secrets: names, beyond the user's own.
         grace: seconds to end in.
     """
     own = [{"name": TEMPORARY["name"], "emptyDir": {}}, *volumes]
     spec: dict[str, Any] = {
         "restartPolicy": restart_policy,
-        "automountServiceAccountToken": bool(service_account),
+        "automountServiceAccountToken": settings.automount_service_account_token,
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
             # The owner of many small files on a big volume is not worth minutes.
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -10,6 +10,7 @@ from vaportrail.contract.pod_environment import WORKER_RESOURCE
 from vaportrail.crd.pipelinerun import PipelineRun, WorkerGroupSpec
 from vaportrail.crd.pod import PodSettings
 from vaportrail.crd.validation.spec_rules import OLDEST_RAY
+from vaportrail_operator.planning.children.platform import on_the_platform
 from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
 from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
@@ -25,7 +26,8 @@ from vaportrail_operator.planning.children.pod_template import (
 from vaportrail_operator.planning.children.shipper import shipper
 from vaportrail_operator.planning.children.storage import NO_STORAGE, Storage, writer_storage
 from vaportrail_operator.planning.names import base_name, labels_of, metadata_of, tokens_name
-from vaportrail_operator.planning.types import Component
+from vaportrail_operator.planning.run_pods import RunPods
+from vaportrail_operator.planning.types import Component, OperatorSettings
 
 __all__ = ["GCS_PORT", "ray_cluster"]
 
@@ -56,7 +58,7 @@ _WITHOUT_END: Final = 1_000_000
 _LIVENESS: Final = {"periodSeconds": 10, "failureThreshold": 30}
 
 
-def ray_cluster(run: PipelineRun) -> dict[str, Any]:
+def ray_cluster(run: PipelineRun, operator: OperatorSettings) -> dict[str, Any]:
     """Return the RayCluster; its clients need the run's token."""
     return {
         "apiVersion": "ray.io/v1",
@@ -70,13 +72,13 @@ def ray_cluster(run: PipelineRun) -> dict[str, Any]:
         "spec": {
             "rayVersion": run.spec.ray.version or OLDEST_RAY,
             "authOptions": {"mode": "token", "secretName": tokens_name(run)},
-            "headGroupSpec": _head(run),
-            "workerGroupSpecs": [_workers(run, group) for group in run.spec.ray.workers],
+            "headGroupSpec": _head(run, operator.run_pods),
+            "workerGroupSpecs": [_workers(run, operator.run_pods, group) for group in run.spec.ray.workers],
         },
     }
 
 
-def _head(run: PipelineRun) -> dict[str, Any]:
+def _head(run: PipelineRun, platform: RunPods) -> dict[str, Any]:
     spec = run.spec.ray.head
     resources = with_defaults(spec.resources, cpu="250m", memory="1Gi", memory_limit="2Gi")
     return {
@@ -86,11 +88,11 @@ def _head(run: PipelineRun) -> dict[str, Any]:
             "metadata": {"labels": labels_of(run)},
             "spec": {"clusterIP": "None", "publishNotReadyAddresses": True},
         },
-        "template": _template(run, Component.HEAD, spec.pod, resources, NO_STORAGE, port=GCS_PORT),
+        "template": _template(run, platform, Component.HEAD, spec.pod, resources, NO_STORAGE, port=GCS_PORT),
     }
 
 
-def _workers(run: PipelineRun, group: WorkerGroupSpec) -> dict[str, Any]:
+def _workers(run: PipelineRun, platform: RunPods, group: WorkerGroupSpec) -> dict[str, Any]:
     # KubeRay tells Ray the CPUs of the limit, or else of the request, as whole ones, rounded up.
     resources = with_defaults(group.resources, cpu="1", memory="2Gi", memory_limit="2Gi")
     offered = {**group.ray_resources, WORKER_RESOURCE: _WITHOUT_END}
@@ -102,13 +104,20 @@ def _workers(run: PipelineRun, group: WorkerGroupSpec) -> dict[str, Any]:
         "maxReplicas": group.replicas,
         "rayStartParams": parameters,
         "template": _template(
-            run, Component.WORKER, group.pod, resources, writer_storage(run), port=_NODE_MANAGER_PORT
+            run,
+            platform,
+            Component.WORKER,
+            group.pod,
+            resources,
+            writer_storage(run),
+            port=_NODE_MANAGER_PORT,
         ),
     }
 
 
 def _template(
     run: PipelineRun,
+    platform: RunPods,
     component: Component,
     own: PodSettings,
     resources: dict[str, Any],
@@ -121,7 +130,7 @@ def _template(
     Its probes ask whether Ray's own port is open. KubeRay's would ask the dashboard's agent, which
     plain Ray does not have, begin after ten seconds, and end a pod that never answers.
     """
-    settings = merged(run.spec.pod_defaults, own)
+    settings = merged(platform.placement, run.spec.pod_defaults, own)
     main = container(
         f"ray-{component.value}",
         run.spec.image,
@@ -133,18 +142,19 @@ def _template(
         readinessProbe=tcp_probe(port, failureThreshold=30),
         livenessProbe=tcp_probe(port, **_LIVENESS),
     )
+    spec = pod_spec(
+        main,
+        settings=settings,
+        restart_policy="Never",
+        sidecars=[shipper(run, settings.image_pull_policy)],
+        volumes=[*spool_volumes(run), *storage.volumes],
+        service_account=run.spec.service_account_name,
+        grace=grace_seconds(run),
+    )
     return {
         "metadata": {
             "labels": {**settings.labels, **labels_of(run, component)},
             "annotations": {**ANNOTATIONS, **settings.annotations},
         },
-        "spec": pod_spec(
-            main,
-            settings=settings,
-            restart_policy="Never",
-            sidecars=[shipper(run, settings.image_pull_policy)],
-            volumes=[*spool_volumes(run), *storage.volumes],
-            service_account=run.spec.service_account_name,
-            grace=grace_seconds(run),
-        ),
+        "spec": on_the_platform(spec, run, platform),
     }

@@ -8,6 +8,7 @@ from vaportrail.contract.pod_environment import READY_PORT, REQUEST_VARIABLE, SO
 from vaportrail.contract.pod_messages import ArchiveSource, GitSource, RunRequest, Source
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
+from vaportrail_operator.planning.children.platform import on_the_platform
 from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
 from vaportrail_operator.planning.children.pod_template import (
     ANNOTATIONS,
@@ -34,7 +35,7 @@ from vaportrail_operator.planning.names import (
     runner_name,
     tokens_name,
 )
-from vaportrail_operator.planning.types import Component
+from vaportrail_operator.planning.types import Component, OperatorSettings
 
 __all__ = ["run_request", "runner_pod"]
 
@@ -57,12 +58,13 @@ def run_request(run: PipelineRun) -> RunRequest:
     )
 
 
-def runner_pod(run: PipelineRun) -> dict[str, Any]:
+def runner_pod(run: PipelineRun, operator: OperatorSettings) -> dict[str, Any]:
     """Return the runner's pod.
 
     No label of Ray's is let through to it: KubeRay would count it as one of the cluster's own.
     """
-    settings, storage = merged(run.spec.pod_defaults, run.spec.runner.pod), writer_storage(run)
+    platform, storage = operator.run_pods, writer_storage(run)
+    settings = merged(platform.placement, run.spec.pod_defaults, run.spec.runner.pod)
     main = container(
         "runner",
         run.spec.image,
@@ -81,21 +83,22 @@ def runner_pod(run: PipelineRun) -> dict[str, Any]:
         readinessProbe=tcp_probe(READY_PORT),
     )
     annotations = {**ANNOTATIONS, **settings.annotations}
+    spec = pod_spec(
+        main,
+        settings=settings,
+        restart_policy="Never",
+        sidecars=[shipper(run, settings.image_pull_policy)],
+        volumes=[*spool_volumes(run), *storage.volumes, *_source_volumes(run)],
+        service_account=run.spec.service_account_name,
+        grace=grace_seconds(run),
+    )
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": metadata_of(
             run, runner_name(run), Component.RUNNER, labels=settings.labels, annotations=annotations
         ),
-        "spec": pod_spec(
-            main,
-            settings=settings,
-            restart_policy="Never",
-            sidecars=[shipper(run, settings.image_pull_policy)],
-            volumes=[*spool_volumes(run), *storage.volumes, *_source_volumes(run)],
-            service_account=run.spec.service_account_name,
-            grace=grace_seconds(run),
-        ),
+        "spec": on_the_platform(spec, run, platform),
     }
 
 

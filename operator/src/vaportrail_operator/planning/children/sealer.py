@@ -10,7 +10,8 @@ from vaportrail.contract.pod_environment import SEAL_FOLDER, SEAL_VARIABLE
 from vaportrail.contract.pod_messages import ReceiptEntry, SealRequest, TimelineEntry
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
-from vaportrail_operator.planning.children.pod_settings import with_defaults
+from vaportrail_operator.planning.children.platform import on_the_platform
+from vaportrail_operator.planning.children.pod_settings import merged, platform_resources
 from vaportrail_operator.planning.children.pod_template import ANNOTATIONS, container, pod_spec, variable
 from vaportrail_operator.planning.children.storage import sealer_storage
 from vaportrail_operator.planning.names import (
@@ -22,9 +23,12 @@ from vaportrail_operator.planning.names import (
 )
 from vaportrail_operator.planning.types import Component, OperatorSettings
 
-__all__ = ["seal_request", "sealer_pod"]
+__all__ = ["SEALER_RESOURCES", "seal_request", "sealer_pod"]
 
-_RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+SEALER_RESOURCES: Final = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
 _FIXED: Final = {"name": f"{OWN_VOLUMES}seal", "mountPath": SEAL_FOLDER}
 _OF_A_STARTED_RUNNER: Final = ("RunnerPulled", "RunnerJoined", "UserCode")
 """Intervals of the timeline that are there once the runner's container has run."""
@@ -78,26 +82,21 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
     run's `podDefaults`, and ends itself at its deadline, whatever becomes of the operator.
     """
     own, storage = run.spec.sealer, sealer_storage(run)
-    given = own.resources
-    resources = (
-        with_defaults(given, cpu="100m", memory="256Mi", memory_limit="1Gi")
-        if given.requests or given.limits
-        else settings.sealer_resources or _RESOURCES
-    )
+    pod = merged(settings.run_pods.placement, own.pod)
     shared: dict[str, Any] = {
-        "resources": resources,
-        "pull_policy": own.pod.image_pull_policy or settings.image_pull_policy,
-        "mounts": [*own.pod.volume_mounts, *storage.mounts, _FIXED],
-        "env": [*own.pod.env, *storage.env, variable(SEAL_VARIABLE, request.model_dump_json())],
-        "env_from": [*own.pod.env_from, *storage.env_from],
+        "resources": platform_resources(own.resources, settings.sealer_resources or SEALER_RESOURCES),
+        "pull_policy": pod.image_pull_policy or settings.image_pull_policy,
+        "mounts": [*pod.volume_mounts, *storage.mounts, _FIXED],
+        "env": [*pod.env, *storage.env, variable(SEAL_VARIABLE, request.model_dump_json())],
+        "env_from": [*pod.env_from, *storage.env_from],
     }
     command = ["vaportrail", "seal-run", "--folder", SEAL_FOLDER]
     plan = container("plan", settings.operator_image, command=[*command, "--fix"], **shared)
     main = container("sealer", settings.operator_image, command=command, **shared)
-    annotations = {**ANNOTATIONS, **own.pod.annotations}
+    annotations = {**ANNOTATIONS, **pod.annotations}
     spec = pod_spec(
         main,
-        settings=own.pod,
+        settings=pod,
         restart_policy="OnFailure",
         before=[plan],
         volumes=[{"name": _FIXED["name"], "emptyDir": {}}, *storage.volumes],
@@ -112,8 +111,11 @@ def sealer_pod(run: PipelineRun, settings: OperatorSettings, request: SealReques
             sealer_name(run),
             Component.SEALER,
             owned=False,
-            labels=own.pod.labels,
+            labels=pod.labels,
             annotations=annotations,
         ),
-        "spec": {**spec, "activeDeadlineSeconds": run.spec.deadlines.seal_seconds},
+        "spec": {
+            **on_the_platform(spec, run, settings.run_pods),
+            "activeDeadlineSeconds": run.spec.deadlines.seal_seconds,
+        },
     }

@@ -18,7 +18,10 @@ from vaportrail_operator.planning.names import OTLP_TOKEN, collector_name, token
 
 __all__ = ["shipper"]
 
-_RESOURCES: Final = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+_RESOURCES: Final = {
+    "requests": {"cpu": "10m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
 
 
 def shipper(run: PipelineRun, pull_policy: str = "") -> dict[str, Any]:

@@ -26,7 +26,8 @@ _NOT_FOR_A_HEAD: Final = ("RAY_REDIS_ADDRESS", "REDIS_USERNAME", "RAY_enable_aut
 _OWN_LABELS = ("vaportrail.dev/", "ray.io/")
 _OWN_FOLDERS = ("/", "/tmp", "/dev/shm")
 _OWN_TREE = "/vaportrail"
-_DEFAULTS, _HEAD, _SEALER = "spec.podDefaults", "spec.ray.head.pod", "spec.sealer.pod"
+_DEFAULTS, _HEAD = "spec.podDefaults", "spec.ray.head.pod"
+_COLLECTOR, _SEALER = "spec.collector.pod", "spec.sealer.pod"
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _VARIABLE_SOURCES: Final = ("configMapKeyRef", "fieldRef", "resourceFieldRef", "secretKeyRef")
 LABEL_KEY: Final = re.compile(
@@ -41,6 +42,7 @@ def _pods(run: PipelineRun) -> Iterator[tuple[str, PodSettings]]:
     yield _DEFAULTS, spec.pod_defaults
     yield _HEAD, spec.ray.head.pod
     yield "spec.runner.pod", spec.runner.pod
+    yield _COLLECTOR, spec.collector.pod
     yield _SEALER, spec.sealer.pod
     for index, group in enumerate(spec.ray.workers):
         yield f"spec.ray.workers[{index}].pod", group.pod
@@ -133,7 +135,7 @@ def _mount_paths(run: PipelineRun) -> Iterator[Problem]:
 
 
 def _inherits(place: str) -> bool:
-    return place not in (_DEFAULTS, _SEALER)
+    return place not in (_DEFAULTS, _COLLECTOR, _SEALER)
 
 
 def is_own_folder(folder: str) -> bool:
