@@ -45,7 +45,33 @@ BRANCHES: dict[str, dict[str, Any]] = {
         }}},
         "priorityClassName": "system-cluster-critical",
         "service": {"annotations": {"prometheus.io/scrape": "true"}},
-        "networkPolicy": {"create": True, "apiServerPorts": [6443]},
+        "networkPolicy": {
+            "create": True,
+            "apiServerPorts": [6443],
+            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}],
+        },
+        "commonLabels": {"cost-centre": "ml", "app.kubernetes.io/name": "other"},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+        ],
+        "securityContext": {"runAsUser": 1001, "runAsGroup": 1002, "fsGroup": 1003},
+        "podMonitor": {"create": True, "labels": {"release": "prometheus"}, "interval": "10s"},
+        "alerts": {"create": True, "labels": {"release": "prometheus"}},
+        "runPods": {
+            "labels": {"team": "ml"},
+            "annotations": {"owner": "ml"},
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+            "affinity": {"podAntiAffinity": {}},
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+            ],
+            "priorityClassName": "batch",
+            "imagePullSecrets": [{"name": "runs"}],
+            "securityContext": {"runAsUser": 2001, "runAsGroup": 2002, "fsGroup": 2003},
+            "caBundle": {"configMap": "trusted", "key": "bundle.pem"},
+            "proxy": {"http": "http://p:1", "https": "http://p:2", "noProxy": ["10.0.0.0/8"]},
+        },
     },
     "nothing": {
         "crds": {"install": False},
@@ -58,6 +84,11 @@ BRANCHES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 """Values that together take every branch of the templates."""
+NOBODY: dict[str, Any] = {
+    "securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None},
+    "runPods": {"securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
+}
+"""As whom the cluster says."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ import kubernetes_validate
 import pytest
 import yaml
 from manifests import CHART
+from tests.charts.conftest import BRANCHES, NOBODY
 
 import vaportrail
 from conftest import REPOSITORY
 from pod_security import violations
+from vaportrail_operator.planning.run_pods import RunPods
 from vaportrail_operator.runtime.settings import VARIABLES, read_environment
 
 Render = Callable[..., Any]
@@ -43,7 +45,8 @@ def test_helm_finds_nothing_to_complain_of(branch: dict[str, Any]) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_one_of_kubernetes(render: Render, branch: dict[str, Any], version: str) -> None:
     for each in render(branch, kubernetes=version).objects:
-        kubernetes_validate.validate(each, version, strict=True)
+        if not each["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(each, version, strict=True)
 
 
 def test_no_two_objects_have_the_same_name(render: Render, branch: dict[str, Any]) -> None:
@@ -62,10 +65,68 @@ def test_every_pod_passes_pod_security_restricted(render: Render, branch: dict[s
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-def test_every_container_says_what_it_needs(render: Render) -> None:
+def test_every_container_says_what_it_needs_and_no_quota_refuses_it(render: Render) -> None:
     for _, spec in pod_specs(render().objects):
         for container in spec["containers"]:
             assert set(container["resources"]) == {"requests", "limits"}
+            assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_common_labels_are_on_everything_and_change_no_selector(render: Render) -> None:
+    plain, labelled = render(), render({"commonLabels": {"cost-centre": "ml", "helm.sh/chart": "other"}})
+
+    for each in labelled.objects:
+        if "helm.sh/hook" in each["metadata"].get("annotations", {}):
+            continue
+        assert each["metadata"]["labels"]["cost-centre"] == "ml", each["kind"]
+    template = labelled.one("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert template["cost-centre"] == "ml"
+    assert template["helm.sh/chart"] != "other"
+    assert labelled.one("Deployment")["spec"]["selector"] == plain.one("Deployment")["spec"]["selector"]
+    assert json.loads(labelled.environment["VAPORTRAIL_RUN_PODS"])["labels"]["cost-centre"] == "ml"
+
+
+def test_the_operator_runs_as_whom_the_values_or_the_cluster_say(render: Render) -> None:
+    given = {"securityContext": {"runAsUser": 1001, "runAsGroup": 1002, "fsGroup": 1003}}
+
+    for values, users in ((NOBODY, {}), (given, given["securityContext"])):
+        for _, spec in pod_specs(render(values).objects):
+            assert spec["securityContext"] == {
+                "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **users
+            }  # fmt: skip
+
+
+def test_what_holds_for_pods_of_runs_is_what_the_operator_reads(render: Render) -> None:
+    everything = BRANCHES["everything"]
+    told = {**render(everything).environment, "VAPORTRAIL_NAMESPACE": "system"}
+    read = read_environment(told).settings.run_pods
+    given = everything["runPods"]
+
+    assert read.placement.labels == {"team": "ml", **everything["commonLabels"]}
+    assert read.placement.node_selector == given["nodeSelector"]
+    assert [dict(each) for each in read.topology_spread] == given["topologySpreadConstraints"]
+    assert dict(read.user) == given["securityContext"]
+    assert (read.ca_config_map, read.ca_key) == ("trusted", "bundle.pem")
+    assert read.proxy == {"http": "http://p:1", "https": "http://p:2", "no": "10.0.0.0/8"}
+    by_default = {**render().environment, "VAPORTRAIL_NAMESPACE": "system"}
+    assert read_environment(by_default).settings.run_pods == RunPods()
+    nobody = {**render(NOBODY).environment, "VAPORTRAIL_NAMESPACE": "system"}
+    assert read_environment(nobody).settings.run_pods.user == {}
+
+
+def test_a_prometheus_operator_is_told_of_metrics_and_alerts_where_that_is_wanted(render: Render) -> None:
+    plain, rendered = render(), render(BRANCHES["everything"])
+    monitor, rules = rendered.one("PodMonitor"), rendered.one("PrometheusRule")
+    deployment = rendered.one("Deployment")["spec"]["template"]
+
+    assert not [each for each in plain.objects if each["apiVersion"].startswith("monitoring")]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= deployment["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "http", "path": "/metrics", "interval": "10s"}
+    assert endpoint["port"] in [port["name"] for port in deployment["spec"]["containers"][0]["ports"]]
+    assert rules["spec"] == yaml.safe_load((REPOSITORY / "manifests/alerts.yaml").read_text())
+    for each in (monitor, rules):
+        assert each["metadata"]["labels"]["release"] == "prometheus"
 
 
 @pytest.mark.parametrize("replicas", [1, None])
@@ -218,6 +279,10 @@ def test_the_network_policy_lets_in_to_the_metrics_and_out_to_dns_and_the_api_se
     assert [rule["ports"] for rule in policy["ingress"]] == [[{"protocol": "TCP", "port": "http"}]]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert ports == {53, 6443}
+    assert "from" not in policy["ingress"][0]
+    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    only = render({"networkPolicy": {"create": True, "metricsFrom": peers}}).one("NetworkPolicy")["spec"]
+    assert only["ingress"][0]["from"] == peers
     assert render().of("NetworkPolicy") == []
 
 

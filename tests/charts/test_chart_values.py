@@ -18,7 +18,7 @@ Render = Callable[..., Any]
 SCHEMA = json.loads((REPOSITORY / CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((REPOSITORY / CHART / "values.yaml").read_text())
 # As in Kubernetes: what is in there is checked by the API server.
-OPEN = ("affinityRules", "global", "valueFrom")
+OPEN = ("affinityRules", "global", "peer", "spreadConstraint", "valueFrom")
 
 
 def objects_in(schema: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -44,7 +44,18 @@ def test_every_value_has_a_default_and_every_default_a_schema() -> None:
         return {prefix + key for key in values}
 
     assert names(SCHEMA["properties"]) - {"global"} == names(VALUES)
-    for group in ("collector", "sealer", "serviceAccount", "crds", "userRoles", "service", "networkPolicy"):
+    for group in (
+        "collector",
+        "sealer",
+        "serviceAccount",
+        "crds",
+        "userRoles",
+        "service",
+        "networkPolicy",
+        "runPods",
+        "podMonitor",
+        "alerts",
+    ):
         assert names(SCHEMA["properties"][group]["properties"]) == names(VALUES[group])
     assert names(SCHEMA["definitions"]["image"]["properties"]) == names(VALUES["image"])
 
@@ -99,6 +110,16 @@ def test_every_value_says_what_it_is() -> None:
         # Ports that are not given would be all ports.
         ({"networkPolicy": {"create": True, "apiServerPorts": None}}, ("/networkPolicy", "'apiServerPorts'")),
         ({"replicas": 0}, ("/replicas", "minimum")),
+        ({"runPods": {"label": {}}}, ("/runPods", "'label'")),
+        (
+            {"runPods": {"securityContext": {"runAsUser": 0}}},
+            ("/runPods/securityContext/runAsUser", "minimum"),
+        ),
+        ({"runPods": {"proxy": {"https": "proxy:3128"}}}, ("/runPods/proxy/https", "'proxy:3128' does not")),
+        ({"runPods": {"proxy": {"noProxy": "a,b"}}}, ("/runPods/proxy/noProxy", "got string, want array")),
+        ({"runPods": {"caBundle": {"secret": "x"}}}, ("/runPods/caBundle", "'secret'")),
+        ({"securityContext": {"privileged": True}}, ("/securityContext", "'privileged'")),
+        ({"podMonitor": {"interval": "often"}}, ("/podMonitor/interval", "'often' does not")),
         ({"replicas": 4}, ("/replicas", "maximum")),
         ({"replicas": "2"}, ("/replicas", "got string, want integer")),
     ],

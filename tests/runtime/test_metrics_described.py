@@ -15,11 +15,11 @@ from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 def exported() -> set[str]:
     """Return the names of all series of our own, as Prometheus keeps them."""
     metrics = Metrics()
-    metrics.reconciles.labels("ok")
     metrics.read_from(
         Readings(
             queue=WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0)),
             leads=lambda: True,
+            lease_left=lambda: 10.0,
             others=lambda: 0,
             unserved=lambda: {"team": 1},
             phases=list,

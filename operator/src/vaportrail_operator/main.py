@@ -21,6 +21,7 @@ from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.runtime.kopf_watch import Sink, watch
 from vaportrail_operator.runtime.logs import set_up
+from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.process import Operator
 from vaportrail_operator.runtime.settings import VARIABLES, Environment, read_environment
 from vaportrail_operator.runtime.watch_thread import Watch
@@ -73,11 +74,12 @@ async def _operate(environment: Environment) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock = ServerClock(lambda: time.clock_gettime(time.CLOCK_BOOTTIME), lambda: datetime.now(UTC))
     name = f"vaportrail-operator/{__version__}"
-    client = KubernetesClient(await load_configuration(), name, clock.observe)
+    metrics = Metrics()
+    client = KubernetesClient(await load_configuration(), name, clock.observe, metrics.call)
+    watching = partial(_watch, environment)
     try:
-        return await Operator(environment, client, plan, partial(_watch, environment), now=clock.now).run(
-            stop
-        )
+        operator = Operator(environment, client, plan, watching, now=clock.now, metrics=metrics)
+        return await operator.run(stop)
     finally:
         await client.close()
 

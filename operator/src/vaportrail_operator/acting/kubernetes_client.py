@@ -93,6 +93,7 @@ class KubernetesClient:
         configuration: of the official client.
         user_agent: what the API server's audit log says of who called.
         observe_date: told the `Date` of each reply.
+        observe_call: told method and status of each call; 0 where no reply came.
     """
 
     def __init__(
@@ -100,9 +101,10 @@ class KubernetesClient:
         configuration: Configuration,
         user_agent: str = "vaportrail-operator",
         observe_date: Callable[[str], None] = lambda date: None,
+        observe_call: Callable[[str, int], None] = lambda method, status: None,
     ) -> None:
         self._api = ApiClient(configuration)
-        self._observe_date = observe_date
+        self._observe_date, self._observe_call = observe_date, observe_call
         self._api.user_agent = user_agent
 
     async def close(self) -> None:
@@ -202,7 +204,9 @@ class KubernetesClient:
             reply = await self._api.call_api(*request, _request_timeout=_TIMEOUT)
             content = await reply.read()
         except (aiohttp.ClientError, OSError) as error:
+            self._observe_call(method, 0)
             raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        self._observe_call(method, reply.status)
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # Others may be what a proxy says in the API server's place.
             self._observe_date(reply.headers.get("Date", ""))

@@ -11,7 +11,7 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import kopf
@@ -83,6 +83,8 @@ async def watch(
         standalone=True,
         clusterwide=not namespaces,
         namespaces=sorted(namespaces),
+        # kopf would ask for its user's name, which a user that the cluster gives may not have.
+        identity=cast(Any, "vaportrail"),
         stop_flag=stop,
     )
 

@@ -64,6 +64,11 @@ class Lease:
         self._ours = False
 
     @property
+    def left(self) -> float:
+        """For how many seconds it is still held if it is not renewed; 0 where it is not."""
+        return max(0.0, self._renewed + self._renew_deadline - self._clock()) if self._ours else 0.0
+
+    @property
     def held(self) -> bool:
         """Whether this operator may work: the Lease is its own, and was renewed not long ago.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -12,11 +14,26 @@ from prometheus_client.registry import Collector
 
 from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.children.table import CHILDREN
+from vaportrail_operator.runtime.run_metrics import RunMetrics
 from vaportrail_operator.runtime.workqueue import WorkQueue
 
-__all__ = ["Metrics", "Readings"]
+__all__ = ["STEP_RESULTS", "Metrics", "Readings"]
 
 _STEP_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+STEP_RESULTS: Final = ("ok", "conflict", "unavailable", "refused", "claimed", "left", "error")
+"""How a step of the reconciler may go."""
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_RESULTS: Final = ("ok", "not_found", "conflict", "refused", "unavailable")
+
+
+def _result_of(status: int) -> str:
+    if status == 0 or status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "unavailable"
+    if status < HTTPStatus.BAD_REQUEST:
+        return "ok"
+    named = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.GONE: "not_found", HTTPStatus.CONFLICT: "conflict"}
+    return named.get(HTTPStatus(status), "refused")
 
 
 class Readings(Collector):
@@ -25,6 +42,7 @@ class Readings(Collector):
     Args:
         queue: the runs that wait for a step, and those that are in one.
         leads: whether this operator holds the Lease.
+        lease_left: for how many seconds it still does if it is not renewed.
         others: how many namespaces with live runs another installation has claimed.
         unserved: how many runs were live in namespaces that are not served any more, by namespace.
         phases: the phase of each run.
@@ -36,12 +54,14 @@ class Readings(Collector):
         *,
         queue: WorkQueue[Any],
         leads: Callable[[], bool],
+        lease_left: Callable[[], float],
         others: Callable[[], int],
         unserved: Callable[[], Mapping[str, int]],
         phases: Callable[[], Iterable[str]],
         watch_lag: Callable[[], dict[str, float]],
     ) -> None:
         self._queue, self._leads, self._others, self._unserved = queue, leads, others, unserved
+        self._lease_left = lease_left
         self._phases, self._watch_lag = phases, watch_lag
 
     def collect(self) -> Iterable[Metric]:
@@ -63,6 +83,11 @@ class Readings(Collector):
         )
         yield GaugeMetricFamily(
             "vaportrail_leader", "Whether this operator holds the Lease and works.", int(self._leads())
+        )
+        yield GaugeMetricFamily(
+            "vaportrail_lease_left_seconds",
+            "For how long the Lease is held without another renewal; 0 of a standby.",
+            self._lease_left(),
         )
         yield GaugeMetricFamily(
             "vaportrail_namespaces_of_others",
@@ -93,11 +118,25 @@ class Readings(Collector):
 
 
 class Metrics:
-    """Counters that the parts count on, and all of it as text."""
+    """Counters that the parts count on, and all of it as text.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that only go on.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
+        self.runs = RunMetrics(self._registry, clock)
+        self._calls = Counter(
+            "vaportrail_api_calls",
+            "Calls of Kubernetes' API by method and by how they went.",
+            ["method", "result"],
+            registry=self._registry,
+        )
+        for method in _METHODS:
+            for result in _RESULTS:
+                self._calls.labels(method, result)
         self.reconciles = Counter(
             "vaportrail_reconcile", "Steps by their result.", ["result"], registry=self._registry
         )
@@ -119,6 +158,8 @@ class Metrics:
             ["kind"],
             registry=self._registry,
         )
+        for result in STEP_RESULTS:
+            self.reconciles.labels(result)
         for kind in dict.fromkeys(child.kind for child in CHILDREN):
             self.leaked.labels(str(kind))
             self.orphans_kept.labels(str(kind))
@@ -128,6 +169,15 @@ class Metrics:
         self.watch_connects = Counter(
             "vaportrail_watch_connects", "How often a list or watch was begun.", registry=self._registry
         )
+
+    def call(self, method: str, status: int) -> None:
+        """Count a call of the API server.
+
+        Args:
+            method: of HTTP.
+            status: of its reply; 0 where none came.
+        """
+        self._calls.labels(method, _result_of(status)).inc()
 
     def read_from(self, readings: Readings) -> None:
         """Add what is read off the parts."""

@@ -52,6 +52,7 @@ class Operator:
         watch: watches kinds and gives what is seen to the sink: `kopf_watch.watch`.
         now: the time, as the API server has it.
         lease_seconds: after which another may work, if this one does not renew its Lease.
+        metrics: of the process; its own unless given.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Operator:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         lease_seconds: int = 15,
+        metrics: Metrics | None = None,
     ) -> None:
         self._environment = environment
         self._loop = asyncio.get_running_loop()
@@ -79,7 +81,7 @@ class Operator:
         self._leading = False
         self._cache = Cache(clock, self._changed)
         self._live = LiveRuns(self._cache)
-        self._metrics = Metrics()
+        self._metrics = metrics or Metrics()
         self._upkeep = CacheUpkeep(
             client,
             self._cache,
@@ -135,6 +137,7 @@ class Operator:
             Readings(
                 queue=self._queue,
                 leads=lambda: self._lease.held,
+                lease_left=lambda: self._lease.left,
                 others=lambda: len(self._claims.others),
                 unserved=lambda: self._unserved.runs,
                 phases=lambda: [seen.phase for _, seen in self._cache.runs()],

@@ -174,8 +174,10 @@ class Reconciler:
         if found is None or found[1].over:
             self.room.note(key, None)
         if found is None:
+            self.metrics.runs.gone(key)
             return _Rest(None)
         entry, kept = found
+        self.metrics.runs.saw(key, kept.phase, lambda: kept.read().run.status)
         there = self.cache.children(entry.uid)
         if kept.settled and not there:
             left = None if kept.expires is None else (kept.expires - self.now()).total_seconds()

@@ -26,6 +26,7 @@ from obstore.store import LocalStore, from_url
 
 from vaportrail.errors import RecordError, RecordNotFound, RootUnwritable, StoreUnsafe, UsageError
 from vaportrail.storage import local_entries
+from vaportrail.storage.certificate import certificate_problem
 from vaportrail.storage.interruptible import interruptibly
 from vaportrail.storage.own_keys import open_with_own_keys
 from vaportrail.storage.record_root import is_remote, normalise_root
@@ -114,6 +115,7 @@ class ObjectStore:
         folder: the root where it is a folder; it is then listed as it is, because obstore passes
             over names that it might have made itself.
         patient: opens the same store with another limit to its silence, in seconds.
+        once: opens it so that it tries no request again.
     """
 
     def __init__(
@@ -122,11 +124,13 @@ class ObjectStore:
         uri: str,
         folder: Path | None = None,
         patient: Callable[[float], Any] | None = None,
+        once: Callable[[], Any] | None = None,
     ) -> None:
         self._inner = inner
         self.uri = uri
         self._folder = folder
         self._patient = patient
+        self._once = once
 
     def create(self, path: str, content: bytes | Path) -> bool:
         raw = content if isinstance(content, bytes) else content.read_bytes()
@@ -233,6 +237,20 @@ class ObjectStore:
                 if unfinished is not None and names.fullmatch(unfinished[1]):
                     (self._folder / path).unlink(missing_ok=True)
 
+    def knock(self, path: str) -> None:
+        """Ask the store once, and say what no other try would mend: a certificate that is not trusted.
+
+        Raises:
+            RecordError: names the certificate. All else is for a request that counts to find out.
+        """
+        if self._once is None:
+            return
+        try:
+            self._do(partial(obstore.head, self._once(), path))
+        except BaseError as error:
+            if problem := certificate_problem(error):
+                raise RecordError(f"cannot reach {self.uri.rstrip('/')}/{path}: {problem}") from error
+
     def _do(self, call: Callable[[], _Result]) -> _Result:
         # A folder answers at once, or nothing would hear of it either.
         return call() if self._folder is not None else interruptibly(call)
@@ -303,19 +321,26 @@ def open_store(root: str, *, create: bool = False) -> ObjectStore:
         return ObjectStore(LocalStore(path), str(path), path)
     patient = partial(_open, root)
     try:
-        return ObjectStore(patient(SILENCE_SECONDS), root, patient=patient)
+        once = partial(_open, root, CONNECT_SECONDS, tries=0)
+        return ObjectStore(patient(SILENCE_SECONDS), root, patient=patient, once=once)
     except (BaseError, ValueError) as error:
         raise UsageError(f"cannot open record root {root!r}: {error}") from error
 
 
-def _open(root: str, silence: float) -> Any:
-    """Open obstore's store at a URI; `silence` is how long it may be silent within a request, in seconds."""
+def _open(root: str, silence: float, *, tries: int = _TRIES) -> Any:
+    """Open obstore's store at a URI.
+
+    Args:
+        root: the URI.
+        silence: how long it may be silent within a request, in seconds.
+        tries: how often a request is tried again.
+    """
     client: dict[str, Any] = {
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
         "read_timeout": timedelta(seconds=silence),
         "timeout": _WHOLE,
     }
-    retry = {"retry_timeout": timedelta(seconds=RETRY_SECONDS), "max_retries": _TRIES}
+    retry = {"retry_timeout": timedelta(seconds=RETRY_SECONDS), "max_retries": tries}
     if (access := access_to(root)) is not None:
         return open_with_own_keys(root, access, client, retry_config=retry)
     if os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://"):
@@ -332,6 +357,8 @@ def probe(store: Store, prefix: str) -> None:
         StoreUnsafe: a second create of the same name was accepted.
     """
     path = f"{prefix}/probe"
+    if isinstance(store, ObjectStore):
+        store.knock(path)
     try:
         first = store.create(path, b"vaportrail probe\n")
         second = store.create(path, b"vaportrail probe, written twice\n")

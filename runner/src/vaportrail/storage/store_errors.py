@@ -14,6 +14,7 @@ from obstore.exceptions import (
 )
 
 from vaportrail.errors import RecordError, RecordNotFound
+from vaportrail.storage.certificate import certificate_problem
 
 __all__ = ["Translate", "is_connect_timeout", "is_denied", "is_outage"]
 
@@ -87,4 +88,8 @@ def is_outage(error: RecordError) -> bool:
     words = str(error.__cause__)
     if (answered := _ANSWERED.search(words)) is not None:
         return answered[1] in ("408", "429") or answered[1] >= "500"
-    return "HTTP error: " in words and _METADATA.search(words) is None
+    return (
+        "HTTP error: " in words
+        and _METADATA.search(words) is None
+        and not certificate_problem(error.__cause__ or error)
+    )
