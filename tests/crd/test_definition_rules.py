@@ -34,6 +34,7 @@ VALUES: Object = {
     "record": {"uri": "s3://runs/other"},
     "ray": {"workers": [{"name": "a", "replicas": 2}]},
     "runner": {"resources": {"limits": {"cpu": 1}}},
+    "collector": {"pod": {"nodeSelector": {"pool": "small"}}},
     "sealer": {"serviceAccountName": "sealer"},
     "podDefaults": {"env": [{"name": "A", "value": "1"}]},
     "telemetry": {"spoolLimit": "1Gi"},

@@ -141,8 +141,11 @@ class PodSettings(Model):
     """Another scheduler than the cluster's own."""
     runtime_class_name: OptionalName = ""
     """A RuntimeClass."""
-    automount_service_account_token: bool = False
-    """Whether there is a token of its ServiceAccount for Kubernetes' API. A cloud's identity needs none."""
+    automount_service_account_token: bool | None = None
+    """Whether there is a token of its ServiceAccount for Kubernetes' API; not unless it is said.
+
+    A cloud's identity needs none.
+    """
     image_pull_policy: Literal["", "Always", "IfNotPresent", "Never"] = ""
     """When the node pulls the image."""
     image_pull_secrets: Annotated[list[SecretReference], Field(max_length=16)] = []

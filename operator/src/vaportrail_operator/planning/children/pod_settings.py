@@ -30,7 +30,7 @@ def _over(defaults: PodSettings, own: PodSettings) -> PodSettings:
         elif isinstance(first, list):
             values[name] = appended(first, second, _KEYS[name]) if name in _KEYS else [*first, *second]
         else:
-            values[name] = second or first
+            values[name] = first if second in ("", None) else second
     return PodSettings.model_construct(**values)
 
 

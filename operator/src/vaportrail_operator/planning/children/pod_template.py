@@ -143,7 +143,7 @@ def pod_spec(
     own = [{"name": TEMPORARY["name"], "emptyDir": {}}, *volumes]
     spec: dict[str, Any] = {
         "restartPolicy": restart_policy,
-        "automountServiceAccountToken": settings.automount_service_account_token,
+        "automountServiceAccountToken": bool(settings.automount_service_account_token),
         "enableServiceLinks": False,
         "securityContext": {
             "runAsNonRoot": True,
