@@ -21,7 +21,8 @@ from vaportrail.record.reading.recorded_run import Run
 from vaportrail.record.seal.execute_plan import carry_out
 from vaportrail.record.seal.spool_plan import SealPlan
 from vaportrail.record.verify import verify
-from vaportrail.storage.store import open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,8 @@ from vaportrail.record.seal.cluster_seal import fix_seal, seal_run
 from vaportrail.record.verify import verify
 from vaportrail.storage import artifacts
 from vaportrail.storage.artifacts import ONE_PIECE, store_artifact
-from vaportrail.storage.store import ObjectStore, open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import ObjectStore, open_store
 
 if TYPE_CHECKING:
     from tests.record.conftest import Unsealed

@@ -20,7 +20,8 @@ from silent_server import silent_server
 from vaportrail.errors import RecordError, RootUnwritable
 from vaportrail.storage import store as stores
 from vaportrail.storage.interruptible import interruptibly, side_by_side
-from vaportrail.storage.store import ObjectStore, is_outage, open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import ObjectStore, is_outage, open_store
 
 SILENCE = 0.5
 LARGE = 3 * 2**20

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from vaportrail.errors import RecordError, RecordNotFound, StoreUnsafe, UsageError
-from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import ObjectStore, is_remote, normalise_root, open_store
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from private_authority import Authority, authority
 
 Serve = Callable[[ssl.SSLContext], str]
 PROBE = """
-from vaportrail.storage.store import open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import open_store
 from vaportrail.errors import StoreUnsafe
 try:
     probe(open_store("s3://records/ml"), "spool/1")

@@ -39,7 +39,8 @@ from vaportrail.execution.verdict import Verdict
 from vaportrail.record.times import rfc3339
 from vaportrail.storage import layout
 from vaportrail.storage.interruptible import interruptibly
-from vaportrail.storage.store import normalise_root, open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import normalise_root, open_store
 from vaportrail.telemetry.active_recorder import active
 from vaportrail.telemetry.described import describe
 from vaportrail.telemetry.hidden import HIDDEN_TEXT

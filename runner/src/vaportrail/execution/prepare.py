@@ -20,7 +20,8 @@ from vaportrail.execution.returned import Returned
 from vaportrail.execution.shared_identity import without_secrets
 from vaportrail.storage import layout
 from vaportrail.storage.private import folder_below, private_folder
-from vaportrail.storage.store import is_remote, normalise_root, open_store, probe
+from vaportrail.storage.probe import probe
+from vaportrail.storage.store import is_remote, normalise_root, open_store
 from vaportrail.telemetry.redact import redactor
 from vaportrail.telemetry.values import clean
 

@@ -14,7 +14,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import LocalStore, from_url
 
-from vaportrail.errors import RecordError, RecordNotFound, RootUnwritable, StoreUnsafe, UsageError
+from vaportrail.errors import RecordError, RecordNotFound, UsageError
 from vaportrail.storage import local_entries
 from vaportrail.storage.certificate import certificate_problem
 from vaportrail.storage.interruptible import interruptibly
@@ -34,7 +33,7 @@ from vaportrail.storage.regular import read_pieces, read_regular
 from vaportrail.storage.store_errors import Translate, is_connect_timeout, is_outage
 from vaportrail.storage.store_settings import access_to
 
-__all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store", "probe"]
+__all__ = ["ObjectStore", "Store", "is_outage", "is_remote", "normalise_root", "open_store"]
 
 _CHUNK = 4 * 2**20
 CONNECT_SECONDS: Final = 5.0
@@ -347,34 +346,3 @@ def _open(root: str, silence: float, *, tries: int = _TRIES) -> Any:
         client["allow_http"] = True
     limits: dict[str, Any] = {"client_options": client, "retry_config": retry}
     return from_url(root, **limits)
-
-
-def probe(store: Store, prefix: str) -> None:
-    """Check that a store refuses to overwrite, with a small object that is removed again.
-
-    Raises:
-        RootUnwritable: nothing can be written there.
-        StoreUnsafe: a second create of the same name was accepted.
-    """
-    path = f"{prefix}/probe"
-    if isinstance(store, ObjectStore):
-        store.knock(path)
-    try:
-        first = store.create(path, b"vaportrail probe\n")
-        second = store.create(path, b"vaportrail probe, written twice\n")
-    except BaseException as error:
-        # What hindered that may hinder this; it is what is told, and soon.
-        with suppress(RecordError, TimeoutError):
-            interruptibly(lambda: store.delete(path), _CLEAN_SECONDS)
-        if isinstance(error, RecordError):
-            raise RootUnwritable(str(error)) from error.__cause__
-        raise
-    store.delete(path)
-    if not first:
-        raise RecordError(f"something stands at {path} already, where a new run was to begin; try again")
-    if second:
-        raise StoreUnsafe(
-            "the record root accepts a second write under a name that exists (it ignores "
-            "If-None-Match), so it could overwrite a sealed record: use a store that supports "
-            "conditional writes"
-        )
