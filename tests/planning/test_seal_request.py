@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.planning.explorer import live
-from tests.planning.runs import SETTINGS, a_run
+from tests.planning.phases import RUNNER, at, running, sealing, up, without
+from tests.planning.runs import SETTINGS, a_run, a_service, observed, planned, run_report, terminated
 from tests.planning.world import Script, World
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import TimelineEntry
-from vaportrail.crd.status import Phase
+from vaportrail.crd.status import Phase, ReceiptStatus
 from vaportrail_operator.planning.children.sealer import seal_request
+from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.planning.receipt import entries_for_record
+from vaportrail_operator.planning.types import Create, Observed
 
 LOST = Script(None, deeds=((Phase.RUNNING, "lose_runner"),))
 
@@ -47,3 +53,39 @@ def test_it_is_still_known_to_an_operator_that_was_killed_at_any_write() -> None
         last = [state for state in states if state.writes < number][-1]
         world = live(last.copy(kill_at=number, kill_after=True))
         assert all(request.runner_started for request in world.seals), f"write {number}"
+
+
+def sealer_of(seen: Observed) -> dict[str, Any]:
+    (made,) = (each for each in plan(seen).actions if isinstance(each, Create))
+    return dict(made.manifest)
+
+
+def test_what_comes_and_goes_after_the_seal_began_asks_for_no_other_sealer() -> None:
+    """The reply was lost, and whoever comes next has seen more: the pod that is there is what it asks for."""
+    first = sealing()
+    asked = sealer_of(first)
+    late = planned(first, plan(first), now=at(45), services=(a_service(name="late", created_at=at(44)),))
+    seen = planned(late, plan(late), now=at(50), services=())
+    gone = planned(seen, plan(seen), now=at(55))
+    assert gone.run.status.receipt != first.run.status.receipt
+    assert sealer_of(seen) == sealer_of(gone) == asked
+
+
+def test_what_was_left_when_the_seal_began_and_goes_later_is_left_in_the_record() -> None:
+    receipt = [
+        ReceiptStatus(object="Pod/a", uid="u", lifetime="2026-01-02T03:04:05Z/2026-01-02T03:05:00Z"),
+        ReceiptStatus(object="Pod/b", uid="v", lifetime="2026-01-02T03:05:01Z/.."),
+        ReceiptStatus(object="Pod/c", uid="w", lifetime="2026-01-02T03:04:05Z/2026-01-02T03:04:40Z"),
+    ]
+    kept = entries_for_record(observed(), receipt, at(40))
+    assert [(each.object, each.removed) for each in kept] == [
+        ("Pod/a", ""),
+        ("Pod/c", "2026-01-02T03:04:40Z"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "a\r\n  b", "x; sealer: y\n"])
+def test_why_a_run_ends_is_one_line(text: str) -> None:
+    failed = terminated(up(RUNNER), run_report(Outcome.FAILED, message=text, user_code_started="x"))
+    made = plan(running(20, pods=(*without(RUNNER), failed)))
+    assert made.status.message == " ".join(text.split())

@@ -52,7 +52,10 @@ class End:
 def end_of(observed: Observed, status: PipelineRunStatus) -> End | None:
     """Return why a run in `Provisioning` or `Running` ends now, or None while it goes on."""
     found = next(_ends(observed, status), None)
-    return found and End(found.reason, found.outcome, shortened(found.message, MESSAGE_LENGTH))
+    # On one line: `kubectl get` shows the first only.
+    return found and End(
+        found.reason, found.outcome, shortened(" ".join(found.message.split()), MESSAGE_LENGTH)
+    )
 
 
 def _ends(observed: Observed, status: PipelineRunStatus) -> Iterator[End]:

@@ -115,17 +115,36 @@ def last_removal(receipt: Sequence[ReceiptStatus]) -> datetime | None:
     return max((end for each in receipt if (end := times.end(each.lifetime))), default=None)
 
 
-def entries_for_record(observed: Observed, receipt: Sequence[ReceiptStatus]) -> list[ReceiptEntry]:
-    """Return the receipt for the run's record, which the sealer itself is not in."""
+def entries_for_record(
+    observed: Observed, receipt: Sequence[ReceiptStatus], seal: datetime | None
+) -> list[ReceiptEntry]:
+    """Return the receipt for the run's record as it was when the seal began; the sealer is not in it.
+
+    Args:
+        observed: what is seen.
+        receipt: all of it.
+        seal: when the seal began; what came or went later is not in the record, so that whoever asks for the
+            sealer once more asks for the same.
+    """
     sealer = f"{Kind.POD}/{sealer_name(observed.run)}"
+    late = [each.object for each in receipt if _later(times.begin(each.lifetime), seal)]
     return [
         ReceiptEntry(
             object=each.object,
             uid=each.uid,
             count=max(1, each.count),
             created=each.lifetime.partition("/")[0],
-            removed="" if times.is_open(each.lifetime) else each.lifetime.partition("/")[2],
+            removed=_removal(each.lifetime, seal),
         )
         for each in receipt
-        if each.object != sealer
+        if each.object != sealer and each.object not in late
     ]
+
+
+def _removal(lifetime: str, seal: datetime | None) -> str:
+    still_there = times.is_open(lifetime) or _later(times.end(lifetime), seal)
+    return "" if still_there else lifetime.partition("/")[2]
+
+
+def _later(time: datetime | None, seal: datetime | None) -> bool:
+    return time is not None and seal is not None and time > seal

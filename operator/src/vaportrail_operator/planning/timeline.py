@@ -62,7 +62,7 @@ class _Timeline:
             self.known[name] = times.interval(start)
 
     def begin_again(self, name: str, start: datetime) -> None:
-        """Begin a stretch that is not open, also one that has ended."""
+        """Begin an interval that is not open, also one that has ended."""
         if not times.is_open(self.known.get(name, "")):
             self.known[name] = times.interval(start)
 
@@ -201,10 +201,14 @@ def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) 
 
 
 def entries_for_record(timeline: Mapping[str, str]) -> list[TimelineEntry]:
-    """Return the intervals that have ended, for the run's record."""
-    entries = []
+    """Return the intervals that had ended when the seal began, for the run's record.
+
+    What ends later is not in it: whoever asks for the sealer once more asks for the same.
+    """
+    entries, seal = [], times.begin(timeline.get(SEAL, ""))
     for name, interval in timeline.items():
         start, _, end = interval.partition("/")
-        if not times.is_open(interval):
+        ended = times.end(interval)
+        if ended is not None and (seal is None or ended <= seal):
             entries.append(TimelineEntry(name=name, start=start, end=end))
     return entries

@@ -136,7 +136,7 @@ def _with_seal_report(
 def _joined(cause: str, words: str) -> str:
     if not words:
         return cause
-    said = f"{_SAID}{shortened(words, _WORDS_LENGTH)}"
+    said = f"{_SAID}{shortened(' '.join(words.split()), _WORDS_LENGTH)}"
     return f"{shortened(cause, MESSAGE_LENGTH)}; {said}" if cause else said
 
 
@@ -144,7 +144,7 @@ def _parts(message: str) -> tuple[str, str]:
     """Return the parts of such a message: why the run came to its end, and what the sealer waits for."""
     if message.startswith(_SAID):
         return "", message.removeprefix(_SAID)
-    cause, _, said = message.partition(f"; {_SAID}")
+    cause, _, said = message.rpartition(f"; {_SAID}") if f"; {_SAID}" in message else (message, "", "")
     return cause, said
 
 
@@ -232,13 +232,14 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
 def _sealing(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod | None) -> tuple[Action, ...]:
     if sealer is None:
         run = observed.run.model_copy(update={"status": status})
+        timeline = timeline_of(observed, status)
         request = seal_request(
             run,
             observed.settings,
             outcome=outcome_of(status),
             message=_parts(status.message)[0],
-            timeline=timeline_for_record(timeline_of(observed, status)),
-            receipt=receipt_for_record(observed, status.receipt),
+            timeline=timeline_for_record(timeline),
+            receipt=receipt_for_record(observed, status.receipt, times.begin(timeline.get(SEAL, ""))),
         )
         return (Create(Kind.POD, sealer_pod(run, observed.settings, request)),)
     # Evicted, or its node is gone: another one may end what it began.
