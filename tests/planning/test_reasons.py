@@ -34,12 +34,12 @@ REFUSED: list[tuple[str, str, int | None]] = [
         NEVER,
     ),
     ("PodSecurity", 'violates PodSecurity "restricted:latest": hostPath volumes (volume "x")', NEVER),
-    ("LimitRange", "maximum cpu usage per Container is 1, but limit is 3", NEVER),
-    ("LimitRange", "[minimum memory usage per Pod is 1Gi, but request is 1Mi, x]", NEVER),
+    ("LimitRange", "maximum cpu usage per Container is 1, but limit is 3", None),
+    ("LimitRange", "[minimum memory usage per Pod is 1Gi, but request is 1Mi, x]", None),
     (
         "LimitRange",
         "cpu max limit to request ratio per Container is 2, but provided ratio is 4.000000",
-        NEVER,
+        None,
     ),
     (
         "ServiceAccountMissing",

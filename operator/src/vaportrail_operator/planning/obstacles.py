@@ -97,7 +97,6 @@ OBSTACLES: Final = (
         "LimitRange",
         r"(?:maximum|minimum) \S+ usage per \w+ is|max limit to request ratio per \w+ is",
         "other resources for the run's pods, or another LimitRange",
-        0,
     ),
     _row(
         "ServiceAccountMissing",
