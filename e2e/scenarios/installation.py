@@ -35,19 +35,22 @@ class Helm:
 
 
 @contextmanager
-def installed(administrator: Kubectl, *values: str, namespace: str = NAMESPACE) -> Iterator[Kubectl]:
+def installed(
+    administrator: Kubectl, *values: str, namespace: str = NAMESPACE, file: Path = VALUES
+) -> Iterator[Kubectl]:
     """Install the chart and wait until the operator is ready; gives kubectl for its namespace.
 
     Args:
         administrator: may do everything.
         values: `--set` words, such as ``"watchNamespaces={team-a}"``.
-        namespace: of the release; made, and removed again.
+        namespace: of the release; made where it is not there, and removed again.
+        file: of values.
     """
     helm = Helm(administrator.kubeconfig, namespace=namespace)
     settings = [word for value in values for word in ("--set", value)]
     try:
         helm(
-            "install", RELEASE, CHART, "--create-namespace", "--values", VALUES, *settings,
+            "install", RELEASE, CHART, "--create-namespace", "--values", file, *settings,
             "--wait", "--timeout=120s",
         )  # fmt: skip
         yield Kubectl(administrator.kubeconfig, namespace=namespace)

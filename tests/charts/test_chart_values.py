@@ -159,6 +159,32 @@ def test_the_e2e_clusters_values_are_values_of_the_chart(render: Render) -> None
     assert rendered.operator["containers"][0]["imagePullPolicy"] == "Never"
 
 
+def leaves(values: Any, place: str = "") -> dict[str, Any]:
+    """Return the values that are no groups of values, by their dotted names."""
+    if isinstance(values, dict) and values:
+        return {
+            name: leaf
+            for key, each in values.items()
+            for name, leaf in leaves(each, f"{place}.{key}").items()
+        }
+    return {place.removeprefix("."): values}
+
+
+LOADED = {"image.repository", "image.tag", "image.digest", "collector.image.digest"}
+"""The e2e cluster has its images from files: they have one name, and no digest."""
+
+
+def test_the_scenario_of_every_value_changes_every_value(render: Render) -> None:
+    changed = yaml.safe_load((REPOSITORY / "e2e/every_value.yaml").read_text())
+    before, after = leaves(VALUES), leaves(changed)
+    # What is empty by default may be filled with more.
+    same = {name for name, value in before.items() if after.get(name, value) == value}
+    filled = {name for name in same if any(each.startswith(f"{name}.") for each in after)}
+
+    assert same - filled == LOADED
+    assert render(changed, serves=("monitoring.coreos.com/v1",)).objects
+
+
 def test_the_table_of_the_documentation_is_that_of_the_schema() -> None:
     page = (REPOSITORY / "docs/kubernetes.md").read_text()
 

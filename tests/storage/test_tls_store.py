@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from private_authority import Authority, authority
+from e2e.private_authority import Authority, authority
 
 Serve = Callable[[ssl.SSLContext], str]
 PROBE = """
