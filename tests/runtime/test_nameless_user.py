@@ -1,4 +1,4 @@
-"""The watches begin as a user that the machine has no name for, as some clusters give each namespace its own."""
+"""The watches begin as a user that the machine has no name for, as some clusters give each namespace one."""
 
 from __future__ import annotations
 
