@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -178,6 +179,19 @@ def test_a_folder_that_takes_nothing_is_told_likewise(nobody: Head, runners: Run
 
     assert runner.report.unwritable
     assert "Not a directory" in runner.report.message
+
+
+def test_a_secret_without_the_names_of_keys_is_told_by_its_name_and_at_once(
+    nobody: Head, runners: Runners, tmp_path: Path
+) -> None:
+    (tmp_path / "access_key").write_text("a")
+    store = {"root": "s3://records/ml", "folder": str(tmp_path), "secret": "wrong-keys"}
+    runner = runners(nobody, environment={"VAPORTRAIL_STORE": json.dumps(store)}, root="s3://records/ml")
+    assert runner.end() == 2
+
+    assert runner.report.unwritable
+    assert "wrong-keys" in runner.report.message
+    assert "no AWS_ACCESS_KEY_ID and no AWS_SECRET_ACCESS_KEY" in runner.report.message
 
 
 def test_a_run_that_is_refused_for_its_source_can_be_sealed(nobody: Head, runners: Runners) -> None:

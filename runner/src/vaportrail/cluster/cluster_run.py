@@ -116,7 +116,8 @@ def drive(
         verdict = error.verdict
     except VaportrailError as error:
         verdict = Verdict(Outcome.FAILED, str(error), describe_failure(error.__cause__ or error))
-        bad_input, unwritable = isinstance(error, UsageError), isinstance(error, RootUnwritable)
+        bad_input = isinstance(error, UsageError) or isinstance(error.__cause__, UsageError)
+        unwritable = isinstance(error, RootUnwritable)
     except Exception as error:  # a fault of ours, or of a library below: the run says it, too
         message = f"the runner failed: {type(error).__name__}: {error}"
         verdict = Verdict(Outcome.FAILED, message, describe_failure(error))
@@ -173,6 +174,8 @@ def _announce(settings: RunSettings) -> None:
     """
     try:
         store = open_store(settings.root, create=True)
+    except UsageError as error:
+        raise RootUnwritable(str(error)) from error
     except OSError as error:
         raise RootUnwritable(f"cannot write {settings.root}: {error}") from error
     prefix = f"{layout.SPOOL}/{settings.identity.uid}"
