@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from tests.planning.kuberay import ray_start_options, worker_pod
-from tests.planning.runs import SETTINGS, UID, a_run
+from tests.planning.runs import SETTINGS, UID, a_run, observed
 
 from pod_security import violations
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_environment import DRAIN_VARIABLE
 from vaportrail.contract.pod_messages import RunRequest, SealRequest
 from vaportrail.shipper import __main__
-from vaportrail_operator.planning.children.collector import collector_pod, collector_service
+from vaportrail_operator.planning.children.collector import collector_pod
 from vaportrail_operator.planning.children.raycluster import ray_cluster
 from vaportrail_operator.planning.children.runner import runner_pod
 from vaportrail_operator.planning.children.sealer import seal_request, sealer_pod
+from vaportrail_operator.planning.children.table import CHILDREN, Child
 from vaportrail_operator.planning.children.tokens import create_tokens
+from vaportrail_operator.planning.types import Component
 
 CLAIM = {"uri": "file:///records/ml", "persistentVolumeClaim": {"claimName": "records"}}
 S3 = {
@@ -79,14 +81,29 @@ def test_what_kuberay_adds_to_a_worker_passes_too() -> None:
     assert violations(worker_pod(workers()["template"])) == []
 
 
-def test_everything_but_the_sealer_goes_with_its_run() -> None:
-    run = a_run()
-    owned = [create_tokens(run).manifest, collector_pod(run, SETTINGS), collector_service(run)]
-    owned += [ray_cluster(run, SETTINGS), runner_pod(run, SETTINGS)]
-    for each in owned:
-        (owner,) = each["metadata"]["ownerReferences"]
-        assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (UID, True, True)
+@pytest.mark.parametrize(
+    "child",
+    [each for each in CHILDREN if each.make],
+    ids=lambda each: f"{each.kind}-{each.component or each.made.name}",
+)
+def test_what_goes_with_its_run_is_what_its_row_says(child: Child) -> None:
+    assert child.make is not None
+    manifest = child.make(observed()).manifest
+    owners = manifest["metadata"].get("ownerReferences", [])
+    blocking = [each["uid"] for each in owners if each.get("controller") and each.get("blockOwnerDeletion")]
+    assert blocking == ([UID] if child.owned else [])
+
+
+def test_a_sealer_does_not_go_with_its_run() -> None:
     assert "ownerReferences" not in sealer()["metadata"]
+    assert [each.owned for each in CHILDREN if each.component is Component.SEALER] == [False]
+
+
+def test_a_secret_goes_as_both_its_run_and_the_collectors_service_are_gone() -> None:
+    made = create_tokens(a_run())
+    (run,) = made.manifest["metadata"]["ownerReferences"]
+    assert (run["uid"], "controller" in run) == (UID, False)
+    assert made.owner == ("Service", "mnist-0123abcd-collector")
 
 
 def test_everything_carries_the_runs_uid() -> None:

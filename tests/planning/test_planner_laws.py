@@ -13,6 +13,7 @@ from tests.planning.runs import planned
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
+from vaportrail_operator.planning.pod_state import drained
 from vaportrail_operator.planning.types import (
     COMPONENT_LABEL,
     Action,
@@ -171,15 +172,20 @@ def test_a_raycluster_that_was_ever_seen_is_never_made_again(observed: Observed)
 
 @FAST
 @given(observations())
-def test_a_run_that_is_being_deleted_loses_nothing_but_a_sealer_that_has_ended(observed: Observed) -> None:
+def test_of_a_run_that_is_being_deleted_only_what_it_does_not_own_is_removed(observed: Observed) -> None:
     if observed.run.metadata.deletion_timestamp is not None:
         made = plan(observed)
         assert made.status == observed.run.status
         over = {pod.name for pod in observed.pods if pod.phase in ("Succeeded", "Failed")}
+        ships = any(
+            pod.component not in (Component.COLLECTOR, Component.SEALER) and not drained(pod)
+            for pod in observed.pods
+        )
         for each in made.actions:
             assert isinstance(each, Delete)
-            assert each.name.endswith("-sealer")
-            assert each.name in over
+            assert each.name.endswith(("-sealer", "-collector"))
+            assert each.name.endswith("-collector") or each.name in over
+            assert each.name.endswith("-sealer") or not (ships or observed.ray_cluster)
 
 
 @settings(FAST, max_examples=400)

@@ -50,7 +50,7 @@ def test_a_valid_run_is_provisioned_at_once() -> None:
     assert made.status.phase is Phase.PROVISIONING
     base = "mnist-0123abcd"
     # What is dear comes last: nothing follows on what is refused.
-    names = [f"{base}-tokens", f"{base}-collector", f"{base}-collector", f"{base}-runner", base]
+    names = [f"{base}-collector", f"{base}-tokens", f"{base}-collector", f"{base}-runner", base]
     assert creations(made) == names
 
 

@@ -115,7 +115,13 @@ class PlayedCluster:
         uid, waits = owner["metadata"]["uid"], False
         for other in (RAY_CLUSTERS, PODS, SERVICES, SECRETS):
             for raw in self.world.of(other):
-                if any(each["uid"] == uid for each in raw["metadata"].get("ownerReferences") or []):
+                owners = raw["metadata"].get("ownerReferences") or []
+                rest = [each for each in owners if each["uid"] != uid]
+                if rest and len(rest) < len(owners):
+                    # What another owner keeps is only taken out of this one's hands.
+                    raw["metadata"]["ownerReferences"] = rest
+                    self.world.put(other, raw)
+                elif owners and not rest:
                     waits = waits or blocks(raw, uid)
                     if not raw["metadata"].get("deletionTimestamp"):
                         self.world.let_go(other, raw, foreground=other is RAY_CLUSTERS)

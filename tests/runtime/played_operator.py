@@ -157,6 +157,7 @@ class PlayedOperator:
             now=self._time.now,
             metrics=metrics,
             claims=claims,
+            sweep_of_gone=self._orphans.sweep_of_gone,
             pause=0.0,
         )
         self._metrics = metrics

@@ -54,6 +54,7 @@ def fresh_operator(world: World) -> tuple[Reconciler, Lister]:
         now=lambda: NOW,
         metrics=Metrics(),
         claims=Claims(world, "system/operator", clock=lambda: 0.0, now=lambda: NOW, live=list),
+        sweep_of_gone=lambda key: asyncio.sleep(0, None),
     )
     return reconciler, lister
 

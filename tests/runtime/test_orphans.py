@@ -34,16 +34,19 @@ class Scene:
             self.metrics,
             now=lambda: START + timedelta(seconds=self.time),
             min_age_seconds=600.0,
-            sealer_patience=7200.0,
+            longest_seconds=7200.0,
         )
 
     def make(self, phase: str = "Succeeded") -> str:
         """Make a run with a RayCluster, a runner and a sealer; returns its uid."""
         uid: str = self.world.put(RUNS, run_of() | {"status": {"phase": phase}})["metadata"]["uid"]
-        self.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", "cluster", "mnist", uid))
-        self.world.put(PODS, pod("runner", "mnist", uid, "runner"))
+        self.world.put(RAY_CLUSTERS, child("ray.io/v1", "RayCluster", base("mnist", uid), "mnist", uid))
+        self.world.put(PODS, pod(f"{base('mnist', uid)}-runner", "mnist", uid, "runner"))
         self.world.put(PODS, pod(f"{base('mnist', uid)}-sealer", "mnist", uid, "sealer", owned=False))
         return uid
+
+    def names(self) -> list[str]:
+        return [each["metadata"]["name"] for each in self.world.of(PODS)]
 
     def sweep(self, *, after: float = 0.0) -> int:
         self.time += after
@@ -112,7 +115,7 @@ def test_what_another_controller_makes_is_left_to_it(scene: Scene) -> None:
 
 def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_overdue(scene: Scene) -> None:
     scene.make()
-    (runner,) = [raw for raw in scene.world.of(PODS) if raw["metadata"]["name"] == "runner"]
+    (runner,) = [raw for raw in scene.world.of(PODS) if raw["metadata"]["name"].endswith("-runner")]
     # Its grace ends at this time, and nobody takes the second step of its deletion.
     due = (START + timedelta(seconds=100)).isoformat()
     runner["metadata"] |= {"deletionTimestamp": due, "deletionGracePeriodSeconds": 30}
@@ -121,7 +124,7 @@ def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_ov
     delete = scene.world.delete
 
     async def noting(endpoint: Endpoint, namespace: str, name: str, **how: Any) -> Any:
-        if name == "runner":
+        if name.endswith("-runner"):
             asked.append(how["grace_seconds"])
         return await delete(endpoint, namespace, name, **how)
 
@@ -130,10 +133,10 @@ def test_a_pod_whose_deletion_was_cut_off_is_removed_without_grace_once_it_is_ov
     # It is left to go by itself at first, and what is left is given its time from then on.
     scene.sweep(after=120.0)
     scene.sweep(after=599.0)
-    assert (asked, "Pod/runner" in scene.world.left()) == ([], True)
+    assert (asked, runner["metadata"]["name"] in scene.names()) == ([], True)
     scene.sweep(after=20.0)
     scene.sweep(after=600.0)
-    assert (asked, "Pod/runner" in scene.world.left()) == ([0], False)
+    assert (asked, runner["metadata"]["name"] in scene.names()) == ([0], False)
 
 
 def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(scene: Scene) -> None:
@@ -141,12 +144,12 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(scene: Sce
     scene.sweep()
 
     def refuse(call: str) -> None:
-        if call == "delete RayCluster/cluster":
+        if call == f"delete RayCluster/{base('mnist', uid)}":
             raise Unavailable("etcdserver: request timed out", status=500)
 
     scene.world.before = refuse
     assert scene.sweep(after=600.0) == 1
-    assert scene.world.left() == [f"Pod/{base('mnist', uid)}-sealer", "RayCluster/cluster"]
+    assert scene.world.left() == [f"Pod/{base('mnist', uid)}-sealer", f"RayCluster/{base('mnist', uid)}"]
     text = scene.metrics.text()
     assert b'vaportrail_orphan_removals_failed_total{kind="RayCluster"} 1.0' in text
     assert b'vaportrail_orphan_removals_failed_total{kind="Pod"} 0.0' in text

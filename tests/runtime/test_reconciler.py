@@ -69,6 +69,7 @@ class Scene:
             now=lambda: NOW,
             metrics=self.metrics,
             claims=Claims(self.world, "system/operator", clock=lambda: self.time, now=lambda: NOW, live=list),
+            sweep_of_gone=lambda key: asyncio.sleep(0, None),
         )
 
     def work(self, seconds: int = 0) -> None:

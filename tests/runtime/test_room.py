@@ -80,6 +80,7 @@ class Team:
             send_event=lambda body: None,
         )
         self.reconciler = Reconciler(
+            sweep_of_gone=lambda key: asyncio.sleep(0, None),
             queue=queue,
             cache=self.cache,
             applier=applier,

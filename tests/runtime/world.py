@@ -100,8 +100,12 @@ class World:
             return
         uid = gone["metadata"]["uid"]
         for (plural, object_key, other), each in list(self.objects.items()):
-            owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", [])]
-            if uid in owners and (plural, object_key, other) in self.objects:
+            owners = each["metadata"].get("ownerReferences", [])
+            rest = [owner for owner in owners if owner["uid"] != uid]
+            if (plural, object_key, other) in self.objects and len(rest) < len(owners):
+                if rest:
+                    each["metadata"]["ownerReferences"] = rest
+                    continue
                 self.remove(Endpoint("", "", plural, ""), other, object_key)
 
     async def get(self, endpoint: Endpoint, namespace: str, name: str) -> Object:

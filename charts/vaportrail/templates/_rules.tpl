@@ -12,14 +12,14 @@
 - apiGroups: [vaportrail.dev]
   resources: [pipelineruns/finalizers]
   verbs: [update]
-# For the tokens of a run; it can read none.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [create, delete]
 # For what a run is made of.
 - apiGroups: [""]
   resources: [pods, services]
   verbs: [get, list, watch, create, delete]
+# For the tokens of a run; it can read none.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create, delete]
 # For what a run is made of.
 - apiGroups: [ray.io]
   resources: [rayclusters]

@@ -25,7 +25,7 @@ from vaportrail_operator.acting.client import (
     Unavailable,
 )
 from vaportrail_operator.acting.endpoints import RUNS
-from vaportrail_operator.acting.events import event_of
+from vaportrail_operator.acting.events import event_of, subject_of
 from vaportrail_operator.acting.status_writer import StatusMemory, status_body, stored_status
 from vaportrail_operator.acting.sweep import sweep
 from vaportrail_operator.observation.entries import ObjectKey, entry_of, run_key
@@ -127,7 +127,7 @@ class Applier:
             return changed
         except (Forbidden, Invalid, NameTaken) as error:
             why = error.said if isinstance(error, ApiError) else str(error)
-            self._say(run, KubernetesEvent("Warning", type(error).__name__, why), _subject_of(action))
+            self._say(run, KubernetesEvent("Warning", type(error).__name__, why), subject_of(action))
             raise
         # Whatever was refused has been made now, or is not asked for any more.
         changed |= self._cache_updates.set_refusal(run.metadata.uid, None)
@@ -177,11 +177,22 @@ class Applier:
                 return await self._delete_run(run, version)
 
     async def _create_tokens(self, run: PipelineRun, action: CreateTokens) -> bool:
-        manifest = {**action.manifest, "stringData": {key: self._token() for key in action.keys}}
+        metadata = metadata_of(action.manifest)
+        if action.owner:
+            owner = self._as_owner(run, *action.owner)
+            metadata = {**metadata, "ownerReferences": [*metadata.get("ownerReferences", ()), owner]}
+        tokens = {key: self._token() for key in action.keys}
+        manifest = {**action.manifest, "metadata": metadata, "stringData": tokens}
         # If it is there, it is the run's: its name has the uid, and nobody but this operator may make it.
         await self._make(run, Kind.SECRET, manifest)
         self._cache_updates.set_secret(run.metadata.uid, SecretState.MADE)
         return True
+
+    def _as_owner(self, run: PipelineRun, kind: Kind, name: str) -> dict[str, Any]:
+        there = self._cache_updates.get(ObjectKey(kind, run.metadata.namespace, name))
+        if there is None:
+            raise _Stop
+        return ENDPOINTS[kind].reference(name, there.uid)
 
     async def _create(self, run: PipelineRun, action: Create) -> bool:
         made = await self._make(run, action.kind, action.manifest)
@@ -333,13 +344,3 @@ class Applier:
 def _called(kind: Kind, manifest: Mapping[str, Any]) -> str:
     component = (metadata_of(manifest).get("labels") or {}).get(COMPONENT_LABEL)
     return f"{component} pod" if kind is Kind.POD and component else str(kind)
-
-
-def _subject_of(action: Action) -> str:
-    match action:
-        case Create(manifest=manifest) | CreateTokens(manifest=manifest):
-            return f"{manifest['kind']}/{metadata_of(manifest)['name']}"
-        case Delete():
-            return f"{action.kind}/{action.name}"
-        case Sweep() | DeleteRun():
-            return type(action).__name__

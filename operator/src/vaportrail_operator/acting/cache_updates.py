@@ -17,6 +17,9 @@ class CacheUpdates(Protocol):
     def put(self, entry: Entry) -> bool:
         """Take in an object; returns whether it is new."""
 
+    def get(self, object_key: ObjectKey) -> Entry | None:
+        """Return what is known of the object at a place."""
+
     def drop(self, object_key: ObjectKey, uid: str, version: str = "") -> bool:
         """Take in that an object is gone for good, by a version if that is known; whether it is new."""
 

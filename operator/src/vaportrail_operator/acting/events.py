@@ -10,9 +10,18 @@ from typing import Any
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.acting.endpoints import EVENTS
-from vaportrail_operator.planning.types import KubernetesEvent
+from vaportrail_operator.observation.fields import metadata_of
+from vaportrail_operator.planning.types import (
+    Action,
+    Create,
+    CreateTokens,
+    Delete,
+    DeleteRun,
+    KubernetesEvent,
+    Sweep,
+)
 
-__all__ = ["event_of"]
+__all__ = ["event_of", "subject_of"]
 
 _CONTROLLER = "vaportrail.dev/operator"
 _NOTE_LIMIT = 1024
@@ -52,3 +61,14 @@ def event_of(
             "uid": run.metadata.uid,
         },
     }
+
+
+def subject_of(action: Action) -> str:
+    """Return what an action is about, as an Event names it."""
+    match action:
+        case Create(manifest=manifest) | CreateTokens(manifest=manifest):
+            return f"{manifest['kind']}/{metadata_of(manifest)['name']}"
+        case Delete():
+            return f"{action.kind}/{action.name}"
+        case Sweep() | DeleteRun():
+            return type(action).__name__

@@ -63,6 +63,7 @@ def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str
             controller=seen.controller,
             clusters=clusters,
             made=made,
+            labelled=each.labelled,
         )
         if found is Standing.STRANGER:
             strangers.append(each)

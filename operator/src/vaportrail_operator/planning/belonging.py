@@ -23,7 +23,8 @@ class Standing(Enum):
     """What an object is to a run.
 
     `CLAIMED` has the run, or its RayCluster, as its controller and a name of the run's, but nothing tells
-    who made it: it is removed with the run's own, and nothing that it says counts.
+    who made it: it is removed with the run's own, and nothing that it says counts. So has what no run owns
+    and has the run's name and label; but a sealer, which is asked for until it is there.
     """
 
     OURS = "ours"
@@ -42,6 +43,7 @@ def standing(
     controller: str,
     clusters: Collection[str],
     made: Collection[str],
+    labelled: bool = True,
 ) -> Standing:
     """Return what an object is to a run.
 
@@ -55,13 +57,15 @@ def standing(
         controller: uid of the object's controller; empty where it has none.
         clusters: uids of what is the run's RayCluster: `cluster_uids`.
         made: uids that replies to this process told, of what it made for the run.
+        labelled: whether its labels say that it is the run's.
     """
     child = child_of(run, kind, name, component)
     if child is None or namespace != run.metadata.namespace:
         return Standing.STRANGER
     known = _is_known(run, kind, name, uid, made)
     if not child.owned:
-        return Standing.OURS if known else Standing.STRANGER
+        claims = labelled and controller in ("", run.metadata.uid) and child.made is not Made.TO_SEAL
+        return Standing.OURS if known else Standing.CLAIMED if claims else Standing.STRANGER
     if child.made is Made.BY_KUBERAY:
         if not controller or controller not in clusters:
             return Standing.STRANGER

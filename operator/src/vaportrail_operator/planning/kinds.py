@@ -36,6 +36,10 @@ class Endpoint:
         """As objects say it, such as `v1` or `ray.io/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    def reference(self, name: str, uid: str) -> dict[str, str]:
+        """Return an object as its dependents name it."""
+        return {"apiVersion": self.api_version, "kind": self.kind, "name": name, "uid": uid}
+
     def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         """Return the path of a collection (of all namespaces where none is given), or of an object."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"

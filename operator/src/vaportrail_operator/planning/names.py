@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.crd.fields import API_VERSION
-from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
 from vaportrail.storage import layout
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL, Component
 
@@ -27,6 +27,7 @@ __all__ = [
     "record_path",
     "record_root",
     "record_uri",
+    "run_known_by",
     "runner_name",
     "sealer_name",
     "spool_folder",
@@ -38,6 +39,14 @@ AUTH_TOKEN: Final = "auth_token"
 OTLP_TOKEN: Final = "otlp_token"
 """The key of the collector's token in the run's Secret."""
 _MANAGED_BY = {"app.kubernetes.io/managed-by": "vaportrail"}
+
+
+def run_known_by(namespace: str, name: str, uid: str) -> PipelineRun:
+    """Return a run of which no more is known than what the labels of its objects say."""
+    metadata = Metadata.model_construct(name=name, namespace=namespace, uid=uid)
+    record = RecordSpec.model_construct(uri="")
+    spec = PipelineRunSpec.model_construct(pipeline="", entrypoint="", image="", record=record)
+    return PipelineRun.model_construct(metadata=metadata, spec=spec)
 
 
 def base_name(run: PipelineRun) -> str:

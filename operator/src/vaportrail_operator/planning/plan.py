@@ -19,14 +19,13 @@ from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reaso
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.conditions import conditions_of
 from vaportrail_operator.planning.phases.active import active
+from vaportrail_operator.planning.phases.deleted import deleted
 from vaportrail_operator.planning.phases.ended import ended
 from vaportrail_operator.planning.phases.pending import pending
 from vaportrail_operator.planning.phases.releasing import releasing
 from vaportrail_operator.planning.phases.sealing import sealing
 from vaportrail_operator.planning.pod_reports import run_report
-from vaportrail_operator.planning.pod_state import will_not_restart
 from vaportrail_operator.planning.receipt import receipt_of
-from vaportrail_operator.planning.removal import removals
 from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
@@ -45,9 +44,7 @@ def plan(observed: Observed) -> Plan:
     """Return what follows from what is observed of a run."""
     run = observed.run
     if run.metadata.deletion_timestamp is not None:
-        # All but the sealer is the run's own, and is collected with it. The sealer may end its work.
-        sealers = [pod for pod in observed.pods_of(Component.SEALER) if will_not_restart(pod)]
-        return Plan(run.status, tuple(removals(observed, sealers)))
+        return deleted(observed)
     if isinstance(run.status.phase, Phase) and run.status.phase.terminal:
         return ended(observed)
     step = _step(observed, _noticed(observed))

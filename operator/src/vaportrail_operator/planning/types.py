@@ -283,10 +283,11 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class CreateTokens:
-    """Create the run's Secret with a random token under each key; one that exists is kept."""
+    """Create the run's Secret with a random token under each key, and an `owner` more: kind and name."""
 
     manifest: Manifest
     keys: tuple[str, ...]
+    owner: tuple[Kind, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

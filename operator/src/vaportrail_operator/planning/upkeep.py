@@ -34,7 +34,7 @@ def missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
         can_be = child.kind is not Kind.RAY_CLUSTER or observed.kuberay
         seen = _is_there(observed, child) or was_seen(status.receipt, child.kind, child.name(run))
         if status.phase is Phase.PROVISIONING and can_be and not seen:
-            yield child.make(run, observed.settings)
+            yield child.make(observed)
 
 
 def keep_up_for_the_rest(observed: Observed) -> Iterator[Action]:
@@ -50,7 +50,7 @@ def keep_up_for_the_rest(observed: Observed) -> Iterator[Action]:
 
 def _keep_up(observed: Observed, child: Child) -> Iterator[Action]:
     if child.make is not None and not _is_there(observed, child):
-        yield child.make(observed.run, observed.settings)
+        yield child.make(observed)
         return
     pod = observed.pod(child.component) if child.component else None
     if pod is not None and (will_not_restart(pod) or overdue(observed, pod)):

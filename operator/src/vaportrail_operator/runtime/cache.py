@@ -9,7 +9,7 @@ started does not serve a kind yet. Where the API server's store is put back from
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -20,12 +20,12 @@ from vaportrail_operator.planning.kinds import WATCHED, Kind
 from vaportrail_operator.planning.obstacles import obstacle_of
 from vaportrail_operator.planning.types import (
     Component,
-    ObservedObject,
     ObservedPod,
     Refusal,
     SecretState,
     SweepResult,
 )
+from vaportrail_operator.runtime.run_index import RunIndex
 
 __all__ = ["Cache", "Key"]
 
@@ -65,7 +65,7 @@ class Cache:
         self._clock = clock
         self._changed = changed
         self._kept: dict[ObjectKey, _Kept] = {}
-        self._of_run: dict[str, set[ObjectKey]] = defaultdict(set)
+        self._index = RunIndex()
         self._memories: dict[str, _Memory] = {}
         self._graves: OrderedDict[str, str] = OrderedDict()
         self._newest: Counter[Kind] = Counter()
@@ -98,8 +98,7 @@ class Cache:
             self._forget(kept.entry, instead=entry)
         self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
         self._note_version(entry.object_key.kind, entry.version)
-        if entry.run_uid:
-            self._of_run[entry.run_uid].add(entry.object_key)
+        self._index.add(entry)
         if entry.object_key.kind is Kind.RUN:
             self._memories.setdefault(entry.uid, _Memory(namespace=entry.object_key.namespace))
         self._tell(entry)
@@ -215,15 +214,21 @@ class Cache:
 
     def children(self, run_uid: str) -> list[Entry]:
         """Return what says that it was made for a run and is there, in any namespace; see `children_of`."""
-        places = self._of_run.get(run_uid, ())
-        found = (self._kept[object_key].entry for object_key in places)
-        return [entry for entry in found if isinstance(entry.seen, ObservedPod | ObservedObject)]
+        return self._at(self._index.of_run(run_uid))
 
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
         for kept in list(self._kept.values()):
             if kept.entry.run_uid and not isinstance(kept.entry.seen, KeptRun):
                 yield kept.entry
+
+    def made_for_name(self, key: Key) -> list[Entry]:
+        """Return what was made for runs of a name, gone ones too, and is still there."""
+        return self._at(self._index.of_name(*key))
+
+    def _at(self, places: Iterable[ObjectKey]) -> list[Entry]:
+        found = (self._kept[object_key].entry for object_key in places)
+        return [entry for entry in found if not isinstance(entry.seen, KeptRun)]
 
     def made(self, run_uid: str) -> frozenset[str]:
         """Return the uids of what this process made for a run, by the replies to its calls."""
@@ -316,16 +321,9 @@ class Cache:
         self._tell(entry)
 
     def _forget(self, entry: Entry, instead: Entry | None = None) -> None:
-        self._unindex(entry)
+        self._index.discard(entry)
         if entry.object_key.kind is Kind.RUN and (instead is None or instead.uid != entry.uid):
             self._memories.pop(entry.uid, None)
-
-    def _unindex(self, entry: Entry) -> None:
-        places = self._of_run.get(entry.run_uid)
-        if places is not None:
-            places.discard(entry.object_key)
-            if not places:
-                del self._of_run[entry.run_uid]
 
     def _tell(self, entry: Entry) -> None:
         memory = self._memories.get(entry.run_uid)

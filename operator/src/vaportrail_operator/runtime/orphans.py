@@ -10,17 +10,22 @@ from vaportrail_operator.acting.client import ApiError, Client, Conflict, NotFou
 from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.observation.entries import Entry
 from vaportrail_operator.observation.runs import KeptRun, observed_run
+from vaportrail_operator.planning.children.table import Child, Made, Released, child_of
 from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
+from vaportrail_operator.planning.names import run_known_by
+from vaportrail_operator.planning.pod_state import drained
 from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.types import Component, ObservedObject, ObservedPod
-from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.metrics import Metrics
 
 __all__ = ["OrphanSweeper"]
 
 _log = logging.getLogger(__name__)
-_OURS = (Component.RUNNER, Component.COLLECTOR)
 _ENDED = ("Succeeded", "Failed")
+_SHIPPING = (Component.RUNNER, Component.HEAD, Component.WORKER)
+_AGAIN = 30.0
+"""Seconds until what is left of a run that is gone is looked at again."""
 
 
 class OrphanSweeper:
@@ -33,8 +38,8 @@ class OrphanSweeper:
         metrics: where what is removed, and what could not be, is counted.
         now: the time, as the API server has it.
         min_age_seconds: seconds that something must have been left, as far as this process saw.
-        sealer_patience: the same, for a sealer that still works: nothing owns it, so that it can end
-            its record though its run was deleted.
+        longest_seconds: the same, for what still has work to do: no run owns it, so that it can do it
+            though its run was deleted.
     """
 
     def __init__(
@@ -46,10 +51,10 @@ class OrphanSweeper:
         *,
         now: Callable[[], datetime],
         min_age_seconds: float = 600.0,
-        sealer_patience: float = 7200.0,
+        longest_seconds: float = 7200.0,
     ) -> None:
         self._cache, self._client, self._clock, self._metrics = cache, client, clock, metrics
-        self._min_age_seconds, self._sealer_min_age_seconds = min_age_seconds, sealer_patience
+        self._min_age_seconds, self._longest_seconds = min_age_seconds, longest_seconds
         self._now = now
         self._since: dict[str, float] = {}
 
@@ -67,11 +72,34 @@ class OrphanSweeper:
                 removed += await self._remove_if_left(entry)
         return removed
 
+    async def sweep_of_gone(self, key: Key) -> float | None:
+        """Remove what waits for the end of a run that is gone, as soon as nobody needs it any more.
+
+        Returns:
+            Seconds until this should be looked at again; None: nothing is left that waits.
+        """
+        waiting = []
+        for entry in self._cache.made_for_name(key):
+            child = _row_of(entry)
+            if child is not None and child.released in _WAIT and self._is_left(entry):
+                waiting.append((entry, child))
+        for entry, child in waiting:
+            if self._may_go(entry, child):
+                await self._remove_if_left(entry)
+        return _AGAIN if waiting else None
+
+    def _may_go(self, entry: Entry, child: Child) -> bool:
+        if child.released is Released.SEALED:
+            return isinstance(entry.seen, ObservedPod) and entry.seen.phase in _ENDED
+        here = entry.object_key.namespace
+        others = self._cache.children(entry.run_uid)
+        return not any(_ships(each) for each in others if each.object_key.namespace == here)
+
     def _is_left(self, entry: Entry) -> bool:
         seen = entry.seen
         if isinstance(seen, KeptRun) or self._is_going(seen) or not entry.run_name:
             return False
-        if not _is_made_by_us(entry):
+        if _row_of(entry) is None:
             return False
         found = self._cache.run((entry.object_key.namespace, entry.run_name))
         return not (found and found[0].uid == entry.run_uid and not found[1].over)
@@ -131,24 +159,34 @@ class OrphanSweeper:
         return 1
 
     def _min_age_of(self, entry: Entry) -> float:
-        seen = entry.seen
-        working = (
-            entry.object_key.kind is Kind.POD
-            and isinstance(seen, ObservedPod)
-            and seen.component is Component.SEALER
-            and seen.phase not in _ENDED
-        )
-        return self._sealer_min_age_seconds if working else self._min_age_seconds
+        child = _row_of(entry)
+        waits = child is not None and child.released in _WAIT and not self._may_go(entry, child)
+        return self._longest_seconds if waits else self._min_age_seconds
 
 
-def _is_made_by_us(entry: Entry) -> bool:
-    """Return whether something looks as what the operator makes: its run may be unknown by now.
+_WAIT = (Released.AFTER_DRAIN, Released.SEALED)
+"""What has work left when its run is gone."""
 
-    What is made by another object's controller goes with that object.
+
+def _row_of(entry: Entry) -> Child | None:
+    """Return the row of what looks as what the operator makes; None for all else.
+
+    Its run may be unknown by now, and may have been deleted without what it owned. What is made by another
+    object's controller goes with that object.
     """
     seen = entry.seen
-    if isinstance(seen, ObservedPod) and seen.component is Component.SEALER:
-        return entry.object_key.name == f"{entry.run_name}-{entry.run_uid[:8]}-sealer"
+    if isinstance(seen, KeptRun) or seen.controller not in ("", entry.run_uid):
+        return None
+    place = entry.object_key
+    run = run_known_by(place.namespace, entry.run_name, entry.run_uid)
+    component = seen.component if isinstance(seen, ObservedPod) else None
+    child = child_of(run, place.kind, place.name, component)
+    return child if child is not None and child.made is not Made.BY_KUBERAY else None
+
+
+def _ships(entry: Entry) -> bool:
+    """Return whether something of a run may still ship, or have pods made that will."""
+    seen = entry.seen
     if isinstance(seen, ObservedPod):
-        return seen.component in _OURS and seen.controller == entry.run_uid
-    return isinstance(seen, ObservedObject) and bool(entry.run_uid) and seen.controller == entry.run_uid
+        return seen.component in _SHIPPING and not drained(seen)
+    return entry.object_key.kind is Kind.RAY_CLUSTER

@@ -132,6 +132,7 @@ class Operator:
             now=now,
             metrics=self._metrics,
             claims=self._claims,
+            sweep_of_gone=self._orphans.sweep_of_gone,
         )
         self._metrics.read_from(
             Readings(

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -61,6 +61,7 @@ class Reconciler:
         metrics: where steps are counted.
         claims: which namespaces this installation brings runs on in.
         room: which runs wait for one quota.
+        sweep_of_gone: removes what is left of runs that are gone, of one name.
         pause: seconds before the next step of a run whose every step so far changed something, once
             there were many: whatever goes wrong, the API server is not flooded.
     """
@@ -74,6 +75,7 @@ class Reconciler:
     now: Callable[[], datetime]
     metrics: Metrics
     claims: Claims
+    sweep_of_gone: Callable[[Key], Awaitable[float | None]]
     room: Room = field(default_factory=Room)
     pause: float = 1.0
     _streaks: Counter[Key] = field(default_factory=Counter)
@@ -101,7 +103,7 @@ class Reconciler:
                 self.queue.add_after(key, self.claims.again)
                 return "claimed"
             planned = self._planned(key)
-            after = await self._carry_out(planned)
+            after = await self._carry_out(key, planned)
         except Conflict as error:
             _log.debug("the run changed meanwhile: %s", error)
             self.queue.retry(key)
@@ -166,7 +168,7 @@ class Reconciler:
             ApiError: a call failed.
             NameTaken: a stranger's object is in the way.
         """
-        return await self._carry_out(self._planned(key))
+        return await self._carry_out(key, self._planned(key))
 
     def _planned(self, key: Key) -> _Planned | _Rest:
         """Return what is to be done for a run, or that nothing is."""
@@ -209,9 +211,9 @@ class Reconciler:
         self.room.note(key, own)
         return replace(seen, rivals=self.room.rivals(key[0], own.quota)) if own and own.quota else seen
 
-    async def _carry_out(self, planned: _Planned | _Rest) -> float | None:
+    async def _carry_out(self, key: Key, planned: _Planned | _Rest) -> float | None:
         if isinstance(planned, _Rest):
-            return planned.seconds
+            return planned.seconds if self.cache.run(key) else await self.sweep_of_gone(key)
         with about(run_uid=planned.uid):
             changed = await self.applier.apply(planned.run, planned.plan)
         return 0.0 if changed else planned.plan.requeue_after

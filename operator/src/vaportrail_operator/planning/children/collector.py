@@ -48,7 +48,7 @@ def collector_service(run: PipelineRun) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata_of(run, collector_name(run)),
+        "metadata": metadata_of(run, collector_name(run), owned=False),
         "spec": {
             "selector": {name: labels[name] for name in (RUN_UID_LABEL, COMPONENT_LABEL)},
             "ports": [{"name": "otlp-http", "port": COLLECTOR_PORT}],
@@ -93,7 +93,12 @@ def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": metadata_of(
-            run, collector_name(run), Component.COLLECTOR, labels=pod.labels, annotations=annotations
+            run,
+            collector_name(run),
+            Component.COLLECTOR,
+            owned=False,
+            labels=pod.labels,
+            annotations=annotations,
         ),
         "spec": on_the_platform(spec, run, settings.run_pods),
     }

@@ -25,11 +25,11 @@ from vaportrail_operator.planning.names import (
     sealer_name,
     tokens_name,
 )
-from vaportrail_operator.planning.types import Component, Create, CreateTokens, OperatorSettings
+from vaportrail_operator.planning.types import Component, Create, CreateTokens, Observed
 
 __all__ = ["CHILDREN", "Child", "Made", "Released", "child_of", "made_by_operator", "named_children"]
 
-Make = Callable[[PipelineRun, OperatorSettings], Create | CreateTokens]
+Make = Callable[[Observed], Create | CreateTokens]
 
 
 class Made(StrEnum):
@@ -59,10 +59,13 @@ class Child:
         kind: of the object.
         name: gives its name; None where KubeRay makes it up.
         component: of a pod, what it is to the run.
-        make: what makes it; None where no row can say: KubeRay does, or it follows from how the run ended.
+        make: returns what makes it; None where no row can say: KubeRay does, or it follows from how the run
+            ended.
         made: when it is made.
         released: when it is removed.
-        owned: of what the operator makes, whether the run is its controller, so that it goes with the run.
+        owned: of what the operator makes, whether the run is its controller, so that it goes as the run is
+            deleted. What others still need then is not: it is labelled, ends by itself, and is removed once
+            nobody has anything to ship.
         in_sweep: whether the last look asks for it by its name: never for what the operator may not read.
     """
 
@@ -79,35 +82,33 @@ class Child:
 CHILDREN: Final = (
     # What is dear comes last: nothing follows on what could not be made.
     Child(
-        Kind.SECRET,
-        tokens_name,
-        make=lambda run, settings: create_tokens(run),
-        in_sweep=False,
-    ),
-    Child(
         Kind.SERVICE,
         collector_name,
-        make=lambda run, settings: Create(Kind.SERVICE, collector_service(run)),
+        make=lambda seen: Create(Kind.SERVICE, collector_service(seen.run)),
         made=Made.KEPT_UP,
+        owned=False,
     ),
+    # Of the Service, too: nobody can look whether it is there, so it goes with what can be seen.
+    Child(Kind.SECRET, tokens_name, make=lambda seen: create_tokens(seen.run), owned=False, in_sweep=False),
     Child(
         Kind.POD,
         collector_name,
         Component.COLLECTOR,
-        make=lambda run, settings: Create(Kind.POD, collector_pod(run, settings)),
+        make=lambda seen: Create(Kind.POD, collector_pod(seen.run, seen.settings)),
         made=Made.KEPT_UP,
+        owned=False,
     ),
     Child(
         Kind.POD,
         runner_name,
         Component.RUNNER,
-        make=lambda run, settings: Create(Kind.POD, runner_pod(run, settings)),
+        make=lambda seen: Create(Kind.POD, runner_pod(seen.run, seen.settings)),
         released=Released.FIRST,
     ),
     Child(
         Kind.RAY_CLUSTER,
         base_name,
-        make=lambda run, settings: Create(Kind.RAY_CLUSTER, ray_cluster(run, settings)),
+        make=lambda seen: Create(Kind.RAY_CLUSTER, ray_cluster(seen.run, seen.settings)),
         released=Released.AFTER_RUNNER,
     ),
     Child(Kind.SERVICE, head_service_name, made=Made.BY_KUBERAY, released=Released.WITH_CLUSTER),
