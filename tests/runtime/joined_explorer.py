@@ -126,7 +126,9 @@ def _collector_again(expected: End, found: End) -> End:
 
 
 _ONLY_WATCHED: Final = frozenset({"dropped", "late", "overtaken", "down for long"})
-_AS_IT_STARTS: Final = frozenset({"cancelled as it starts", "deleted as it starts"})
+_AS_IT_STARTS: Final = frozenset(
+    {"cancelled as it starts", "deleted as it starts", "deleted as it is sealed"}
+)
 _TWO: Final = frozenset({"two operators", "two operators and a failure"})
 
 EXCUSES: Final[tuple[Excuse, ...]] = (

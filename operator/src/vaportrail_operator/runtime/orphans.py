@@ -85,7 +85,7 @@ class OrphanSweeper:
                 waiting.append((entry, child))
         for entry, child in waiting:
             if self._may_go(entry, child):
-                await self._remove_if_left(entry)
+                await self._remove_if_left(entry, ordinary=True)
         return _AGAIN if waiting else None
 
     def _may_go(self, entry: Entry, child: Child) -> bool:
@@ -112,9 +112,9 @@ class OrphanSweeper:
         since = overdue_since(seen) if isinstance(seen, ObservedPod) else None
         return since is not None and self._now() >= since
 
-    async def _remove_if_left(self, entry: Entry) -> int:
+    async def _remove_if_left(self, entry: Entry, *, ordinary: bool = False) -> int:
         try:
-            return await self._remove(entry) if await self._is_left_live(entry) else 0
+            return await self._remove(entry, ordinary) if await self._is_left_live(entry) else 0
         except ApiError as error:
             # The others do not wait for this one, nor does whoever has them swept.
             self._metrics.orphans_kept.labels(str(entry.object_key.kind)).inc()
@@ -129,7 +129,7 @@ class OrphanSweeper:
         seen = observed_run(raw)
         return seen.run.metadata.uid != entry.run_uid or seen.over
 
-    async def _remove(self, entry: Entry) -> int:
+    async def _remove(self, entry: Entry, ordinary: bool) -> int:
         object_key = entry.object_key
         try:
             await self._client.delete(
@@ -146,8 +146,10 @@ class OrphanSweeper:
             # Another object has its name, or it just changed: the next list tells.
             return 0
         self._cache.mark_deleting(object_key, entry.uid)
-        self._metrics.leaked.labels(str(object_key.kind)).inc()
-        _log.warning(
+        if not ordinary:
+            self._metrics.leaked.labels(str(object_key.kind)).inc()
+        _log.log(
+            logging.INFO if ordinary else logging.WARNING,
             "removed what was left of a run",
             extra={
                 "namespace": object_key.namespace,
