@@ -294,8 +294,7 @@ class CreateTokens:
 class Create:
     """Create an object; one that exists and is this run's is kept.
 
-    Only if a live read shows the run as it was planned for: the same uid, status and `cancel`, and no
-    deletion.
+    Only if a live read shows the run as it was planned for: uid, status, `cancel`, no deletion.
     """
 
     kind: Kind
