@@ -113,9 +113,11 @@ def _unseen(expected: End, found: End) -> End:
 
 
 def _made_so_far(expected: End, found: End) -> End:
-    once = all(count == 1 for _, count in found.made)
+    once = all(count == 1 for _, count in found.made) and found.requests <= expected.requests
     closed = not any(is_open for _, is_open in found.receipt)
-    return replace(found, made=expected.made, receipt=expected.receipt) if once and closed else found
+    if not (once and closed):
+        return found
+    return replace(found, made=expected.made, receipt=expected.receipt, requests=expected.requests)
 
 
 def _collector_again(expected: End, found: End) -> End:
