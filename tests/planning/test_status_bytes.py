@@ -24,7 +24,7 @@ from vaportrail.crd.validation.spec_rules import ROOT_BYTES
 from vaportrail_operator.acting.status_writer import status_body
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.status_size import STATUS_BYTES, fitted
-from vaportrail_operator.planning.types import Component, Observed, Plan
+from vaportrail_operator.planning.types import Component, Observed, Plan, Refusal
 
 NAME = "a-name-of-the-forty-characters-there-are"
 WORDS = {
@@ -69,7 +69,7 @@ def with_long_words(long: str) -> Planner:
             terminated = replace(pod.terminated, message=message) if pod.terminated else None
             waiting = ("Unschedulable", long)
             pods.append(replace(pod, terminated=terminated, waiting=waiting, image_id=f"x@{long}"))
-        return plan(replace(observed, pods=tuple(pods), refused=long))
+        return plan(replace(observed, pods=tuple(pods), refused=Refusal(long, 403, observed.now)))
 
     return planned
 
