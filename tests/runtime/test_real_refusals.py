@@ -16,6 +16,52 @@ __all__ = ["operator", "server", "team"]
 pytestmark = pytest.mark.api_server
 
 
+LEVEL = "pod-security.kubernetes.io/enforce=restricted"
+ON_THE_NODE = {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}
+
+
+def many_groups() -> dict[str, Any]:
+    """Return what is small in a run, and more than etcd takes in its RayCluster."""
+    groups = [{"name": f"group-{number}"} for number in range(16)]
+    variables = [{"name": f"LONG_{number}", "value": "x" * 8000} for number in range(14)]
+    return {"ray": {"workers": groups}, "podDefaults": {"env": variables}}
+
+
+def failure(server: ApiServer, team: Team) -> str:
+    """Return what an Event says of a run that was not provisioned: the sealer here is played, and says that
+    all went well."""
+    events = server.json("-n", team.name, "get", "events.events.k8s.io")["items"]
+    return next((each["note"] for each in events if each["reason"] == "ProvisioningFailed"), "")
+
+
+NEVER = [
+    (
+        LEVEL,
+        {"podDefaults": ON_THE_NODE},
+        'runner pod cannot be made: violates PodSecurity "restricted',
+        "take",
+    ),
+    ("", many_groups(), "RayCluster cannot be made: ", "fewer or shorter parameters"),
+]
+
+
+@pytest.mark.parametrize(("label", "spec", "begin", "fix"), NEVER, ids=["PodSecurity", "etcd"])
+def test_what_can_never_pass_ends_the_run_at_once(
+    server: ApiServer, team: Team, operator: Operator, label: str, spec: dict[str, Any], begin: str, fix: str
+) -> None:
+    if label:
+        server.kubectl("label", "namespace", team.name, label)
+    operator.start()
+    with nodes(server.kubeconfig):
+        team.submit("mnist", **spec)
+        team.until_over(operator)
+    until(lambda: failure(server, team), operator.tail)
+    told = failure(server, team)
+    assert f": {begin}" in told
+    assert f"; fix: {fix}" in told
+    assert team.left() == []
+
+
 def quota_on_limits(team: Team, server: ApiServer) -> None:
     """Have a quota count limits of CPU; its status is what its controller would write."""
     about = {"name": "limits", "namespace": team.name}
@@ -76,10 +122,6 @@ def test_a_quota_on_limits_names_the_container_that_says_none(
     with nodes(server.kubeconfig):
         team.submit("mnist")
         team.until_over(operator)
-    status = team.status("mnist")
-    assert (status["phase"], status["reason"]) in {
-        ("Failed", "ProvisioningFailed"),
-        ("Failed", "SealFailed"),
-    }
-    assert "must specify limits.cpu" in status["message"]
+    until(lambda: failure(server, team), operator.tail)
+    assert "failed quota: limits: must specify limits.cpu" in failure(server, team)
     assert team.left() == []
