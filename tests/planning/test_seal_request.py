@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from tests.planning.explorer import live
 from tests.planning.phases import RUNNER, at, running, sealing, up, without
-from tests.planning.runs import SETTINGS, a_run, a_service, observed, planned, run_report, terminated
+from tests.planning.runs import SETTINGS, a_cluster, a_run, a_service, observed, planned, run_report, terminated
 from tests.planning.world import Script, World
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_messages import TimelineEntry
 from vaportrail.crd.status import Phase, ReceiptStatus
+from vaportrail_operator.planning import times
 from vaportrail_operator.planning.children.sealer import seal_request
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.receipt import entries_for_record
-from vaportrail_operator.planning.types import Create, Observed
+from vaportrail_operator.planning.timeline import entries_for_record as entries_of_timeline
+from vaportrail_operator.planning.types import Component, Create, Observed, SecretState
 
 LOST = Script(None, deeds=((Phase.RUNNING, "lose_runner"),))
 
@@ -55,6 +57,10 @@ def test_it_is_still_known_to_an_operator_that_was_killed_at_any_write() -> None
         assert all(request.runner_started for request in world.seals), f"write {number}"
 
 
+def stamp(seconds: float) -> str:
+    return times.stamp(at(seconds))
+
+
 def sealer_of(seen: Observed) -> dict[str, Any]:
     (made,) = (each for each in plan(seen).actions if isinstance(each, Create))
     return dict(made.manifest)
@@ -89,3 +95,27 @@ def test_why_a_run_ends_is_one_line(text: str) -> None:
     failed = terminated(up(RUNNER), run_report(Outcome.FAILED, message=text, user_code_started="x"))
     made = plan(running(20, pods=(*without(RUNNER), failed)))
     assert made.status.message == " ".join(text.split())
+
+
+LATE: dict[str, dict[str, Any]] = {
+    "a pod of KubeRay's": {"pods": (up(Component.WORKER, created_at=at(20), ready_at=at(21)),)},
+    "a pod that drained": {"pods": (terminated(up(Component.WORKER, created_at=at(20))),)},
+    "its Service once more": {"services": (a_service(created_at=at(41)),)},
+    "its RayCluster once more": {"ray_cluster": a_cluster(created_at=at(41))},
+    "a Secret whose end nobody heard": {"secret": SecretState.UNKNOWN},
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=list(LATE))
+def test_what_turns_up_once_more_asks_for_no_other_sealer(late: dict[str, Any]) -> None:
+    entered = sealing()
+    asked = sealer_of(entered)
+    turned_up = planned(entered, plan(entered), now=at(70), **late)
+    assert sealer_of(turned_up) == asked
+    gone = planned(turned_up, plan(turned_up), now=at(95), **{name: getattr(entered, name) for name in late})
+    assert sealer_of(gone) == asked
+
+
+def test_what_a_node_with_a_clock_ahead_ended_is_in_the_record() -> None:
+    entries = entries_of_timeline({"UserCode": f"{stamp(10)}/{stamp(50)}", "Seal": f"{stamp(40)}/.."})
+    assert [each.name for each in entries] == ["UserCode"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vaportrail.contract.pod_messages import ReceiptEntry
-from vaportrail.crd.status import ENTRY_LIMIT, ReceiptStatus
+from vaportrail.crd.status import ENTRY_LIMIT, Phase, ReceiptStatus
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.children.table import made_by_operator
 from vaportrail_operator.planning.kinds import Kind
@@ -38,7 +38,12 @@ def receipt_of(observed: Observed) -> list[ReceiptStatus]:
     """
     known = {each.object: each for each in observed.run.status.receipt}
     there = {each.object: each for each in _there(observed)}
+    sealer = f"{Kind.POD}/{sealer_name(observed.run)}"
+    # What is known is told to the sealer, and does not change any more, whatever turns up again.
+    fixed = observed.run.status.phase == Phase.SEALING
     for name, seen in there.items():
+        if name in known and fixed and name != sealer:
+            continue
         if name in known or len(known) < ENTRY_LIMIT:
             known[name] = _updated(known.get(name), seen)
     secret = f"{Kind.SECRET}/{tokens_name(observed.run)}"

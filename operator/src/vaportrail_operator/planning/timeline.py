@@ -84,6 +84,11 @@ def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]
     # A run that never got to make anything was not queued for it either.
     if not status.start_time and status.phase not in _UNDER_WAY:
         return timeline.known
+    if observed.run.status.phase is Phase.SEALING:
+        # What a sealer is asked for does not change any more, whatever turns up.
+        _forced_release(timeline, observed, status)
+        _sealing(timeline, observed, status)
+        return timeline.known
     over = status.phase not in _BUSY
     timeline.once("Queued", created_at(observed.run), times.parse(status.start_time))
     _provisioning(timeline, observed, over)
@@ -92,8 +97,7 @@ def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]
         _release(timeline, observed)
         _forced_release(timeline, observed, status)
     if over and status.phase is not Phase.RELEASING:
-        _seal(timeline, observed, status.record)
-        _forced_cleanup(timeline, observed, status)
+        _sealing(timeline, observed, status)
     # The schema takes no more; nothing of ours comes near.
     return dict(list(timeline.known.items())[:ENTRY_LIMIT])
 
@@ -191,6 +195,11 @@ def _forced_cleanup(timeline: _Timeline, observed: Observed, status: PipelineRun
         timeline.begin(CLEANUP_FORCED, observed.now)
 
 
+def _sealing(timeline: _Timeline, observed: Observed, status: PipelineRunStatus) -> None:
+    _seal(timeline, observed, status.record)
+    _forced_cleanup(timeline, observed, status)
+
+
 def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) -> None:
     timeline.begin(SEAL, observed.now)
     sealer = observed.pod(Component.SEALER)
@@ -203,12 +212,14 @@ def _seal(timeline: _Timeline, observed: Observed, record: RecordStatus | None) 
 def entries_for_record(timeline: Mapping[str, str]) -> list[TimelineEntry]:
     """Return the intervals that had ended when the seal began, for the run's record.
 
-    What ends later is not in it: whoever asks for the sealer once more asks for the same.
+    What ends later is not in it: whoever asks for the sealer once more asks for the same. That is only what
+    the operator itself ends; others end by the clocks of nodes, and none of them is added any more.
     """
     entries, seal = [], times.begin(timeline.get(SEAL, ""))
     for name, interval in timeline.items():
         start, _, end = interval.partition("/")
         ended = times.end(interval)
-        if ended is not None and (seal is None or ended <= seal):
+        late = name in (SEAL, CLEANUP_FORCED, RELEASE_FORCED) and ended and seal and ended > seal
+        if ended is not None and not late:
             entries.append(TimelineEntry(name=name, start=start, end=end))
     return entries
