@@ -45,10 +45,10 @@ def main(words: Sequence[str] | None = None) -> int:
     ]
     if asked.lives:
         cases = random.Random(asked.seed).sample(cases, min(asked.lives, len(cases)))
-    broken = [name for name in names if explorer.undisturbed(name)[0].errors]
+    broken = {name: words for name in names if (words := explorer.unsound(name))}
     lives, different = len(names), len(broken)
-    for name in broken:
-        print(f"{name}: a step raised what it should not", flush=True)
+    for name, words_of_it in broken.items():
+        print(f"{name}: {'; '.join(words_of_it)}", flush=True)
     for case, found in _explored(cases, asked.at_once):
         lives += 1
         if found:

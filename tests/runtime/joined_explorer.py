@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, Final
 
 from runtime.joined_life import Crash, Life
-from runtime.joined_scenarios import SCENARIOS, Scenario
+from runtime.joined_scenarios import ENDS, LEFT, SCENARIOS, Scenario
 from runtime.played_watch import PlayedWatch, Told
 from vaportrail_operator.acting.client import Unavailable
 from vaportrail_operator.acting.endpoints import SECRETS
@@ -32,6 +32,7 @@ __all__ = [
     "lived",
     "sample",
     "undisturbed",
+    "unsound",
 ]
 
 _CALL_FAULTS: Final = ("killed before", "killed after", "reply lost", "refused once", "slow")
@@ -194,6 +195,22 @@ def undisturbed(scenario: str) -> tuple[End, int, int, int]:
     life, counts = _life(Case(scenario))
     life.play()
     return end_of(life), counts["call"], counts["read"], counts["word"]
+
+
+def unsound(scenario: str) -> list[str]:
+    """Return in words what is wrong with the end of a scenario though nothing went wrong."""
+    end = undisturbed(scenario)[0]
+    told = "/".join((end.phase, end.reason, end.outcome)).rstrip("/")
+    again = [each for each in end.made if each[1] > 1 and not scenario.startswith(("lost", "evicted"))]
+    found = {
+        f"it ended as {told} instead of {ENDS[scenario]}": told != ENDS[scenario],
+        f"it left {end.left}": bool(end.left) != (scenario in LEFT),
+        f"it left {end.secrets}": bool(end.secrets),
+        f"it made again {again}": bool(again),
+        "a step raised what is no answer of the API server's": bool(end.errors),
+        f"the record says {end.record[1]}": end.record[1] not in ("", "a" * 64),
+    }
+    return [words for words, wrong in found.items() if wrong]
 
 
 def lived(case: Case) -> Life:

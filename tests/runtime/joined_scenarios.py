@@ -12,7 +12,7 @@ from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.endpoints import RAY_CLUSTERS, RUNS
 
-__all__ = ["SCENARIOS", "Scenario"]
+__all__ = ["ENDS", "LEFT", "SCENARIOS", "Scenario"]
 
 _QUICK: Final = {
     "provisioningSeconds": 700,
@@ -124,3 +124,59 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("nested too deeply", raw=deeds.nested),
     )
 }
+
+ENDS: Final[dict[str, str]] = {
+    "success": "Succeeded/Completed/SUCCEEDED",
+    "failure": "Failed/PipelineFailed/FAILED",
+    "timed out": "Failed/DeadlineExceeded/TIMED_OUT",
+    "two workers": "Succeeded/Completed/SUCCEEDED",
+    "cancelled before it begins": "Cancelled/CancelledByUser",
+    "cancelled as it starts": "Cancelled/CancelledByUser/CANCELLED",
+    "cancelled": "Cancelled/CancelledByUser/CANCELLED",
+    "cancelled as it is released": "Succeeded/Completed/SUCCEEDED",
+    "suspended for a while": "Succeeded/Completed/SUCCEEDED",
+    "deleted as it starts": "gone",
+    "deleted": "gone",
+    "deleted in the foreground": "gone",
+    "deleted as it is sealed": "gone",
+    "deleted at its end": "gone",
+    "time to live": "gone",
+    "runs too long": "Failed/DeadlineExceeded/CANCELLED",
+    "no node for its worker": "Failed/ProvisioningFailed/CANCELLED",
+    "image that cannot be pulled": "Failed/ProvisioningFailed/RUNNER_LOST",
+    "missing ConfigMap": "Failed/ProvisioningFailed/RUNNER_LOST",
+    "quota": "Failed/ProvisioningFailed/RUNNER_LOST",
+    "quota with room later": "Succeeded/Completed/SUCCEEDED",
+    "quota for the sealer": "Succeeded/Completed/SUCCEEDED",
+    "webhook that does not answer": "Succeeded/Completed/SUCCEEDED",
+    "KubeRay that comes late": "Succeeded/Completed/SUCCEEDED",
+    "lost runner": "Failed/RunnerLost/RUNNER_LOST",
+    "evicted runner": "Failed/RunnerLost/RUNNER_LOST",
+    "replaced runner": "Failed/RunnerLost/CANCELLED",
+    "lost head": "Failed/RayClusterLost/CANCELLED",
+    "replaced head": "Failed/RayClusterLost/CANCELLED",
+    "lost worker": "Failed/ProvisioningFailed/CANCELLED",
+    "lost collector": "Failed/DeadlineExceeded/CANCELLED",
+    "evicted collector": "Failed/DeadlineExceeded/CANCELLED",
+    "lost RayCluster": "Failed/RayClusterLost/CANCELLED",
+    "lost node of the runner": "Failed/RunnerLost/RUNNER_LOST",
+    "lost node of a worker": "Succeeded/Completed/SUCCEEDED",
+    "held by a finalizer": "Succeeded/Completed/SUCCEEDED",
+    "lost sealers": "Succeeded/Completed/SUCCEEDED",
+    "sealer that refuses": "Failed/SealFailed/SUCCEEDED",
+    "stranger's pods": "Succeeded/Completed/SUCCEEDED",
+    "sealer's name taken": "Failed/SealFailed/SUCCEEDED",
+    "runner's name taken": "Failed/ProvisioningFailed/RUNNER_LOST",
+    "label taken off": "Succeeded/Completed/SUCCEEDED",
+    "namespace that is deleted": "gone",
+    "two operators": "Succeeded/Completed/SUCCEEDED",
+    "two operators and a failure": "Failed/PipelineFailed/FAILED",
+    "clock ahead": "Succeeded/Completed/SUCCEEDED",
+    "unreadable": "Failed/InvalidSpec",
+    "unreadable as it runs": "Failed/InvalidSpec",
+    "nested too deeply": "Failed/InvalidSpec",
+}
+"""The phase, reason and outcome that each scenario must come to, by its name."""
+
+LEFT: Final = frozenset({"held by a finalizer", "runner's name taken"})
+"""Where something is left that nobody can, or may, remove."""
