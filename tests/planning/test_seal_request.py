@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from tests.planning.explorer import live
 from tests.planning.phases import RUNNER, at, running, sealing, up, without
-from tests.planning.runs import SETTINGS, a_cluster, a_run, a_service, observed, planned, run_report, terminated
+from tests.planning.runs import (
+    SETTINGS,
+    a_cluster,
+    a_run,
+    a_service,
+    observed,
+    planned,
+    run_report,
+    terminated,
+)
 from tests.planning.world import Script, World
 
 from vaportrail.contract.outcome import Outcome
