@@ -1,4 +1,4 @@
-"""Faults are planted in a copy of the operator, one at a time, and each is found by the test that is for it."""
+"""Faults are planted in a copy of the operator, one at a time; each is found by the test that is for it."""
 
 from __future__ import annotations
 
