@@ -113,3 +113,9 @@ def test_a_certificate_of_another_name_is_said_as_such(serve: Serve, private: Au
 def test_with_its_authority_trusted_the_store_is_reached(serve: Serve, private: Authority) -> None:
     done = probed(serve(private.server("localhost")), SSL_CERT_FILE=str(private.bundle))
     assert done.stdout == "reached\n", done.stderr
+
+
+def test_a_store_that_has_nothing_yet_is_no_fault(s3: dict[str, str]) -> None:
+    # What is asked for first is not there, which a real server says.
+    done = probed(s3["AWS_ENDPOINT_URL"], **s3)
+    assert done.returncode == 0, done.stderr

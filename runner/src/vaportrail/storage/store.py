@@ -246,7 +246,7 @@ class ObjectStore:
             return
         try:
             self._do(partial(obstore.head, self._once(), path))
-        except BaseError as error:
+        except (BaseError, OSError, ValueError) as error:
             if problem := certificate_problem(error):
                 raise RecordError(f"cannot reach {self.uri.rstrip('/')}/{path}: {problem}") from error
 
