@@ -334,10 +334,10 @@ def test_a_pipeline_that_runs_too_long_is_ended_a_little_after_the_runners_own_d
 # Along the way
 
 
-def test_a_transition_is_told_once() -> None:
-    first = provisioning(pods=(up(RUNNER),))
+def test_what_is_wrong_is_told_once() -> None:
+    first = provisioning(pods=(a_pod(RUNNER, waiting=("ErrImagePull", "no such image")),))
     made = plan(first)
-    assert [note.reason for note in made.events] == ["RunningPipeline"]
+    assert [note.reason for note in made.events] == ["PodWaiting"]
     assert plan(planned(first, made)).events == ()
 
 
