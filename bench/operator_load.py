@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import signal
 import socket
 import statistics
@@ -29,13 +28,12 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT), str(ROOT / "tests")]
 from figure_log import record_figure  # noqa: E402
 
 from api_server import CRD, ApiServer, api_server  # noqa: E402
-from runtime.nodes import nodes  # noqa: E402
+from runtime.nodes import client_of, nodes  # noqa: E402
 from runtime.operator_process import SYSTEM, Operator, Team, chart_rules, create, grant, until  # noqa: E402
 from runtime.small_planner import run_of  # noqa: E402
 from runtime.test_real_api_server import LEASE_RULES, installed, ray_crd, webhook  # noqa: E402
 from runtime.test_real_disturbances import at_its_limits, cr_bytes  # noqa: E402
 from vaportrail_operator.acting.endpoints import RUNS  # noqa: E402
-from vaportrail_operator.acting.kubernetes_client import KubernetesClient, load_configuration  # noqa: E402
 
 MEASURED = ROOT / "bench" / "measured_operator.py"
 AT_ONCE = 32
@@ -64,8 +62,7 @@ class Measured(Operator):
 
 async def put(server: ApiServer, namespace: str, names: list[str], status: dict[str, Any] | None) -> None:
     """Make runs, and write their statuses."""
-    os.environ["KUBECONFIG"] = str(server.kubeconfig)
-    client = KubernetesClient(await load_configuration())
+    client = await client_of(server.kubeconfig)
     waiting = iter(names)
 
     async def some() -> None:
@@ -93,7 +90,7 @@ def main() -> None:
     parser.add_argument("--stuck", type=int, default=400)
     parser.add_argument("--no-relist", action="store_true", help="do not wait for the next lists")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, api_server(Path(folder) / "api") as server:
+    with tempfile.TemporaryDirectory() as folder, api_server(Path(folder)) as server:
         server.apply([CRD, ray_crd()])
         server.namespace(SYSTEM)
         grant(server, SYSTEM, "lease", [LEASE_RULES])
@@ -132,6 +129,10 @@ def measure_a_run(server: ApiServer, folder: Path) -> dict[str, Any]:
         made = calls(server, team)[before:]
         for call, count in sorted(Counter(made).items()):
             print(f"  {count} {call}")
+        for line in operator.log.read_text().splitlines():
+            told = json.loads(line)
+            if told.get("run") == "second" and told.get("message") == "status written":
+                print(f"  {told.get('phase')} {told.get('reason')}")
         record_figure("requests_per_run", len(made), "requests")
         return team.status("second")
     finally:

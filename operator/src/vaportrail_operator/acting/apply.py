@@ -96,10 +96,6 @@ class Applier:
     async def apply(self, run: PipelineRun, plan: Plan) -> bool:
         """Write the status if it differs, then carry out the actions in their order.
 
-        Args:
-            run: as the plan saw it.
-            plan: what to do.
-
         Returns:
             Whether anything changed by it, so that another plan may follow from that.
 
@@ -109,6 +105,7 @@ class Applier:
             ApiError: a call failed.
         """
         changed, seen = False, Seen(run.metadata.resource_version)
+        planned = Seen(seen.version, self._now())
         if self._kept.differ(run.status, plan.status):
             written = await self._write_status(run, plan)
             if written is None:
@@ -119,6 +116,8 @@ class Applier:
             self._say(run, event)
         try:
             for action in plan.actions:
+                if not planned.holds(self._now()):  # a call took its time: others have moved meanwhile
+                    return True
                 changed |= await self._act(run, seen, action)
         except _Stop:
             return True
@@ -243,7 +242,7 @@ class Applier:
 
         Args:
             run: as the plan saw it.
-            seen: the version that it had then, or that the plan's status gave it, and when it had.
+            seen: what it had to be then, or became by the plan's status.
 
         Raises:
             _Stop: it is not; what it is now was taken in.
@@ -310,7 +309,6 @@ class Applier:
             reply = await self._client.delete(ENDPOINTS[Kind.SECRET], run.metadata.namespace, action.name)
         except NotFound:
             reply = {"kind": "Status", "status": "Success"}
-        # What something keeps is the reply itself.
         gone = reply.get("kind") == "Status" and reply.get("status") == "Success"
         if gone:
             self._cache_updates.set_secret(run.metadata.uid, SecretState.GONE)
