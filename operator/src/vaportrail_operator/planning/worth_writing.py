@@ -24,7 +24,11 @@ def worth_writing(
     waits: dict[str, Any] = {}
     match after.phase:
         case Phase.PROVISIONING if _no_worker(before) == _no_worker(after):
-            waits = {**_what_pods_say(before, after), "conditions": _but_readiness(before, after)}
+            waits = {
+                **_what_pods_say(before, after),
+                "conditions": _but_readiness(before, after),
+                "image_digest": before.image_digest,
+            }
         case Phase.RUNNING if _no_worker(before) == _no_worker(after):
             # That the first was ready has to be known when it is lost.
             if (FIRST_WORKER_READY in after.timeline) == (FIRST_WORKER_READY in before.timeline):
