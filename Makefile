@@ -6,7 +6,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants e2e e2e-smoke e2e-bench check check-steps format bench lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants e2e e2e-smoke e2e-bench check check-steps format bench bench-operator lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ bench: setup-dev ## Measure imports, help, output, fan-out beside bare Ray, and 
 	$(PY) bench/output.py
 	$(PY) bench/scale.py
 	$(PY) bench/scale_runner.py
+
+bench-operator: setup-dev ## Measure the operator's process beside 10,000 finished and 1,000 live runs, on a real API server
+	$(PY) bench/operator_load.py
 
 wheels: setup-dev ## Build the wheels into dist/
 	$(PY) -m uv build --quiet --wheel --no-build-isolation --out-dir dist runner

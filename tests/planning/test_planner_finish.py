@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests.planning.runs import (
 
 from vaportrail.contract.outcome import Outcome
 from vaportrail.crd.status import ConditionType, Phase, Reason
+from vaportrail_operator.planning import times
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
@@ -197,8 +199,18 @@ def test_a_service_that_kuberay_made_is_waited_for() -> None:
     assert plan(released(services=(kuberays,))).status.phase is Phase.RELEASING
 
 
+def closed(seen: Observed, removed: datetime) -> Observed:
+    """Return what is seen, of a run whose status has when the last of it went."""
+    receipt = [
+        each.model_copy(update={"lifetime": each.lifetime.replace("..", times.stamp(removed))})
+        for each in seen.run.status.receipt
+    ]
+    status = seen.run.status.model_copy(update={"receipt": receipt})
+    return replace(seen, run=seen.run.model_copy(update={"status": status}))
+
+
 def test_a_time_of_a_clock_that_is_ahead_is_waited_for_without_looking_all_the_time() -> None:
-    seen = released(20, sweep_result=SweepResult(at(19), ()))
+    seen = closed(released(20, sweep_result=SweepResult(at(19), ())), at(25))
     made = plan(seen)
     assert (made.actions, made.requeue_after) == ((), pytest.approx(2))
     assert plan(replace(seen, now=at(24.5))).requeue_after == pytest.approx(0.5)
@@ -212,8 +224,17 @@ def test_nothing_counts_as_released_before_a_live_look() -> None:
 
 
 def test_an_old_look_confirms_nothing() -> None:
-    made = plan(released(sweep_result=SweepResult(at(24), ())))
+    made = plan(closed(released(sweep_result=SweepResult(at(24), ())), at(25)))
     assert made.status.phase is Phase.RELEASING
+
+
+def test_when_the_last_went_is_written_with_the_look_that_confirms_it() -> None:
+    first = released(sweep_result=None)
+    made = plan(first)
+    assert (made.status, made.actions) == (first.run.status, (Sweep(),))
+    looked = plan(replace(first, now=at(31), sweep_result=SweepResult(at(30), ())))
+    assert looked.status.phase is Phase.SEALING
+    assert {each.lifetime.partition("/")[2] for each in looked.status.receipt} == {times.stamp(at(30))}
 
 
 def test_what_a_look_finds_is_named_and_looked_for_again() -> None:

@@ -114,7 +114,7 @@ def test_a_run_is_over_when_its_record_is_sealed_and_nothing_is_left() -> None:
 def test_the_proof_names_the_sealer_and_the_last_look() -> None:
     proof = condition(plan(sealed(seal_report())), ConditionType.NOTHING_LEFT_BEHIND).message
     assert proof == (
-        "sealer pod made 2026-01-02T03:04:40Z, removed 2026-01-02T03:04:50Z; "
+        "sealer pod made 2026-01-02T03:04:40Z, removed 2026-01-02T03:04:51Z; "
         "a live look at 2026-01-02T03:04:51Z found nothing"
     )
 

@@ -334,11 +334,15 @@ def test_a_pipeline_that_runs_too_long_is_ended_a_little_after_the_runners_own_d
 # Along the way
 
 
-def test_a_transition_is_told_once() -> None:
-    first = observed()
+def test_what_is_wrong_is_told_once() -> None:
+    first = provisioning(pods=(a_pod(RUNNER, waiting=("ErrImagePull", "no such image")),))
     made = plan(first)
-    assert [note.reason for note in made.events] == ["StartingPods"]
+    assert [note.reason for note in made.events] == ["PodWaiting"]
     assert plan(planned(first, made)).events == ()
+
+
+def test_how_far_a_run_is_stands_in_its_status_and_is_no_event() -> None:
+    assert plan(observed()).events == ()
 
 
 def test_a_conditions_time_is_that_of_its_last_change() -> None:

@@ -64,6 +64,7 @@ class Life:
     down_seconds: float = 5.0
     cluster: PlayedCluster = field(init=False)
     errors: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -43,6 +43,7 @@ class Operator:
     def __init__(self, server: ApiServer, log: Path, **variables: str) -> None:
         self._server, self.log = server, log
         self._variables = variables
+        self.command = [sys.executable, "-m", "vaportrail_operator"]
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -60,9 +61,7 @@ class Operator:
             **self._variables,
         }
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "vaportrail_operator"], env=environment, stderr=log, stdout=log
-            )
+            self.process = subprocess.Popen(self.command, env=environment, stderr=log, stdout=log)
 
     def start_if_ended(self) -> None:
         """Start it again as the kubelet does: it ends when it could not renew its Lease for long."""

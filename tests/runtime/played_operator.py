@@ -45,6 +45,7 @@ class Surroundings(Protocol):
     after_call: Callable[[str], None]
     before_read: Callable[[str], None]
     errors: list[str]
+    events: list[str]
     made: dict[str, int]
 
     def seconds(self) -> float:
@@ -142,7 +143,7 @@ class PlayedOperator:
             now=self._time.now,
             token=lambda: "0" * 64,
             instance="test",
-            send_event=lambda body: None,
+            send_event=lambda body: around.events.append(body["reason"]),
         )
         claims = Claims(client, "system/operator", clock=clock, now=self._time.now, live=list, duration=10**9)
         metrics = Metrics()

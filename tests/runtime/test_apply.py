@@ -225,6 +225,7 @@ def test_a_sweep_finds_what_no_watch_has_told_and_what_kuberay_labelled(scene: S
     scene.world.put(PODS, {"metadata": others | {"labels": {"ray.io/cluster": scene.base}}})
     service = {"name": f"{scene.base}-head-svc", "ownerReferences": [controller]}
     scene.world.put(SERVICES, {"metadata": service})
+    scene.run = scene.run.model_copy(update={"status": PipelineRunStatus(phase=Phase.SEALING)})
     assert scene.apply(Sweep())
     sweep_result = scene.cache.sweep_result(scene.run.metadata.uid)
     assert sweep_result is not None

@@ -26,6 +26,7 @@ from vaportrail_operator.acting.client import (
 )
 from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.acting.events import event_of, subject_of
+from vaportrail_operator.acting.seen import Seen
 from vaportrail_operator.acting.status_writer import StatusMemory, status_body, stored_status
 from vaportrail_operator.acting.sweep import sweep
 from vaportrail_operator.observation.entries import ObjectKey, entry_of, run_key
@@ -52,7 +53,6 @@ from vaportrail_operator.planning.types import (
 __all__ = ["Applier", "NameTaken"]
 
 _log = logging.getLogger(__name__)
-_SECRET_TRIES = 3
 _REFUSAL_LENGTH = 512
 
 
@@ -96,10 +96,6 @@ class Applier:
     async def apply(self, run: PipelineRun, plan: Plan) -> bool:
         """Write the status if it differs, then carry out the actions in their order.
 
-        Args:
-            run: as the plan saw it.
-            plan: what to do.
-
         Returns:
             Whether anything changed by it, so that another plan may follow from that.
 
@@ -108,17 +104,21 @@ class Applier:
             NameTaken: a stranger's object is in the way.
             ApiError: a call failed.
         """
-        changed, version = False, run.metadata.resource_version
+        changed, seen = False, Seen(run.metadata.resource_version)
+        planned = Seen(seen.version, self._now())
         if self._kept.differ(run.status, plan.status):
             written = await self._write_status(run, plan)
             if written is None:
                 return True
-            changed, version = True, written
+            # That it was written says what a look would: the run was as it was planned for.
+            changed, seen = True, Seen(written, self._now())
         for event in plan.events:
             self._say(run, event)
         try:
             for action in plan.actions:
-                changed |= await self._act(run, version, action)
+                if not planned.holds(self._now()):  # a call took its time: others have moved meanwhile
+                    return True
+                changed |= await self._act(run, seen, action)
         except _Stop:
             return True
         except NamespaceTerminating:
@@ -159,13 +159,13 @@ class Applier:
         )
         return version
 
-    async def _act(self, run: PipelineRun, version: str, action: Action) -> bool:
+    async def _act(self, run: PipelineRun, seen: Seen, action: Action) -> bool:
         match action:
             case CreateTokens():
-                await self._check_wanted(run, version)
+                await self._check_wanted(run, seen)
                 return await self._create_tokens(run, action)
             case Create():
-                await self._check_wanted(run, version)
+                await self._check_wanted(run, seen)
                 return await self._create(run, action)
             case Delete(kind=Kind.SECRET):
                 return await self._delete_secret(run, action)
@@ -174,7 +174,7 @@ class Applier:
             case Sweep():
                 return await self._sweep(run)
             case DeleteRun():
-                return await self._delete_run(run, version)
+                return await self._delete_run(run, seen.version)
 
     async def _create_tokens(self, run: PipelineRun, action: CreateTokens) -> bool:
         metadata = metadata_of(action.manifest)
@@ -237,19 +237,22 @@ class Applier:
             self._remember_refusal(run, taken)
             raise NameTaken(taken)
 
-    async def _check_wanted(self, run: PipelineRun, version: str) -> None:
-        """Look live whether the run is still what the plan was made for.
+    async def _check_wanted(self, run: PipelineRun, seen: Seen) -> None:
+        """Look live whether the run is still what the plan was made for, unless that is known since seconds.
 
         Args:
             run: as the plan saw it.
-            version: that it had then, or that the plan's status gave it.
+            seen: what it had to be then, or became by the plan's status.
 
         Raises:
             _Stop: it is not; what it is now was taken in.
         """
+        if seen.holds(self._now()):
+            return
         live = await self._read_run(run)
-        if live is None or live.metadata.resource_version != version:
+        if live is None or live.metadata.resource_version != seen.version:
             raise _Stop
+        seen.at = self._now()
 
     async def _read_run(self, run: PipelineRun) -> PipelineRun | None:
         try:
@@ -301,15 +304,16 @@ class Applier:
         return True
 
     async def _delete_secret(self, run: PipelineRun, action: Delete) -> bool:
-        endpoint = ENDPOINTS[Kind.SECRET]
-        for _ in range(_SECRET_TRIES):
-            try:
-                await self._client.delete(endpoint, run.metadata.namespace, action.name)
-            except NotFound:
-                self._cache_updates.set_secret(run.metadata.uid, SecretState.GONE)
-                _log.info("gone", extra={"object": f"Secret/{action.name}"})
-                return True
-        return False
+        """Delete the Secret, which nobody may look for: the reply tells whether it is gone."""
+        try:
+            reply = await self._client.delete(ENDPOINTS[Kind.SECRET], run.metadata.namespace, action.name)
+        except NotFound:
+            reply = {"kind": "Status", "status": "Success"}
+        gone = reply.get("kind") == "Status" and reply.get("status") == "Success"
+        if gone:
+            self._cache_updates.set_secret(run.metadata.uid, SecretState.GONE)
+            _log.info("gone", extra={"object": f"Secret/{action.name}"})
+        return gone
 
     async def _sweep(self, run: PipelineRun) -> bool:
         uid = run.metadata.uid
@@ -331,7 +335,7 @@ class Applier:
             return self._cache_updates.drop(run_key(run), metadata.uid)
         except Conflict:
             # Its time to live may be longer now.
-            await self._check_wanted(run, version)
+            await self._check_wanted(run, Seen(version))
             raise
         _log.info("the run's time to live is over: deleted")
         return False

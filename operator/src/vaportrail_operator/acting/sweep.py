@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.status import Phase
 from vaportrail_operator.acting.client import Client, NotFound
 from vaportrail_operator.acting.endpoints import PODS
 from vaportrail_operator.observation.entries import Claim, Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.pods import component_of
-from vaportrail_operator.planning.children.table import named_children
+from vaportrail_operator.planning.children.table import Child, Released, named_children
 from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
 from vaportrail_operator.planning.names import base_name
 from vaportrail_operator.planning.types import Component
@@ -34,8 +35,15 @@ class Found:
     version: str
 
 
+def _is_compute(child: Child) -> bool:
+    is_pod = child.kind is Kind.POD and child.released is not Released.SEALED
+    return is_pod or child.kind is Kind.RAY_CLUSTER
+
+
 async def sweep(client: Client, run: PipelineRun) -> Found:
     """Return what there is under the names of a run; whose that is, `children_of` tells.
+
+    The last look, with the sealer gone, is for all. Before it only what computes is looked for.
 
     Raises:
         ApiError: a call failed.
@@ -47,8 +55,9 @@ async def sweep(client: Client, run: PipelineRun) -> Found:
         claim = Claim(metadata.uid, metadata.name, component_of(raw) or Component.WORKER)
         found.append(entry_of(Kind.POD, raw, claim))
     missing = []
+    whole = run.status.phase not in (Phase.PROVISIONING, Phase.RUNNING, Phase.RELEASING)
     for child, name in named_children(run):
-        if not child.in_sweep:
+        if not child.in_sweep or not (whole or _is_compute(child)):
             continue
         kind = child.kind
         try:

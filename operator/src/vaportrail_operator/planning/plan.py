@@ -15,7 +15,7 @@ written before either. A lost collector is made again as long as somebody has to
 from __future__ import annotations
 
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
-from vaportrail.crd.status import ConditionType, Phase, PipelineRunStatus, Reason, shortened
+from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.conditions import conditions_of
 from vaportrail_operator.planning.phases.active import active
@@ -29,13 +29,8 @@ from vaportrail_operator.planning.receipt import receipt_of
 from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
-from vaportrail_operator.planning.timeline_names import FIRST_WORKER_READY, NO_WORKER
-from vaportrail_operator.planning.types import (
-    Component,
-    KubernetesEvent,
-    Observed,
-    Plan,
-)
+from vaportrail_operator.planning.types import Component, KubernetesEvent, Observed, Plan
+from vaportrail_operator.planning.worth_writing import worth_writing
 
 __all__ = ["plan"]
 
@@ -51,34 +46,13 @@ def plan(observed: Observed) -> Plan:
     status = step.status.model_copy(update={"timeline": timeline_of(observed, step.status)})
     conditions = conditions_of(observed, status, step.proof)
     status = fitted(status.model_copy(update={"conditions": conditions}))
-    status = _worth_writing(run.status, status)
+    status = worth_writing(run.status, status, step.actions)
     return Plan(
         status,
         step.actions,
         soonest(step.again, deadlines.next_deadline(observed, status)),
         tuple(_events(run.status, status)),
     )
-
-
-def _worth_writing(before: PipelineRunStatus, after: PipelineRunStatus) -> PipelineRunStatus:
-    """Return the new status, or the old one where it only lacks what the pods still say.
-
-    Hundreds of workers get ready one by one: nobody waits for each of these steps to be written. That
-    the first is ready has to be known when it is lost, too, and since when none is.
-    """
-    if after.phase not in (Phase.PROVISIONING, Phase.RUNNING):
-        return after
-    if (FIRST_WORKER_READY in after.timeline) != (FIRST_WORKER_READY in before.timeline):
-        return after
-    lost, known = (times.is_open(each.timeline.get(NO_WORKER, "")) for each in (after, before))
-    if lost != known:
-        return after
-    counts = {each.object: each.count for each in before.receipt}
-    receipt = [
-        each.model_copy(update={"count": counts.get(each.object, each.count)}) for each in after.receipt
-    ]
-    same = after.model_copy(update={"timeline": before.timeline, "receipt": receipt}) == before
-    return before if same else after
 
 
 def _noticed(observed: Observed) -> PipelineRunStatus:
@@ -128,15 +102,15 @@ def _events(before: PipelineRunStatus, after: PipelineRunStatus) -> list[Kuberne
     if (before.phase, before.reason) == (after.phase, after.reason) or not after.reason:
         return []
     bad = after.reason in _BAD or after.phase is Phase.FAILED
+    over = isinstance(after.phase, Phase) and after.phase.terminal
+    if not (bad or over or after.leftovers):
+        # How far it is stands in its status.
+        return []
     message = shortened(f"{after.phase}: {after.message}" if after.message else str(after.phase))
     events = [KubernetesEvent("Warning" if bad else "Normal", str(after.reason), message)]
     if before.phase is Phase.RELEASING and after.phase is Phase.SEALING and after.leftovers:
         left = shortened(f"still there: {', '.join(after.leftovers)}")
         events.append(KubernetesEvent("Warning", "ComputeLeft", left))
-    elif before.phase is Phase.RELEASING and after.phase is Phase.SEALING:
-        events.append(
-            KubernetesEvent("Normal", str(ConditionType.COMPUTE_RELEASED), "all compute of the run is gone")
-        )
     return events
 
 

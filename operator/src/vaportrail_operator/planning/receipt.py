@@ -46,13 +46,16 @@ def receipt_of(observed: Observed) -> list[ReceiptStatus]:
             continue
         if name in known or len(known) < ENTRY_LIMIT:
             known[name] = _updated(known.get(name), seen)
+    # A look that still counts came after the last change: by then it was gone.
+    look = observed.sweep_result
+    gone = observed.now if look is None else min(observed.now, look.at)
     secret = f"{Kind.SECRET}/{tokens_name(observed.run)}"
     for name, each in known.items():
         # The Secret cannot be looked at; only its removal says that it is gone.
         unsure = name == secret and observed.secret is not SecretState.GONE
         if name not in there and not unsure and times.is_open(each.lifetime):
             created = times.begin(each.lifetime) or observed.now
-            known[name] = each.model_copy(update={"lifetime": times.interval(created, observed.now)})
+            known[name] = each.model_copy(update={"lifetime": times.interval(created, gone)})
     return list(known.values())
 
 

@@ -127,7 +127,9 @@ def _removals(observed: Observed, forced: bool, vain: bool) -> Iterator[Action]:
     shipping = (*ray, *observed.pods_of(Component.RUNNER))
     quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
     cluster = observed.ray_cluster
-    if not forced and not (quiet and (cluster is None or cluster.deleting)):
+    # Of one that was just made its pods may be there, and not be seen yet: they are before its end is.
+    going = cluster is None or (cluster.deleting and bool(ray))
+    if not forced and not (quiet and going):
         return
     for pod in observed.pods_of(Component.COLLECTOR):
         yield from pod_removal(observed, pod, forced)
