@@ -73,6 +73,9 @@ class AtOnce:
     def cpus(self) -> float:
         return 1.0
 
+    def hand_over(self) -> None:
+        return None
+
     def hindrance(self, options: TaskOptions) -> str:
         return ""
 

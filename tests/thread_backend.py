@@ -64,6 +64,9 @@ class InThreads:
     def cpus(self) -> float:
         return 1.0
 
+    def hand_over(self) -> None:
+        """Nothing waits for others."""
+
     def hindrance(self, options: TaskOptions) -> str:
         return self.hinders
 

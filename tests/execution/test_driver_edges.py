@@ -371,6 +371,7 @@ BROKEN: dict[str, Broken] = {
     "Backend.fetch": Broken(breaks_backend("fetch")),
     "Backend.close": Broken(breaks_backend("close"), ends=Outcome.SUCCEEDED),
     "Backend.cpus": Broken(breaks_backend("cpus"), crowded, Outcome.SUCCEEDED, says=""),
+    "Backend.hand_over": Broken(breaks_backend("hand_over")),
     "Backend.hindrance": Broken(breaks_backend("hindrance"), ends=Outcome.SUCCEEDED, says=""),
     "Narrator.waits": Broken(breaks_waits, blocked),
     "execution/hindrance.py look_for_hindrance later": Broken(
@@ -448,7 +449,7 @@ def test_a_progress_that_is_slower_than_the_run_is_told_no_more_than_it_can_keep
     assert "5 events were left out" in said[0]
 
 
-@pytest.mark.parametrize("method", ["start", "stop", "hindrance"])
+@pytest.mark.parametrize("method", ["start", "hand_over", "stop", "hindrance"])
 def test_a_backend_that_blocks_does_not_keep_a_cancelled_run_from_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: InThreads, method: str
 ) -> None:
@@ -499,7 +500,7 @@ def test_a_second_interrupt_ends_what_is_open_as_cancelled(
 
 def failed_with(error: bytes) -> bytes:
     """Return the report of an attempt whose exception travels as these bytes."""
-    return pack_report(AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), error, recorded=False))
+    return pack_report(AttemptReport(Outcome.FAILED, Failure("x.Y", FAULT), error, recorded=False), None, 0.0)
 
 
 FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]] = {
@@ -539,7 +540,7 @@ FUTURES: dict[str, tuple[Callable[[Future[Any]], None], Pipeline[..., Any], str]
 """What Ray's thread hands to `RayBackend`: how its callback and the thread that looks for a limit end."""
 
 RAY_BACKEND = {
-    "execution/ray_reports.py Reports.expect Thread",
+    "execution/ray_reports.py Reports._add Thread",
     "execution/ray_backend.py RayBackend._landed Thread",
 }
 

@@ -38,9 +38,12 @@ class AttemptEnd:
         return cls(Outcome.FAILED, describe_failure(error), error, self_reported=False, retryable=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
-    """An attempt that was handed over: two references, to its report and to its value."""
+    """An attempt that was handed over: two references, to its report and to its value.
+
+    The second is there at the latest when the attempt is told to have succeeded.
+    """
 
     spec: AttemptSpec
     report: Any
@@ -65,7 +68,11 @@ class Backend(Protocol):
         inputs: list[Any],
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
-        """Hand an attempt over; `on_end` is called once, from any thread, when it has ended."""
+        """Take an attempt whose turn has come; `on_end` is called once, from any thread, as it has ended."""
+        ...
+
+    def hand_over(self) -> None:
+        """Let those run that were taken: no more come now."""
         ...
 
     def cpus(self) -> float:

@@ -1,4 +1,4 @@
-"""Ray Core behind the executor: one attempt is one Ray task."""
+"""Ray Core behind the executor: one attempt is one Ray task, or several quick ones are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,8 +19,13 @@ from vaportrail.errors import InternalError, OptionError, TaskFailed
 from vaportrail.execution.attempt import AttemptReport, AttemptSpec, stack_file
 from vaportrail.execution.attempt_cancellation import cancel_marker
 from vaportrail.execution.backend import AttemptEnd, Running
+from vaportrail.execution.bundle import HandedOver
 from vaportrail.execution.deadline import AttemptTimedOut
-from vaportrail.execution.packed_attempt import pack_attempt, pack_kind, read_report, run_packed
+from vaportrail.execution.pace import Pace
+from vaportrail.execution.packed_attempt import is_quick, pack_attempt, pack_kind, read_report, run_packed
+from vaportrail.execution.packed_bundle import run_bundle
+from vaportrail.execution.plain_value import PlainValue
+from vaportrail.execution.ray_bundles import Bundles
 from vaportrail.execution.ray_errors import end_from_ray_error, failure_of, original, plain
 from vaportrail.execution.ray_reports import Reports
 from vaportrail.execution.stacks import find_stacks, read_stacks
@@ -28,6 +33,8 @@ from vaportrail.execution.stacks import find_stacks, read_stacks
 __all__ = ["RayBackend", "ray_options"]
 
 _LOOK_SECONDS: Final = 5.0
+_SMALL: Final = 1 << 14
+"""Bytes of an attempt that may be handed over with others."""
 _KINDS: Final = 256
 """How many kinds of attempts are kept: a body may make options anew for each call."""
 _LEAST: Final = 0.0001
@@ -35,7 +42,7 @@ _LEAST: Final = 0.0001
 
 
 class RayBackend:
-    """Attempts as Ray tasks, with Ray's own retries off: one attempt is one Ray task.
+    """Attempts as Ray tasks, with Ray's own retries off: no task of Ray's runs an attempt twice.
 
     Args:
         settings: the run.
@@ -56,6 +63,8 @@ class RayBackend:
         self._has_workers = REQUEST_VARIABLE in os.environ
         self._kinds: OrderedDict[tuple[int, bytes], _Kind] = OrderedDict()
         self._reports = Reports(ray)
+        self._bundled = ray.remote(num_returns="streaming", max_retries=0)(_bundles_of(settings.to_json()))
+        self._bundles: dict[float, Bundles] = {}
         self._forced: set[tuple[str, int]] = set()
         self._seen: tuple[float, list[dict[str, float]]] = (-math.inf, [])
         self._offered: dict[str, float] | None = ray.cluster_resources() if complete else None
@@ -69,13 +78,27 @@ class RayBackend:
         on_end: Callable[[AttemptEnd], None],
     ) -> Running:
         kind = self._kind(spec, options)
-        report, value = kind.remote.remote(*pack_attempt(kind.packed, spec, payload), *inputs)
+        bundles = self._bundles_for(options)
+        if bundles is not None and len(payload) + len(kind.packed) <= _SMALL:
+            attempt = HandedOver(
+                spec, kind.remote, kind.packed, kind.pace, payload, inputs, on_end, options.cpus
+            )
+            running = attempt.running = Running(spec, attempt, None)
+            bundles.put(attempt)
+            return running
+        if (before := self._bundles.get(options.cpus)) is not None:
+            before.hand_over(everything=True)
+        report, value = kind.remote.remote(*pack_attempt(kind.packed, spec, payload, inputs))
         try:
-            self._reports.expect(report, lambda get: self._landed(spec, get, on_end))
+            self._reports.expect(report, lambda get: self._landed(spec, kind.pace, get, on_end))
         except BaseException:
             self._ray.cancel(report, force=True)  # nobody would hear of it
             raise
         return Running(spec, report, value)
+
+    def hand_over(self) -> None:
+        for bundles in list(self._bundles.values()):
+            bundles.hand_over()
 
     def cpus(self) -> float:
         if self._offered is not None:
@@ -93,19 +116,25 @@ class RayBackend:
         return f"it asks for {asked}, and none of the {len(nodes)} nodes of this cluster has so much"
 
     def stop(self, running: Running, *, force: bool) -> None:
-        spec = running.spec
+        spec, report = running.spec, running.report
+        marker = Path(cancel_marker(self._settings.spool, spec.task_id, spec.attempt))
         if force:
             self._forced.add((spec.task_id, spec.attempt))
+        if isinstance(report, HandedOver):
+            self._bundles[report.cpus].stop(report, force=force, interrupt=marker.touch)
+            return
         try:
-            Path(cancel_marker(self._settings.spool, spec.task_id, spec.attempt)).touch()
+            marker.touch()
         finally:  # on a full disk Ray's own way is left
-            self._ray.cancel(running.report, force=force, recursive=True)
+            self._ray.cancel(report, force=force, recursive=True)
 
     def close(self) -> None:
         self._reports.close()
 
     def fetch(self, running: Running) -> Any:
         exceptions = self._ray.exceptions
+        if isinstance(running.value, PlainValue):
+            return running.value.load()
         try:
             return self._ray.get(running.value)
         except (exceptions.ObjectLostError, exceptions.NodeDiedError) as error:
@@ -140,23 +169,41 @@ class RayBackend:
         kind = self._kinds.get(key)
         if kind is None:
             self._check_fits(options)
-            kind = self._kinds[key] = _Kind(options, self._with_options(options), pack_kind(spec))
+            kind = self._kinds[key] = _Kind(options, self._with_options(options), pack_kind(spec), Pace())
             if len(self._kinds) > _KINDS:
                 self._kinds.popitem(last=False)
         return kind
+
+    def _bundles_for(self, options: TaskOptions) -> Bundles | None:
+        """Return what hands over attempts with these options, where that may be several as one."""
+        # Whether one has begun is asked of a file, which must be on this machine.
+        if self._offered is None or not _is_simple(options):
+            return None
+        found = self._bundles.get(options.cpus)
+        if found is None:
+            found = self._bundles[options.cpus] = Bundles(
+                self._ray,
+                self._bundled.options(num_cpus=options.cpus),
+                self._reports,
+                lambda attempt, get: self._landed(attempt.spec, attempt.pace, get, attempt.on_end),
+                os.path.join(self._settings.spool, f"{len(self._bundles)}"),
+                slots=int(self._offered.get("CPU", 0.0) / options.cpus),
+            )
+        return found
 
     def _with_options(self, options: TaskOptions) -> Any:
         chosen = ray_options(options, has_workers=self._has_workers)
         return (self._isolated if options.isolate else self._remote).options(**chosen)
 
     def _landed(
-        self, spec: AttemptSpec, get: Callable[[], bytes], on_end: Callable[[AttemptEnd], None]
+        self, spec: AttemptSpec, pace: Pace, get: Callable[[], bytes], on_end: Callable[[AttemptEnd], None]
     ) -> None:
         """Take an attempt's end from Ray, in the thread that waits for all of them: it raises nothing."""
         try:
             try:
                 report = get()
             except BaseException as error:
+                pace.was_lost()
                 if spec.timeout is not None and isinstance(error, self._ray.exceptions.WorkerCrashedError):
                     # Nodes are asked, which this thread must not wait for.
                     look = threading.Thread(
@@ -166,6 +213,7 @@ class RayBackend:
                     return
                 end = end_from_ray_error(error, forced=self._is_forced(spec))
             else:
+                _learn(pace, report)
                 end = self._self_reported_end(read_report(report))
         except BaseException as fault:
             end = AttemptEnd.refused(InternalError.of(fault))
@@ -213,6 +261,7 @@ class _Kind(NamedTuple):
     """Held: the next object at the place of one that is gone has its id."""
     remote: Any
     packed: bytes
+    pace: Pace
 
 
 def _attempts_of(settings_json: str) -> Callable[..., Any]:
@@ -245,6 +294,29 @@ def ray_options(options: TaskOptions, *, has_workers: bool) -> dict[str, Any]:
     if options.runtime_env:
         chosen["runtime_env"] = dict(options.runtime_env)
     return chosen
+
+
+def _bundles_of(settings_json: str) -> Callable[..., Any]:
+    """Return the function by which a run gives several attempts to Ray as one."""
+
+    def run_attempts(*packed_and_values: Any) -> Iterator[Any]:
+        yield from run_bundle(settings_json, *packed_and_values)
+
+    return run_attempts
+
+
+def _is_simple(options: TaskOptions) -> bool:
+    """Return whether attempts ask for no more than CPUs, and none needs a process of its own."""
+    more = options.gpus or options.memory or options.resources or options.runtime_env or options.isolate
+    return options.cpus > 0 and not more
+
+
+def _learn(pace: Pace, report: bytes) -> None:
+    quick = is_quick(report)
+    if quick:
+        pace.was_quick()
+    elif quick is not None:
+        pace.was_slow()
 
 
 def _wanted(options: TaskOptions) -> dict[str, float]:

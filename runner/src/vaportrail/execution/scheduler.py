@@ -150,6 +150,8 @@ class Scheduler:
             self._carry_out()
         if not self.loop.is_left:
             self._write()  # also what led to no step
+            if not self.given_up and not self._guarded(self._backend.hand_over):
+                self._carry_out()
         if not self._graph.unfinished and not self.loop.is_left:
             while self._draining:
                 self._draining.pop()()
