@@ -8,7 +8,7 @@ from typing import Any
 
 from vaportrail.crd.quantity import parse_quantity
 
-__all__ = ["ray_start_options", "worker_pod"]
+__all__ = ["ray_start_options", "start_line", "worker_pod"]
 
 
 def worker_pod(template: dict[str, Any]) -> dict[str, Any]:
@@ -25,6 +25,13 @@ def worker_pod(template: dict[str, Any]) -> dict[str, Any]:
     }
     spec["initContainers"] = [*spec.get("initContainers", []), waiting]
     return spec
+
+
+def start_line(container: dict[str, Any], ray_start: str) -> str:
+    """Return what KubeRay has the shell do: a command of one's own, and then its own."""
+    own = " ".join([*container.get("command", []), *container.get("args", [])])
+    started = f"ulimit -n 65536; {ray_start}"
+    return f"{own} && {started}" if own else started
 
 
 def ray_start_options(group: dict[str, Any]) -> dict[str, str]:

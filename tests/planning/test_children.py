@@ -175,7 +175,8 @@ def test_a_head_is_not_made_again() -> None:
 @pytest.mark.parametrize("component", ["runner", "head", "worker"])
 def test_a_shipper_outlives_the_main_container_and_knows_nothing_of_the_store(component: str) -> None:
     pod = pods({"record": S3})[component]
-    (__main__,) = pod["initContainers"]
+    (__main__, *before) = pod["initContainers"]
+    assert [each["name"] for each in before] == (["end-check"] if component == "worker" else [])
     assert __main__["restartPolicy"] == "Always"
     assert "envFrom" not in __main__
     assert env(__main__) == {

@@ -7,6 +7,7 @@ has ended for good: the shippers keep what they have until there is another.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vaportrail.crd.status import Phase, PipelineRunStatus
 from vaportrail_operator.planning.children.table import CHILDREN, Child, Made
@@ -24,7 +25,9 @@ def missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
 
     What holds the run is made once, and never again after it has been seen.
     """
-    run = observed.run
+    # When the run was begun is written before anything is made, and in what is made.
+    run = observed.run.model_copy(update={"status": status})
+    observed = replace(observed, run=run)
     for child in CHILDREN:
         if child.name is None or child.make is None:
             continue

@@ -24,6 +24,10 @@ WORKER_RESOURCE: Final = "vaportrail_worker"
 """A resource of Ray's that each worker offers without end: head and runner, which have none of it, take no
 task, not even one that asks for no CPU.
 """
+ENDS_VARIABLE: Final = "VAPORTRAIL_ENDS_AT"
+"""Seconds since 1970 at which a run's compute is over for good; 0: never. Start commands look at it."""
+JOIN_VARIABLE: Final = "VAPORTRAIL_JOIN_SECONDS"
+"""How long a Ray head may wait for the driver that it was made for."""
 VARIABLES: Final = (
     REQUEST_VARIABLE,
     SEAL_VARIABLE,
@@ -32,6 +36,8 @@ VARIABLES: Final = (
     SPOOL_VARIABLE,
     DRAIN_VARIABLE,
     STORE_VARIABLE,
+    ENDS_VARIABLE,
+    JOIN_VARIABLE,
 )
 """All of them: only the operator sets them."""
 REQUEST_LIMIT: Final = 64 * 1024

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vaportrail.contract.pod_environment import COLLECTOR_PORT, COLLECTOR_TOKEN_VARIABLE
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail_operator.planning.children.bounds import collector_seconds
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
 from vaportrail_operator.planning.children.platform import on_the_platform
 from vaportrail_operator.planning.children.pod_settings import merged, platform_resources
@@ -87,6 +88,7 @@ def collector_pod(run: PipelineRun, settings: OperatorSettings) -> dict[str, Any
         service_account=run.spec.service_account_name,
         pull_secrets=settings.image_pull_secrets,
         grace=grace_seconds(run),
+        seconds=collector_seconds(run),
     )
     annotations = {**ANNOTATIONS, **pod.annotations}
     return {

@@ -125,6 +125,7 @@ def pod_spec(
     service_account: str = "",
     pull_secrets: Sequence[str] = (),
     grace: int | None = None,
+    seconds: int = 0,
 ) -> dict[str, Any]:
     """Return the specification of a pod that PodSecurity `restricted` lets in.
 
@@ -139,6 +140,7 @@ def pod_spec(
             settings ask for that: an identity of the cloud brings its own.
         pull_secrets: names, beyond the user's own.
         grace: seconds to end in.
+        seconds: after which the kubelet ends it, whatever it does; 0: never.
     """
     own = [{"name": TEMPORARY["name"], "emptyDir": {}}, *volumes]
     spec: dict[str, Any] = {
@@ -168,5 +170,6 @@ def pod_spec(
         "schedulerName": settings.scheduler_name,
         "runtimeClassName": settings.runtime_class_name,
         "terminationGracePeriodSeconds": grace,
+        "activeDeadlineSeconds": seconds,
     }
     return {**spec, **{name: value for name, value in optional.items() if value}}

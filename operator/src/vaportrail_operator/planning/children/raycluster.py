@@ -10,6 +10,13 @@ from vaportrail.contract.pod_environment import WORKER_RESOURCE
 from vaportrail.crd.pipelinerun import PipelineRun, WorkerGroupSpec
 from vaportrail.crd.pod import PodSettings
 from vaportrail.crd.validation.spec_rules import OLDEST_RAY
+from vaportrail_operator.planning.children.bounds import (
+    end_check,
+    end_env,
+    guarded,
+    life_seconds,
+    not_after_its_end,
+)
 from vaportrail_operator.planning.children.platform import on_the_platform
 from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
 from vaportrail_operator.planning.children.pod_template import (
@@ -131,13 +138,16 @@ def _template(
     plain Ray does not have, begin after ten seconds, and end a pod that never answers.
     """
     settings = merged(platform.placement, run.spec.pod_defaults, own)
+    is_head = component is Component.HEAD
     main = container(
         f"ray-{component.value}",
         run.spec.image,
         resources=resources,
+        # KubeRay's own follows on it, in one line of the shell.
+        command=[guarded(GCS_PORT) if is_head else not_after_its_end()],
         pull_policy=settings.image_pull_policy,
         mounts=[*settings.volume_mounts, SHARED_MEMORY, SPOOL, *storage.mounts],
-        env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *storage.env],
+        env=[*(variable(*each) for each in _ENVIRONMENT.items()), *settings.env, *storage.env, *end_env(run)],
         env_from=[*settings.env_from, *storage.env_from],
         readinessProbe=tcp_probe(port, failureThreshold=30),
         livenessProbe=tcp_probe(port, **_LIVENESS),
@@ -147,6 +157,9 @@ def _template(
         settings=settings,
         restart_policy="Never",
         sidecars=[shipper(run, settings.image_pull_policy)],
+        # KubeRay's own wait for the head comes before a worker's command, and takes for ever.
+        before=[] if is_head else [end_check(run, settings.image_pull_policy)],
+        seconds=life_seconds(run) if is_head else 0,
         volumes=[*spool_volumes(run), *storage.volumes],
         service_account=run.spec.service_account_name,
         grace=grace_seconds(run),

@@ -8,6 +8,7 @@ from vaportrail.contract.pod_environment import READY_PORT, REQUEST_VARIABLE, SO
 from vaportrail.contract.pod_messages import ArchiveSource, GitSource, RunRequest, Source
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail.crd.validation.pod_rules import OWN_VOLUMES
+from vaportrail_operator.planning.children.bounds import life_seconds
 from vaportrail_operator.planning.children.platform import on_the_platform
 from vaportrail_operator.planning.children.pod_settings import merged, with_defaults
 from vaportrail_operator.planning.children.pod_template import (
@@ -91,6 +92,7 @@ def runner_pod(run: PipelineRun, operator: OperatorSettings) -> dict[str, Any]:
         volumes=[*spool_volumes(run), *storage.volumes, *_source_volumes(run)],
         service_account=run.spec.service_account_name,
         grace=grace_seconds(run),
+        seconds=life_seconds(run),
     )
     return {
         "apiVersion": "v1",
