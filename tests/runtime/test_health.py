@@ -76,6 +76,7 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
         Readings(
             queue=queue,
             leads=lambda: True,
+            lease_left=lambda: 10.0,
             others=lambda: 2,
             unserved=lambda: {"team-a": 4},
             phases=lambda: ["Running", "", "Failed"],
@@ -90,6 +91,7 @@ def test_the_metrics_have_prometheus_form_and_no_runs_name(scene: Scene) -> None
         "vaportrail_workqueue_longest_step_seconds 1.5",
         "vaportrail_workqueue_retries_total 1.0",
         "vaportrail_leader 1.0",
+        "vaportrail_lease_left_seconds 10.0",
         "vaportrail_namespaces_of_others 2.0",
         'vaportrail_unserved_live_runs{namespace="team-a"} 4.0',
         "vaportrail_events_dropped_total 0.0",
