@@ -239,10 +239,9 @@ def test_behind_one_that_is_long_no_other_waits(tmp_path: Path) -> None:
     for number in range(8):
         world.bundles.put(world.attempt(number, pace))
     world.bundles.hand_over()
-    first = world.tasks[0]
-    assert len(first.names) > 1
+    first = next(task for task in world.tasks if len(task.names) > 1)
     first.step(world)
-    while tasks := [task for task in world.tasks[1:] if not task.over]:
+    while tasks := [task for task in world.tasks if not task.over and task is not first]:
         tasks[0].step(world)
     assert set(first.names) & set(world.ends) == set()
 
@@ -250,7 +249,7 @@ def test_behind_one_that_is_long_no_other_waits(tmp_path: Path) -> None:
     first.stream.look()
     first.stream.moved = -1e9  # type: ignore[attr-defined]
     first.stream.look()
-    while tasks := [task for task in world.tasks[1:] if not task.over]:
+    while tasks := [task for task in world.tasks if not task.over and task is not first]:
         tasks[0].step(world)
 
     assert set(first.names[1:]) <= set(world.ends)
@@ -265,10 +264,17 @@ def test_those_of_a_bundle_that_was_lost_before_it_began_go_alone(tmp_path: Path
     for number in range(8):
         world.bundles.put(world.attempt(number, pace))
     world.bundles.hand_over()
-    first = world.tasks[0]
+    first = next(task for task in world.tasks if len(task.names) > 1)
     before = len(world.tasks)
     first.die(world)
 
     alone = [task.names for task in world.tasks[before:]]
     assert [[name] for name in first.names] == alone[: len(first.names)]
     assert world.ends == {}
+
+
+def test_one_that_finds_a_worker_idle_waits_for_no_others(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.bundles.put(world.attempt(0, quick()))
+
+    assert [task.names for task in world.tasks] == [["t-0"]]

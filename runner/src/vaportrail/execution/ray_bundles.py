@@ -60,14 +60,19 @@ class Bundles:
         self._stem = stem
         self._numbers = count(1)
         self._line: WaitingLine[HandedOver] = WaitingLine(slots)
-        self._with_ray = 0
+        self._slots, self._with_ray = slots, 0
         # Reports come in a thread of their own.
         self._lock = threading.RLock()
 
     def put(self, attempt: HandedOver) -> None:
-        """Take an attempt whose turn has come; `hand_over` says that no more come now."""
+        """Take an attempt whose turn has come; `hand_over` says that no more come now.
+
+        One that need not wait for that does not: the next of a chain finds a worker idle.
+        """
         with self._lock:
             self._line.put(attempt)
+            if self._with_ray < self._slots or attempt.together == 1:
+                self.hand_over()
 
     def hand_over(self, *, everything: bool = False) -> None:
         """Let go what is not to wait for others, or all of it."""
