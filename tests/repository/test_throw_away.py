@@ -202,8 +202,8 @@ KINDS = {
             ),
             "its row": Edit(
                 f"{OPERATOR}/planning/children/table.py",
-                "    Child(Kind.BUDGET, runner_name, make=lambda run, settings: "
-                "Create(Kind.BUDGET, budget(run)), released=Released.FIRST),\n",
+                "    Child(Kind.BUDGET, runner_name, make=lambda seen: "
+                "Create(Kind.BUDGET, budget(seen.run)), released=Released.FIRST),\n",
                 after="    # What is dear comes last: nothing follows on what could not be made.\n",
             ),
             "its manifest's import": Edit(
