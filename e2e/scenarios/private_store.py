@@ -24,7 +24,7 @@ class PrivateStore:
 
     Attributes:
         authority: vouches for it.
-        port: of the proxy, on every address of this machine.
+        port: of the proxy, on this machine's end of the link to the cluster.
         asked: the hosts that the proxy was asked for, each once.
     """
 
@@ -39,18 +39,19 @@ class PrivateStore:
 
 
 @contextmanager
-def private_store(folder: Path, address: str, port: int) -> Iterator[PrivateStore]:
+def private_store(folder: Path, address: str, port: int, *, proxy_at: str) -> Iterator[PrivateStore]:
     """Put TLS and a proxy before an S3 server at an address.
 
     Args:
         folder: for the authority's files.
         address: of the server.
         port: of the server.
+        proxy_at: an address of this machine that the cluster's pods reach.
     """
     private = authority(folder)
     context = private.server(HOST)
     with ExitStack() as stack:
-        front, proxy = (stack.enter_context(_listening(where)) for where in ("127.0.0.1", ""))
+        front, proxy = (stack.enter_context(_listening(where)) for where in ("127.0.0.1", proxy_at))
         store = PrivateStore(private, proxy.getsockname()[1])
 
         def encrypted(client: socket.socket) -> None:

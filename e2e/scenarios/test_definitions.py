@@ -326,7 +326,8 @@ def test_explain_reads_well(runs: Kubectl) -> None:
     said = " ".join(runs("explain", f"{RESOURCE}.spec.record").split())
 
     assert "DESCRIPTION: Where the record goes. FIELDS:" in said
-    assert "uri <string> -required- The record root: `s3://bucket/prefix`, or `file:///path`" in said
+    root = "The record root, at most 512 bytes: `s3://bucket/prefix`, or `file:///path` on"
+    assert f"uri <string> -required- {root}" in said
     assert "secretRef <Object> A Secret whose keys are the provider's environment variables" in said
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.layout import layout
 from e2e.scenarios.installation import ROOT, installed
 from e2e.scenarios.objects import Object
 from e2e.scenarios.private_store import HOST, PrivateStore, private_store
@@ -48,15 +49,15 @@ def definition(plural: str, kind: str) -> Object:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, administrator: Kubectl) -> Iterator[PrivateStore]:
     address = administrator.json("get", "service", "s3", "--namespace=object-store")["spec"]["clusterIP"]
-    with private_store(tmp_path_factory.mktemp("authority"), address, 8333) as store:
+    folder = tmp_path_factory.mktemp("authority")
+    with private_store(folder, address, 8333, proxy_at=layout().host_address) as store:
         yield store
 
 
 @pytest.fixture(scope="module")
 def team(administrator: Kubectl, store: PrivateStore, bucket_environment: None) -> Iterator[Kubectl]:
     """The team's namespace, with an operator that has every value changed."""
-    node = administrator.json("get", "nodes")["items"][0]["status"]["addresses"][0]["address"]
-    proxy = f"http://{node}:{store.port}"
+    proxy = f"http://{layout().host_address}:{store.port}"
     values = [f"runPods.proxy.{name}={proxy}" for name in ("http", "https")]
     priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 10}
     cluster_wide = [
