@@ -22,6 +22,11 @@ SYSTEM, TEAM = "every-value-system", "every-value"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 # A minute of tries, and the time until a runner runs, are more than this.
 SOON = 120
+_DEFINITIONS = (
+    "pipelineruns.vaportrail.dev",
+    "podmonitors.monitoring.coreos.com",
+    "prometheusrules.monitoring.coreos.com",
+)
 QUOTA = yaml.safe_load((ROOT / "docs/policies/resource-quota.yaml").read_text().partition("---")[0])
 
 
@@ -81,8 +86,8 @@ def team(administrator: Kubectl, store: PrivateStore, bucket_environment: None) 
             yield team
     finally:
         administrator("delete", "namespace", SYSTEM, TEAM, "--ignore-not-found")
-        names = ["podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com"]
-        administrator("delete", "crd", *names, "--ignore-not-found")
+        # Ours too: of a definition that it has not made itself, the next installation would be refused.
+        administrator("delete", "crd", *_DEFINITIONS, "--ignore-not-found")
         administrator("delete", "priorityclass", "every-value", "--ignore-not-found")
 
 
