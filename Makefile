@@ -6,7 +6,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants e2e e2e-smoke e2e-bench check check-steps format bench bench-operator lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants check-ticks e2e e2e-smoke e2e-bench check check-steps format bench bench-operator lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ explore: setup-dev ## Live some 30,000 runs with every fault of their operator's
 
 mutants: setup-dev ## Change the planner in a hundred places: its tests find 85 of them
 	nice $(PY) scripts/mutants.py
+
+check-ticks: setup-dev ## Hold ten million ticks of drawn schedules against a walk through all minutes
+	nice $(PY) scripts/check_ticks.py
 
 e2e: setup-dev ## Run the scenarios on a real Kubernetes of this machine's own processes (root)
 	PYTHONPATH=scripts $(PY) -m e2e.suite

@@ -19,6 +19,7 @@ LAYERS = {
     "vaportrail": (
         ("contract", "dataclass_marks", "version"),
         ("errors",),
+        ("scheduling",),
         ("crd",),
         ("storage",),
         ("telemetry",),
@@ -50,6 +51,7 @@ ONLY_IN = {
     "kopf": {"vaportrail_operator.runtime"},
     "kubernetes": {"vaportrail.submit", "vaportrail_operator.acting", "vaportrail_operator.main"},
     "obstore": {"vaportrail.storage"},
+    "tzdata": {"vaportrail.scheduling"},
     "ray": {"vaportrail.execution", "vaportrail.cluster"},
     "nbclient": {"vaportrail.notebooks"},
     "nbconvert": {"vaportrail.notebooks"},
@@ -128,7 +130,7 @@ def test_what_a_room_imports_lies_below_it(package: str) -> None:
 
 
 def test_the_operator_imports_only_what_the_runner_offers_below_its_execution() -> None:
-    offered = {"contract", "crd", "storage", "telemetry", "record", "errors", "version"}
+    offered = {"contract", "scheduling", "crd", "storage", "telemetry", "record", "errors", "version"}
     used = {
         room_of(candidates[-1], "vaportrail")
         for path in modules("vaportrail_operator").values()

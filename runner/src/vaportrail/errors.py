@@ -6,7 +6,8 @@ VaportrailError
 │   ├── ParameterError     a pipeline parameter is unknown, missing or ill-typed
 │   ├── OptionError        a task option is unknown or ill-formed
 │   ├── EntrypointError    MODULE:PIPELINE does not lead to a pipeline
-│   └── HandleError        a handle was used as if it were its value
+│   ├── HandleError        a handle was used as if it were its value
+│   └── ScheduleError      a schedule's expression or time zone is not right
 ├── TaskFailed             `result(x)` of a task that did not succeed
 ├── RecordError            a record cannot be found, read, written or trusted
 │   ├── RecordNotFound
@@ -39,6 +40,7 @@ __all__ = [
     "RecordNotFound",
     "RootUnwritable",
     "RunActive",
+    "ScheduleError",
     "SealConflict",
     "SpoolError",
     "StoreUnsafe",
@@ -71,6 +73,10 @@ class EntrypointError(UsageError):
 
 class HandleError(UsageError, TypeError):
     """A handle was used where its value is needed; `result(handle)` gives the value."""
+
+
+class ScheduleError(UsageError):
+    """A schedule's expression or time zone is not right; the message does not name the field of the file."""
 
 
 class TaskFailed(VaportrailError):
