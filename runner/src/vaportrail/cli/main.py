@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "Turn a record into a diagram or a folder.",
     "submit": "Create a PipelineRun in a Kubernetes cluster.",
     "cancel": "Cancel a PipelineRun in a Kubernetes cluster.",
+    "schedule": "Show when a PipelineSchedule's runs are due.",
 }
 
 # Started in the pods of a run, not by people.

@@ -13,6 +13,7 @@ from vaportrail.errors import EntrypointError, UsageError
 from vaportrail.storage import layout
 
 if TYPE_CHECKING:
+    from vaportrail.crd.pipelinerun import PipelineRunSpec
     from vaportrail.execution.prepare import Prepared
 
 __all__ = ["RunFile", "read_run_file"]
@@ -48,25 +49,34 @@ class RunFile:
 
 
 def read_run_file(file: Path) -> RunFile:
-    """Read a PipelineRun, and put the folder of its code on Python's search path.
+    """Read a PipelineRun, or a PipelineSchedule's template, and put its code's folder on Python's path.
 
     The code is looked for in the current folder, then in the file's.
 
     Raises:
-        UsageError: the file is not a PipelineRun that could run in a cluster; all problems are named.
+        UsageError: the file is neither that could run in a cluster; all problems are named.
         EntrypointError: the module is in neither folder, and not installed.
     """
     from vaportrail.cli.text_file import read_text
-    from vaportrail.crd.validation.validate import parse_pipelinerun
+    from vaportrail.crd.validation.schedule_rules import parse_pipelineschedule
+    from vaportrail.crd.validation.validate import load_document, parse_pipelinerun
 
+    notes: list[str] = []
+    spec: PipelineRunSpec
     try:
-        run = parse_pipelinerun(read_text(file))
+        document = load_document(read_text(file))
+        if document.get("kind") == "PipelineSchedule":
+            schedule = parse_pipelineschedule(document)
+            name, spec = schedule.metadata.name, schedule.spec.template.spec
+            notes.append(f"{schedule.metadata.name} is run once, now: a schedule's ticks do not count here")
+        else:
+            run = parse_pipelinerun(document)
+            name, spec = run.metadata.name, run.spec
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
-    spec = run.spec
     folder = _folder_of(spec.entrypoint, file)
     given = {"git": spec.source.git, "configMap": spec.source.config_map, "archive": spec.source.archive}
-    notes = [
+    notes += [
         f"spec.source.{kind} is not fetched here: the code is that in {folder}"
         for kind, source in given.items()
         if source is not None
@@ -74,7 +84,7 @@ def read_run_file(file: Path) -> RunFile:
     return RunFile(
         spec.entrypoint,
         pipeline=spec.pipeline,
-        name=run.metadata.name,
+        name=name,
         parameters=spec.parameters,
         tags=spec.tags,
         notes=tuple(notes),

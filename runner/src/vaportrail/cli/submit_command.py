@@ -74,6 +74,12 @@ def _manifest(
         manifest = load_document(read_text(file))
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
+    if manifest.get("kind") == "PipelineSchedule":
+        raise UsageError(
+            f"{file}: this is a PipelineSchedule, and the operator makes no runs by schedules yet; "
+            f"'vaportrail schedule next {file}' shows when they are due, 'vaportrail run -f {file}' runs its "
+            "template once, here"
+        )
     manifest.pop("status", None)
     metadata, spec = (manifest.setdefault(key, {}) for key in ("metadata", "spec"))
     if not isinstance(metadata, dict) or not isinstance(spec, dict):

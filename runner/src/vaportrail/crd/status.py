@@ -19,6 +19,7 @@ __all__ = [
     "Reason",
     "ReceiptStatus",
     "RecordStatus",
+    "StatusModel",
     "printed_bytes",
     "shortened",
 ]
@@ -72,7 +73,9 @@ Word = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _StatusModel(Model):
+class StatusModel(Model):
+    """A part of a status."""
+
     # What a later operator wrote is passed over by an earlier one.
     model_config = ConfigDict(extra="ignore")
 
@@ -131,7 +134,7 @@ class ConditionType(StrEnum):
     FINISHED = "Finished"
 
 
-class Condition(_StatusModel):
+class Condition(StatusModel):
     """A condition in Kubernetes' form."""
 
     type: ConditionType
@@ -148,7 +151,7 @@ class Condition(_StatusModel):
     """The `metadata.generation` that it was seen for."""
 
 
-class Loss(_StatusModel):
+class Loss(StatusModel):
     """What was made and is not in the record."""
 
     state: Literal["None", "Counted", "Unknown"] = "None"
@@ -161,7 +164,7 @@ class Loss(_StatusModel):
     """Not written any more: logged values are log records, and counted as such."""
 
 
-class RecordStatus(_StatusModel):
+class RecordStatus(StatusModel):
     """The record."""
 
     uri: Annotated[str, Field(max_length=1280)]
@@ -175,7 +178,7 @@ class RecordStatus(_StatusModel):
     loss: Loss | None = None
 
 
-class ReceiptStatus(_StatusModel):
+class ReceiptStatus(StatusModel):
     """Something that was made for the run."""
 
     object: Annotated[str, Field(max_length=320)]
@@ -188,7 +191,7 @@ class ReceiptStatus(_StatusModel):
     """`<created>/<removed>`, an ISO 8601 interval; it ends with `..` while the object is there."""
 
 
-class PipelineRunStatus(_StatusModel):
+class PipelineRunStatus(StatusModel):
     """What became of a run.
 
     Times are RFC 3339; the values of `timeline` are ISO 8601 intervals by the name of the stretch.

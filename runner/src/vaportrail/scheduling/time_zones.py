@@ -20,6 +20,7 @@ __all__ = [
     "offset_at",
     "require_zone",
     "time_of",
+    "zone_info",
     "zone_names",
 ]
 
@@ -89,6 +90,15 @@ def minute_of(time: datetime) -> int:
 def time_of(minute: int) -> datetime:
     """Return when a minute since 1970 begins."""
     return _EPOCH + timedelta(minutes=minute)
+
+
+def zone_info(name: str) -> ZoneInfo:
+    """Return a zone of the pinned data, for times in it.
+
+    Raises:
+        ScheduleError: there is none of that name.
+    """
+    return _zone(name)
 
 
 def offset_at(name: str, minute: int) -> int:

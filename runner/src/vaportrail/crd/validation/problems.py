@@ -22,7 +22,6 @@ _PRIVATE = re.compile(r"\.(env\[\d+\]\.value|parameters|annotations)\b")
 
 _ADVICE: Final = {
     "apiVersion": f"use {API_VERSION}",
-    "kind": "use PipelineRun",
     "spec.pipeline": "use 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or a digit",
     "spec.entrypoint": "use module:pipeline, such as mnist.pipeline:mnist",
     "spec.image": "use the name of an image, such as registry.example.com/mnist@sha256:…",
@@ -37,6 +36,11 @@ _ADVICE: Final = {
     "spec.ray.workers.name": "use at most 32 small letters, digits or '-', starting and ending without '-'",
     "spec.deadlines": "use a whole number of seconds, such as 600",
     "spec.ttlSecondsAfterFinished": "use a whole number of seconds, such as 604800",
+    "spec.schedule": "use five fields such as 0 6 * * *, or @daily; several on lines of their own",
+    "spec.timeZone": "use a name such as Europe/Berlin or UTC",
+    "spec.endTime": "use a time with its offset, such as 2027-01-01T00:00:00Z",
+    "spec.startingDeadlineSeconds": "use a whole number of seconds from 60 on, such as 600",
+    "spec.template": "give the spec of the runs, as template: {spec: {…}}",
 }
 """What to do about a field that is not well-formed, by its path without indices; inner ones win."""
 
@@ -66,13 +70,20 @@ def problem_at(path: str, value: Any, fix: str) -> Problem:
     return Problem(path, _shown(path, value), fix)
 
 
-def problems_in(error: pydantic.ValidationError) -> list[Problem]:
-    """Return what pydantic found, in words for the person who wrote it; one problem a field."""
+def problems_in(
+    error: pydantic.ValidationError, kind: type[pydantic.BaseModel] = PipelineRun
+) -> list[Problem]:
+    """Return what pydantic found, in words for the person who wrote it; one problem a field.
+
+    Args:
+        error: what it found.
+        kind: the resource that was read.
+    """
     told: dict[str, Problem] = {}
     for each in error.errors(include_url=False):
         path = _path(each["loc"])
         unknown = each["type"] == "extra_forbidden"
-        told.setdefault(path, Problem(path, _value(path, each), _fix(path, each), unknown))
+        told.setdefault(path, Problem(path, _value(path, each), _fix(path, each, kind), unknown))
     return list(told.values())
 
 
@@ -97,10 +108,12 @@ def _shown(path: str, value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
-def _fix(path: str, error: Any) -> str:
+def _fix(path: str, error: Any, resource: type[pydantic.BaseModel]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_field(error["loc"])
+        return _unknown_field(error["loc"], resource)
+    if path == "kind":
+        return f"use {resource.__name__}"
     if kind == "missing":
         wanted = advice(path)
         return f"is missing; {wanted}" if wanted else "is missing"
@@ -150,23 +163,24 @@ _WORDS: Final = {
 
 def advice(path: str) -> str:
     """Return what to do about a field that is not well-formed; nothing where that is not known."""
-    parts = re.sub(r"\[\d+\]", "", path).split(".")
+    # What a schedule's runs are made from is said of as of a run.
+    parts = re.sub(r"\[\d+\]", "", path).replace("spec.template.spec.", "spec.", 1).split(".")
     for length in range(len(parts), 0, -1):
         if (name := ".".join(parts[:length])) in _ADVICE:
             return _ADVICE[name]
     return ""
 
 
-def _unknown_field(place: tuple[int | str, ...]) -> str:
-    known = _fields_at(place[:-1])
+def _unknown_field(place: tuple[int | str, ...], resource: type[pydantic.BaseModel]) -> str:
+    known = _fields_at(place[:-1], resource)
     close = difflib.get_close_matches(str(place[-1]), known, n=1)
     if close:
         return f"there is no such field; did you mean {close[0]!r}?"
     return f"there is no such field; there are {', '.join(known)}" if known else "there is no such field"
 
 
-def _fields_at(place: tuple[int | str, ...]) -> list[str]:
-    whole = _schema()
+def _fields_at(place: tuple[int | str, ...], resource: type[pydantic.BaseModel]) -> list[str]:
+    whole = _schema(resource)
     node = whole
     for step in place:
         node = _resolved(node, whole)
@@ -176,8 +190,8 @@ def _fields_at(place: tuple[int | str, ...]) -> list[str]:
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    return PipelineRun.model_json_schema(by_alias=True)
+def _schema(resource: type[pydantic.BaseModel]) -> dict[str, Any]:
+    return resource.model_json_schema(by_alias=True)
 
 
 def _resolved(node: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
