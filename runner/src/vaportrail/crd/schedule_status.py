@@ -29,7 +29,7 @@ SPAN_LIMIT: Final = 16
 ACTIVE_LIMIT: Final = 10
 """Names of live runs in a status."""
 AWAITED_LIMIT: Final = 64
-"""Runs whose ends are waited for; of more the oldest are not counted."""
+"""Runs whose ends are waited for; of more the oldest are not counted, so that newer ones are."""
 TEXT_BYTES: Final = 512
 """Of a message."""
 
@@ -157,8 +157,12 @@ class PipelineScheduleStatus(StatusModel):
         list[DecisionSpan], Field(max_length=SPAN_LIMIT, json_schema_extra={LIST_TYPE: "atomic"})
     ] = []
     """What became of the last ticks."""
-    uncarried_since: Minute | None = None
-    """The first tick whose decision no run has carried to its record root."""
+    uncarried: Annotated[
+        list[DecisionSpan], Field(max_length=SPAN_LIMIT, json_schema_extra={LIST_TYPE: "atomic"})
+    ] = []
+    """What no run has carried to its record root yet."""
+    uncarried_left_out: Count = 0
+    """Of how many ticks more: there was no room; `counts` has them."""
     active: Annotated[
         list[Annotated[str, Field(max_length=64)]],
         Field(max_length=ACTIVE_LIMIT, json_schema_extra={LIST_TYPE: "atomic"}),
