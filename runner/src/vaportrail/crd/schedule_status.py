@@ -30,7 +30,7 @@ ACTIVE_LIMIT: Final = 10
 """Names of live runs in a status."""
 AWAITED_LIMIT: Final = 64
 """Runs whose ends are waited for; of more the oldest are not counted, so that newer ones are."""
-TEXT_BYTES: Final = 512
+TEXT_BYTES: Final = 384
 """Of a message."""
 
 
