@@ -40,7 +40,7 @@ def test_ticks_around_each_change_of_the_clocks_are_those_of_a_walk(name: str, y
     for at, _, _ in changes[:2]:
         for often in (True, False):
             rules = drawn_rules(chance, often=often)
-            _, wrong = differences(rules, name, at - 1500 * MINUTE, 3200)
+            _, wrong = differences(rules, name, at - 800 * MINUTE, 1700)
             assert wrong == [], f"seed {SEED}"
 
 

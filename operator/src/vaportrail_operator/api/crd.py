@@ -1,36 +1,62 @@
-"""The CustomResourceDefinition of `PipelineRun`, made from its models."""
+"""The CustomResourceDefinitions of `PipelineRun` and `PipelineSchedule`, made from their models."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import yaml
+from pydantic import BaseModel
 
 from vaportrail.crd.fields import GROUP, MAP_TYPE, RULES, VERSION
 from vaportrail.crd.pipelinerun import RUN_NAME, RUN_NAME_LENGTH, PipelineRun, PipelineRunSpec
+from vaportrail.crd.pipelineschedule import (
+    SCHEDULE_NAME_LENGTH,
+    PipelineSchedule,
+    PipelineScheduleSpec,
+    RunTemplate,
+)
+from vaportrail.crd.schedule_status import PipelineScheduleStatus
 from vaportrail.crd.status import PipelineRunStatus
 from vaportrail_operator.api.schema import Schema, structural_schema
 
-__all__ = ["pipelinerun_definition", "to_yaml"]
+__all__ = ["pipelinerun_definition", "pipelineschedule_definition", "to_yaml"]
 
 _OUTCOME: Final = "What the code did, kept also when the record is not sealed."
 
 
 def pipelinerun_definition() -> dict[str, Any]:
-    """Return the definition as the API server takes it."""
+    """Return the definition of `PipelineRun` as the API server takes it."""
+    schema = _root(PipelineRun, RUN_NAME_LENGTH, structural_schema(PipelineRunSpec), PipelineRunStatus)
+    selectable = [{"jsonPath": ".status.phase"}, {"jsonPath": ".spec.pipeline"}]
+    return _definition("PipelineRun", "vtr", schema, _columns(), {"selectableFields": selectable})
+
+
+def pipelineschedule_definition() -> dict[str, Any]:
+    """Return the definition of `PipelineSchedule` as the API server takes it."""
+    spec = structural_schema(PipelineScheduleSpec)
+    # What a user left out of the template is filled in for each run, by the run's own definition.
+    spec["properties"]["template"] = structural_schema(RunTemplate, defaults=False)
+    schema = _root(PipelineSchedule, SCHEDULE_NAME_LENGTH, spec, PipelineScheduleStatus)
+    return _definition("PipelineSchedule", "vts", schema, _schedule_columns(), {})
+
+
+def _definition(
+    kind: str, short: str, schema: Schema, columns: list[dict[str, Any]], more: dict[str, Any]
+) -> dict[str, Any]:
+    singular = kind.lower()
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"pipelineruns.{GROUP}"},
+        "metadata": {"name": f"{singular}s.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": "PipelineRun",
-                "listKind": "PipelineRunList",
-                "plural": "pipelineruns",
-                "singular": "pipelinerun",
-                "shortNames": ["vtr"],
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": f"{singular}s",
+                "singular": singular,
+                "shortNames": [short],
                 "categories": ["vaportrail"],
             },
             "versions": [
@@ -39,9 +65,9 @@ def pipelinerun_definition() -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "subresources": {"status": {}},
-                    "additionalPrinterColumns": _columns(),
-                    "selectableFields": [{"jsonPath": ".status.phase"}, {"jsonPath": ".spec.pipeline"}],
-                    "schema": {"openAPIV3Schema": _root()},
+                    "additionalPrinterColumns": columns,
+                    **more,
+                    "schema": {"openAPIV3Schema": schema},
                 }
             ],
         },
@@ -54,29 +80,42 @@ def to_yaml(definition: dict[str, Any]) -> str:
     return head + yaml.dump(definition, sort_keys=True, allow_unicode=True, width=110, Dumper=_Dumper)
 
 
-def _root() -> Schema:
-    model = PipelineRun.model_json_schema(by_alias=True)
+def _root(kind: type[BaseModel], name_length: int, spec: Schema, status: type[BaseModel]) -> Schema:
+    model = kind.model_json_schema(by_alias=True)
     return {
         "type": "object",
         "description": " ".join(model["description"].split()),
         "required": ["spec"],
-        RULES: model[RULES],
+        **({RULES: model[RULES]} if RULES in model else {}),
         "properties": {
             "apiVersion": {"type": "string", "description": f"{GROUP}/{VERSION}"},
-            "kind": {"type": "string", "description": "PipelineRun"},
+            "kind": {"type": "string", "description": kind.__name__},
             # Of metadata a definition may say only this.
             "metadata": {
                 "type": "object",
                 "properties": {
-                    "name": {"type": "string", "maxLength": RUN_NAME_LENGTH, "pattern": RUN_NAME},
+                    "name": {"type": "string", "maxLength": name_length, "pattern": RUN_NAME},
                 },
             },
-            "spec": structural_schema(PipelineRunSpec),
+            "spec": spec,
             # The operator says everything there is to say, and the whole at once: who manages which field
-            # of it would take more room than the status of most runs.
-            "status": structural_schema(PipelineRunStatus, defaults=False) | {MAP_TYPE: "atomic"},
+            # of it would take more room than the status of most.
+            "status": structural_schema(status, defaults=False) | {MAP_TYPE: "atomic"},
         },
     }
+
+
+def _schedule_columns() -> list[dict[str, Any]]:
+    return [
+        _column("Schedule", ".spec.schedule", "The expressions."),
+        _column("Zone", ".spec.timeZone", "Of the clock that they go by."),
+        _column("Suspended", ".status.suspended", "Whether ticks are passed over, and why."),
+        _column("Active", ".status.activeCount", "How many runs are live.", kind="integer"),
+        _column("Last", ".status.lastTickTime", "The last tick that something became of.", kind="date"),
+        _column("Next", ".status.nextTickTime", "When the next is due."),
+        _column("Age", ".metadata.creationTimestamp", "Since when it exists.", kind="date"),
+        _column("Success", ".status.lastSuccessTime", "When one succeeded last.", kind="date", priority=1),
+    ]
 
 
 def _columns() -> list[dict[str, Any]]:

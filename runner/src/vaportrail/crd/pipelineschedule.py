@@ -90,8 +90,28 @@ class RunTemplate(Model):
     spec: RunTemplateSpec
 
 
+_FIVE_FIELDS: Final = r"([^ \t\r\n]+[ \t]+){4}[^ \t\r\n]+"
+_LINES: Final = rf"^([ \t\r]*(@[A-Za-z]+|{_FIVE_FIELDS})?[ \t\r]*(\n|$))*$"
+"""What an API server can see of an expression; an operator sees the rest, and says it in a condition."""
+
+
 def _rules_of_spec() -> list[JsonValue]:
     return [
+        rule(
+            "!self.schedule.contains('TZ=')",
+            "TZ= is not supported in an expression; use timeZone",
+            "schedule",
+        ),
+        rule(
+            "!self.schedule.contains('#') && !self.schedule.contains('?')",
+            "'#' and '?' are not supported in an expression; use numbers, or '*'",
+            "schedule",
+        ),
+        rule(
+            rf"self.schedule.matches('{_LINES}') && self.schedule.matches('[^ \t\r\n]')",
+            "use five fields such as 0 6 * * *, or @daily; several on lines of their own",
+            "schedule",
+        ),
         rule(
             "!has(self.catchUp) || !has(self.catchUp.policy) || self.catchUp.policy != 'All' || "
             "!has(self.concurrencyPolicy) || self.concurrencyPolicy == 'Allow'",

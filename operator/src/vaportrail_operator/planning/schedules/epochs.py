@@ -43,9 +43,9 @@ def timetable_in(known: TimetableStatus) -> Timetable | None:
 
 
 def nothing_before(known: TimetableStatus) -> int:
-    """Return the minute after which ticks of a timetable count."""
+    """Return the minute after which ticks of a timetable count: one at the very change is the old one's."""
     since = times.parse(known.since)
-    return -1 if since is None else ceil(since.timestamp() / 60) - 1
+    return -1 if since is None else int(since.timestamp() // 60)
 
 
 def latest_of(schedule: PipelineSchedule, now: datetime) -> int:
