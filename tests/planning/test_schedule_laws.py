@@ -134,6 +134,7 @@ SEEDS = st.integers(0, 2**32)
 
 @given(SEEDS)
 @example(152816)  # an edit at the very minute of a tick
+@example(776213899)  # a clock that goes back to before the creation
 @settings(max_examples=15, deadline=None)
 def test_each_tick_has_one_decision_and_runs_at_most_once(seed: int) -> None:
     life = lived(seed)

@@ -17,8 +17,7 @@ __all__ = ["begins_anew", "first_epoch", "latest_of", "new_epoch", "nothing_befo
 
 def first_epoch(schedule: PipelineSchedule, now: datetime) -> TimetableStatus:
     """Return the timetable of a schedule that was never looked at: it counts since it was created."""
-    created = schedule.metadata.creation_timestamp or now
-    return _epoch(schedule, min(created, now))
+    return _epoch(schedule, schedule.metadata.creation_timestamp or now)
 
 
 def new_epoch(schedule: PipelineSchedule, now: datetime) -> TimetableStatus:
