@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -65,6 +66,7 @@ def test_a_run_is_the_template_with_the_schedules_marks() -> None:
             }
         )
     )
+    made.settle()
     made.wait(60)
     made.step()
     made.end(f"nightly-{FIRST}", Phase.SUCCEEDED)
@@ -428,6 +430,87 @@ def test_what_was_killed_long_ago_is_told_as_it_was_decided_then() -> None:
     made.settle()
     assert made.schedule.status.counts == {"Superseded": 18, "Ran": 2}
     assert Decision.MISSED not in made.schedule.status.counts
+
+
+def killed_after_creation(made: ScheduleWorld) -> None:
+    with pytest.raises(Killed):
+        made.step(writes=1)
+
+
+@pytest.mark.parametrize("policy", ["Allow", "Forbid"])
+@pytest.mark.parametrize("seconds", [30, 300, 7000])
+def test_after_a_kill_a_clock_that_is_set_back_tells_no_tick_twice(seconds: int, policy: str) -> None:
+    made = world(concurrencyPolicy=policy)
+    made.wait(10 * 60)
+    killed_after_creation(made)
+    made.wait(-seconds)
+    made.settle()
+    made.wait(seconds)
+    made.settle()
+    assert made.most_live == 1
+    assert made.ledger() == [("Superseded", FIRST, FIRST + 8, 9), ("Ran", FIRST + 9, FIRST + 9, 1)]
+    assert made.schedule.status.counts == {"Superseded": 9, "Ran": 1}
+
+
+def test_a_ledger_that_begins_before_what_is_decided_is_believed_of_the_rest() -> None:
+    made = world(catchUp={"policy": "None"})
+    made.wait(200 * 60)
+    killed_after_creation(made)
+    made.wait(-180 * 60)
+    made.edit(suspend=True)
+    made.settle()
+    made.wait(180 * 60)
+    made.settle()
+    assert made.schedule.status.counts == {"Suspended": 20, "Missed": 179, "Ran": 1}
+    assert made.ledger() == [("Missed", FIRST, FIRST + 198, 199), ("Ran", FIRST + 199, FIRST + 199, 1)]
+
+
+def test_decisions_of_two_timetables_that_are_told_in_one_are_taken_over() -> None:
+    def lived(*, killed: bool) -> ScheduleWorld:
+        made = world()
+        made.wait(5 * 60)
+        made.edit(schedule="*/2 * * * *")
+        made.settle()
+        made.wait(10 * 60)
+        if killed:
+            killed_after_creation(made)
+        made.settle()
+        return made
+
+    made = lived(killed=True)
+    assert made.ledger() == lived(killed=False).ledger()
+    assert made.schedule.status.uncarried == []
+
+
+def test_times_that_daylight_saving_leaves_out_and_are_told_in_one_are_taken_over() -> None:
+    def lived(*, killed: bool) -> ScheduleWorld:
+        zone = {"timeZone": "Europe/Berlin", "daylightSaving": {"doubled": "None"}}
+        made = world(schedule="*/5 1-3 * * *", **zone)
+        made.wait(220 * 86_400)
+        if killed:
+            killed_after_creation(made)
+        made.settle()
+        return made
+
+    made = lived(killed=True)
+    assert made.schedule.status.counts["SkippedDST"] == 12
+    assert made.ledger() == lived(killed=False).ledger()
+    assert made.schedule.status.counts == lived(killed=False).schedule.status.counts
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_the_first_look_keeps_the_timetable_before_anything_runs(writes: int, steps: int) -> None:
+    made = ScheduleWorld(schedule_of())
+    made.wait(60)
+    for _ in range(steps):
+        with suppress(Killed):
+            made.step(writes=writes)
+    made.edit(schedule="0 0 1 1 *")
+    made.settle()
+    made.wait(60)
+    made.settle()
+    assert made.schedule.status.counts.get("Ran", 0) == len(made.created)
 
 
 def test_a_schedule_that_is_being_deleted_makes_nothing() -> None:

@@ -5,6 +5,7 @@ The models are the one source of the resource's definition, as those of `Pipelin
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, PrivateAttr
@@ -184,4 +185,10 @@ def timetable_of(schedule: str, time_zone: str, daylight_saving: DaylightSavingS
     Raises:
         ScheduleError: an expression or the zone is not right.
     """
-    return Timetable(parse_expressions(schedule), time_zone, daylight_saving.skipped, daylight_saving.doubled)
+    return _timetable(schedule, time_zone, daylight_saving.skipped, daylight_saving.doubled)
+
+
+# Each look at a schedule asks for it, and a thousand schedules have few between them.
+@lru_cache(maxsize=1024)
+def _timetable(schedule: str, time_zone: str, skipped: Skipped, doubled: Doubled) -> Timetable:
+    return Timetable(parse_expressions(schedule), time_zone, skipped, doubled)

@@ -96,7 +96,8 @@ def plan_schedule(observed: ObservedSchedule) -> SchedulePlan:
         known = _epoch(step, known, old, was_suspended=was_suspended)
         timetable = timetable_in(known)
         if timetable is not None:
-            _decide(step, known, timetable, was_suspended=was_suspended)
+            if schedule.status.timetable is not None:
+                _decide(step, known, timetable, was_suspended=was_suspended)
             step.status = _with_next(step, known, timetable)
     return _finished(step)
 
@@ -110,10 +111,9 @@ def refused_status(observed: ObservedSchedule, tick: int, message: str) -> Pipel
 
 def _take_over(step: _Step, known: TimetableStatus, timetable: Timetable) -> None:
     """Decide what runs are there of, though the status does not say so: a step was killed in between."""
-    latest = int(step.observed.now.timestamp()) // 60
     for tick, run in step.runs.items():
         after = step.after(known)
-        if not after < tick <= latest or run.backfill or tick not in timetable:
+        if tick <= after or run.backfill or tick not in timetable:
             continue
         spans = read_ledger(run.ledger, timetable, after, tick)
         if spans:

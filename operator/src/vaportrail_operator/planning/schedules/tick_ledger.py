@@ -38,6 +38,8 @@ class TickLedger:
 
     def decide(self, timetable: Timetable, after: int, until: int, decision: Decision) -> None:
         """Decide all ticks after a minute until another alike, but for what daylight saving leaves out."""
+        if after >= until:
+            return
         left_out = [*timetable.left_out(after, until)]
         if len(left_out) > _APART:
             self._add_ticks(timetable, after, until, decision)
@@ -85,27 +87,45 @@ def read_ledger(text: str, timetable: Timetable, after: int, tick: int) -> list[
     """Return what a run's annotation says of the ticks after a minute until its own.
 
     It is believed where it is what an operator writes: a decision for each tick of the timetable, in
-    their order, and the run's own last. Of anything else the result is empty.
+    their order, and the run's own last. Of anything else the result is empty. It may begin before the
+    minute: of a clock that was set back, or where decisions of two timetables are told in one.
     """
     if len(text) > _TEXT_LIMIT:
         return []
     try:
-        spans = [
+        told = [
             DecisionSpan.model_validate({"decision": decision, "first": first, "last": last, "count": count})
             for decision, first, last, count in json.loads(text)
         ]
     except (ValueError, TypeError, RecursionError):
         return []
-    spans = [span for span in spans if span.first > after]
-    expected = after
+    spans = [_later(span, timetable, after) for span in told if span.last > after]
+    # What daylight saving leaves out may be told in one, beside the ticks around it.
+    reached = {False: after, True: after}
     for span in spans:
-        if not expected < span.first <= span.last <= tick or not _has(timetable, span, expected):
+        left_out = span.decision is Decision.SKIPPED_DST
+        before = reached[left_out]
+        if not before < span.first <= span.last <= tick or not _has(timetable, span, before):
             return []
-        expected = span.last
+        reached[left_out] = span.last
     own = spans[-1] if spans else None
     if own is None or own.last != tick or own.decision not in (Decision.RAN, Decision.REPLACED):
         return []
     return spans
+
+
+def _later(span: DecisionSpan, timetable: Timetable, after: int) -> DecisionSpan:
+    """Return what of a span is after a minute, or the span where none of it is."""
+    if span.first > after:
+        return span
+    if span.decision is Decision.SKIPPED_DST:
+        left_out = [*timetable.left_out(after, span.last)]
+        first, count = left_out[0] if left_out else None, len(left_out)
+    else:
+        first, count = timetable.next(after), timetable.count(after, span.last)
+    if first is None or not 0 < count < span.count:
+        return span
+    return DecisionSpan(decision=span.decision, first=first, last=span.last, count=count)
 
 
 def _has(timetable: Timetable, span: DecisionSpan, before: int) -> bool:

@@ -8,8 +8,10 @@ from typing import Final
 from vaportrail.crd.pipelineschedule import PipelineSchedule
 from vaportrail_operator.planning.schedules.schedule_types import ObservedSchedule, ScheduledRun
 
-__all__ = ["live_runs", "own_runs", "tick_of"]
+__all__ = ["SET_BACK", "live_runs", "own_runs", "tick_of"]
 
+SET_BACK: Final = 7200
+"""Seconds. By so much a clock may be set back, and no tick is told twice."""
 _MINUTE: Final = re.compile(r"0|[1-9][0-9]{0,7}")
 
 
@@ -30,14 +32,15 @@ def own_runs(observed: ObservedSchedule) -> dict[int, ScheduledRun]:
     """Return the schedule's own runs by their ticks, in their order; backfills are among them.
 
     Of its own is what it controls by uid and label, under the name of a tick that is not to come: an
-    operator makes none before its time, so whatever says otherwise says nothing.
+    operator makes none before its time, so whatever says otherwise says nothing. One that is soon to come
+    was made before the clock was set back.
     """
-    schedule, now = observed.schedule, observed.now.timestamp()
+    schedule, latest = observed.schedule, observed.now.timestamp() + SET_BACK
     uid = schedule.metadata.uid
     found = {}
     for run in observed.runs:
         tick = tick_of(schedule, run.name)
-        if uid and tick is not None and run.controller == uid == run.schedule_uid and tick * 60 <= now:
+        if uid and tick is not None and run.controller == uid == run.schedule_uid and tick * 60 <= latest:
             found[tick] = run
     return dict(sorted(found.items()))
 
