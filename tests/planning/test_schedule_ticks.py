@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from tests.planning.schedule_world import BEGIN, Killed, ScheduleWorld, schedule_of
 
+from vaportrail.crd.pipelineschedule import timetable_of
 from vaportrail.crd.schedule_status import Decision
 from vaportrail.crd.status import Phase
 from vaportrail.scheduling.time_zones import minute_of
+from vaportrail_operator.planning.schedules.due_ticks import start_of
+from vaportrail_operator.planning.schedules.history_limits import over_limits
 from vaportrail_operator.planning.schedules.plan_schedule import plan_schedule
 from vaportrail_operator.planning.schedules.schedule_types import (
     LEDGER_ANNOTATION,
@@ -239,6 +242,15 @@ def test_a_jittered_run_begins_later_and_before_the_next_tick_always_alike() -> 
     assert len({*starts[0].values()}) > 1
 
 
+def test_a_jittered_run_begins_before_a_tick_that_a_change_of_the_clocks_brings_near() -> None:
+    spec = schedule_of(schedule="30 2 * * *\n5 3 * * *", timeZone="Europe/Berlin", jitterSeconds=1800).spec
+    timetable = timetable_of(spec.schedule, spec.time_zone, spec.daylight_saving)
+    # 02:30 is skipped that day, and due at 03:00.
+    tick = minute_of(datetime(2026, 3, 29, 1, 0, tzinfo=UTC))
+    assert timetable.next(tick) == tick + 5
+    assert all(0 <= start_of(spec, f"{n}", timetable, tick) - tick * 60 < 300 for n in range(50))
+
+
 def test_a_clock_that_goes_back_and_forward_repeats_nothing() -> None:
     made = world()
     minutes(made, 3)
@@ -342,6 +354,12 @@ def test_ended_runs_over_the_limits_go_the_oldest_first() -> None:
     assert [int(name[-8:]) - FIRST for name in made.runs] == [4, 6, 7]
 
 
+def test_a_run_whose_end_is_not_counted_stays() -> None:
+    spec = schedule_of(successfulRunsHistoryLimit=0).spec
+    runs = {n: ScheduledRun(f"nightly-{n}", f"uid-{n}", "", "", Phase.SUCCEEDED) for n in (1, 2)}
+    assert [delete.name for delete in over_limits(spec, runs, awaited=[2])] == ["nightly-1"]
+
+
 def forged(made: ScheduleWorld, minute: int, ledger: str = "", **other: Any) -> ScheduledRun:
     uid = made.schedule.metadata.uid
     run = ScheduledRun(f"nightly-{minute}", "forged", uid, uid, ledger=ledger)
@@ -403,6 +421,15 @@ def test_backfills_are_not_counted_and_never_made_again() -> None:
     minutes(made, 2)
     assert made.created == [FIRST + 1]
     assert made.schedule.status.counts == {"Ran": 2}
+
+
+def test_a_backfill_of_a_tick_that_is_not_decided_is_no_run_of_the_schedules_own() -> None:
+    made = world()
+    run = forged(made, FIRST + 2, backfill=True)
+    made.runs[run.name] = run
+    made.wait(5 * 60)
+    made.settle()
+    assert made.schedule.status.counts == {"Superseded": 4, "Ran": 1}
 
 
 @pytest.mark.parametrize("writes", range(3))

@@ -162,7 +162,7 @@ class PipelineScheduleStatus(StatusModel):
     ] = []
     """What no run has carried to its record root yet."""
     uncarried_left_out: Count = 0
-    """Of how many ticks more: there was no room; `counts` has them."""
+    """Of how many ticks no run carries it, ever: there was no room; `counts` has them."""
     active: Annotated[
         list[Annotated[str, Field(max_length=64)]],
         Field(max_length=ACTIVE_LIMIT, json_schema_extra={LIST_TYPE: "atomic"}),

@@ -25,6 +25,7 @@ class TickLedger:
         last: the last minute that something was decided of, or None.
         spans: the last decisions.
         uncarried: those that no run carries yet.
+        left_out: of how many ticks no run ever carries them: there was no room.
         counts: of how many ticks each decision is, in all.
     """
 
@@ -79,7 +80,6 @@ class TickLedger:
             separators=(",", ":"),
         )
         self.uncarried.clear()
-        self.left_out = 0
         return text
 
 
