@@ -146,7 +146,7 @@ SEEDS = st.integers(0, 2**32)
 @example(395)  # a kill, and a clock that goes back: another run is made before the one that is there
 @example(21209)  # more decisions than there is room for, in the step that makes the run that carries them
 @example(3475)  # the last run of a life is refused
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, derandomize=True)
 def test_each_tick_has_one_decision_and_runs_at_most_once(seed: int) -> None:
     life = lived(seed)
     world, status = life.world, life.world.schedule.status
@@ -162,7 +162,7 @@ def test_each_tick_has_one_decision_and_runs_at_most_once(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, derandomize=True)
 def test_what_is_planned_twice_is_done_once(seed: int) -> None:
     world = lived(seed, 30).world
     world.refuses = ""
@@ -175,7 +175,7 @@ def test_what_is_planned_twice_is_done_once(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, derandomize=True)
 def test_policies_limits_and_deadlines_hold(seed: int) -> None:
     life = lived(seed, 50)
     world, spec = life.world, life.world.schedule.spec
@@ -198,7 +198,7 @@ def test_policies_limits_and_deadlines_hold(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6, derandomize=True)
 def test_each_end_is_counted_once_whoever_is_killed(seed: int) -> None:
     life = Life(seed)
     life.world.edit(suspendAfterFailures=0)
@@ -254,7 +254,7 @@ STATUSES = st.builds(
 
 
 @given(STATUSES, st.lists(RUNS, max_size=8), st.sampled_from(TEXTS), SEEDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, derandomize=True)
 def test_the_planner_bears_any_status_and_any_runs(
     status: PipelineScheduleStatus, runs: list[ScheduledRun], text: str, seed: int
 ) -> None:
