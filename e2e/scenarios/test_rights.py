@@ -20,6 +20,8 @@ NOT_ASKED_FOR = {
     Right("vaportrail.dev", "pipelineruns/finalizers", "update"),
     # Asked for only when something is found in the place of what is made or removed: is it the run's?
     Right("", "pods", "get"),
+    # Asked for only when a status was not taken: what stands there now?
+    Right("vaportrail.dev", "pipelineruns", "get"),
     Right("", "services", "get"),
     Right("ray.io", "rayclusters", "get"),
 }
