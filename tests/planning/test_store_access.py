@@ -89,7 +89,8 @@ def test_the_head_has_nothing_of_the_store(record: Spec) -> None:
 @pytest.mark.parametrize("record", [S3, CLAIM])
 @pytest.mark.parametrize("component", ["runner", "head", "worker"])
 def test_a_shipper_has_nothing_of_the_store(component: str, record: Spec) -> None:
-    [shipper] = pods({"record": record})[component]["initContainers"]
+    containers = pods({"record": record})[component]["initContainers"]
+    [shipper] = [each for each in containers if each["name"] == "shipper"]
     assert "envFrom" not in shipper
     assert {mount["mountPath"] for mount in shipper["volumeMounts"]} == {"/tmp", "/vaportrail/spool"}
 
