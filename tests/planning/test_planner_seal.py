@@ -30,6 +30,7 @@ from tests.planning.runs import (
 )
 
 from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import CONTRACT_VERSION
 from vaportrail.crd.status import ConditionType, Loss, Phase, Reason
 from vaportrail_operator.acting.status_writer import status_body
 from vaportrail_operator.planning.kinds import Kind
@@ -235,6 +236,13 @@ def test_a_sealer_that_another_try_does_not_help_ends_the_run_at_once() -> None:
         "its parts are kept, and `vaportrail seal` can seal them"
     )
     assert deletions(made) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_an_answer_of_a_release_that_is_not_read_is_no_seal_and_says_so() -> None:
+    made = plan(sealed(seal_report(contract_version=CONTRACT_VERSION + 1)))
+    assert made.status.record is not None
+    assert made.status.record.state == "Unsealed"
+    assert "the sealer's answer cannot be read: it is of contract version" in made.status.message
 
 
 @pytest.mark.parametrize("restarting", [False, True], ids=["ended", "begun again"])

@@ -34,6 +34,7 @@ from tests.planning.runs import (
 )
 
 from vaportrail.contract.outcome import Outcome
+from vaportrail.contract.pod_environment import CONTRACT_VERSION
 from vaportrail.crd.status import ConditionType, Phase, Reason
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
@@ -175,6 +176,13 @@ def test_a_runner_that_ends_without_a_word_is_lost() -> None:
     made = plan(running(20, pods=(*without(RUNNER), runner)))
     assert made.status.reason is Reason.RUNNER_LOST
     assert made.status.message == "runner pod: OOMKilled, exit code 137, no answer"
+
+
+def test_a_runner_of_a_release_that_is_not_read_is_lost_and_says_so() -> None:
+    answer = run_report(Outcome.SUCCEEDED, contract_version=CONTRACT_VERSION + 1)
+    made = plan(running(20, pods=(*without(RUNNER), terminated(up(RUNNER), answer))))
+    assert made.status.reason is Reason.RUNNER_LOST
+    assert made.status.message.startswith("runner pod: its answer cannot be read: it is of contract version ")
 
 
 def test_why_the_kubelet_ended_a_runner_comes_first() -> None:

@@ -58,24 +58,14 @@ def command() -> None:
 
 
 def _request() -> RunRequest:
-    from pydantic import ValidationError
-
+    from vaportrail.cluster.pod_request import read_request
     from vaportrail.cluster.termination_message import write_termination_message
     from vaportrail.contract.outcome import Outcome
     from vaportrail.contract.pod_environment import REQUEST_VARIABLE
     from vaportrail.contract.pod_messages import RunReport, RunRequest
 
-    text = os.environ.get(REQUEST_VARIABLE)
     try:
-        if text is None:
-            raise UsageError(f"{REQUEST_VARIABLE} is not set; it holds what to run")
-        try:
-            return RunRequest.model_validate_json(text)
-        except ValidationError as error:
-            # Without the input: a parameter may be secret.
-            wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-            said = "; ".join(wrong)
-            raise UsageError(f"{REQUEST_VARIABLE} is not a request to run a pipeline: {said}") from None
+        return read_request(RunRequest, REQUEST_VARIABLE, os.environ, to="run a pipeline")
     except UsageError as error:
         write_termination_message(RunReport(outcome=Outcome.FAILED, message=str(error)))
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 from vaportrail.cli.exit_codes import EXIT_FAILED, EXIT_USAGE
 from vaportrail.cli.redacted import Redaction
 from vaportrail.cli.screen import say
+from vaportrail.cluster.pod_request import read_request
 from vaportrail.cluster.termination_message import (
     TERMINATION_LOG,
     TERMINATION_MESSAGE_VARIABLE,
@@ -64,14 +65,8 @@ def command(fixing: bool, folder: Path | None) -> int:
     return 0
 
 
-def _request(environ: os._Environ[str]) -> SealRequest:
-    text = environ.get(SEAL_VARIABLE)
-    if text is None:
-        raise UsageError(f"{SEAL_VARIABLE} is not set; it holds what to seal")
-    try:
-        return SealRequest.model_validate_json(text)
-    except ValueError as error:
-        raise UsageError(f"{SEAL_VARIABLE} is not a request to seal a run: {error}") from None
+def _request(environ: Mapping[str, str]) -> SealRequest:
+    return read_request(SealRequest, SEAL_VARIABLE, environ, to="seal a run")
 
 
 def _fix(request: SealRequest, folder: Path | None, progress: Callable[[str], None]) -> SealPlanReport:
