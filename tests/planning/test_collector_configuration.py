@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.planning.runs import UID, a_run
+from tests.planning.test_children import S3, pods
 
 from vaportrail.contract.pod_environment import REPLY_SECONDS
+from vaportrail.crd.quantity import parse_quantity
 from vaportrail_operator.planning.children.collector_configuration import collector_configuration
 
 
@@ -34,6 +37,23 @@ def test_the_collector_gives_up_while_a_shipper_still_waits_for_its_reply() -> N
     # The last attempt may begin when all the time for attempts is nearly over.
     longest = seconds(made["retry_on_failure"]["max_elapsed_time"]) + seconds(made["timeout"])
     assert longest <= REPLY_SECONDS - 10
+
+
+@pytest.mark.parametrize("uri", ["s3://runs/ml", "file:///records/ml"])
+def test_where_memory_runs_short_a_post_is_refused_before_anything_keeps_it(uri: str) -> None:
+    made = configuration(uri=uri)
+    assert made["service"]["pipelines"]
+    for pipeline in made["service"]["pipelines"].values():
+        assert pipeline["processors"][0] == "memory_limiter"
+    assert made["processors"]["memory_limiter"]["limit_percentage"] < 100
+
+
+def test_what_waits_for_the_store_is_bounded_in_bytes_below_the_memory_that_there_is() -> None:
+    queue = exporter("awss3")["sending_queue"]
+    [container] = pods({"record": S3})["collector"]["containers"]
+    memory = parse_quantity(container["resources"]["limits"]["memory"])
+    assert queue["sizer"] == "bytes"
+    assert 0 < queue["queue_size"] <= memory / 2
 
 
 def test_parts_go_below_the_runs_own_spool() -> None:

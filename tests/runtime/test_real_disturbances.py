@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.planning.runs import run_report, seal_report
 
 from api_server import ApiServer
 from runtime.nodes import nodes
-from runtime.operator_process import Operator, Team, chart_rules, grant, until
+from runtime.operator_process import Operator, Team, chart_rules, create, grant, until
 from runtime.small_planner import run_of
 from runtime.test_real_api_server import installed, server, team
+from vaportrail.contract.outcome import Outcome
+from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL
 
 __all__ = ["server", "team"]
 
@@ -88,6 +91,70 @@ def test_no_object_stops_the_operator(server: ApiServer, team: Team, tmp_path: P
         assert operator.memory() < MEMORY_MB
         assert operator.ended() is None
         assert "Traceback" not in operator.log.read_text()
+    finally:
+        operator.kill_if_running()
+
+
+def a_strangers_pod(namespace: str, name: str, run: dict[str, Any], component: str) -> dict[str, Any]:
+    """Return a pod that says it is a run's; outside the run's namespace it can name no owner there."""
+    uid, about = run["metadata"]["uid"], run["metadata"]["name"]
+    owner = {"apiVersion": run["apiVersion"], "kind": run["kind"], "name": about, "uid": uid}
+    labels = {RUN_UID_LABEL: uid, RUN_LABEL: about, COMPONENT_LABEL: component}
+    labels["ray.io/cluster"] = f"{about}-{uid[:8]}"
+    of_the_run = {"ownerReferences": [{**owner, "controller": True}]} if component != "sealer" else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": namespace, "name": name, "labels": labels, **of_the_run},
+        "spec": {"containers": [{"name": component, "image": "example.invalid/theirs:1"}]},
+    }
+
+
+def end_with(server: ApiServer, pod: dict[str, Any], said: str) -> None:
+    """Let a pod have ended with a word, as somebody may write it who has the right to pods' statuses."""
+    about, component = pod["metadata"], pod["spec"]["containers"][0]["name"]
+    ended = {"exitCode": 0, "message": said}
+    state = {"phase": "Succeeded", "containerStatuses": [
+        {"name": component, "image": "x", "imageID": "", "ready": False, "restartCount": 0,
+         "state": {"terminated": ended}}
+    ]}  # fmt: skip
+    patch = json.dumps({"status": state})
+    place = ("-n", about["namespace"], "patch", "pod", about["name"])
+    server.kubectl(*place, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def test_strangers_pods_in_two_namespaces_end_no_run_and_speak_for_none(
+    server: ApiServer, team: Team, tmp_path: Path
+) -> None:
+    other = Team(server, f"other-{random.randrange(10**9)}")
+    grant(server, other.name, "operator", chart_rules())
+    operator = Operator(server, tmp_path / "operator.log", **installed(other, team))
+    team.submit("mnist", "taken")
+    runs = {name: server.json("-n", team.name, "get", KIND, name) for name in ("mnist", "taken")}
+    theirs = [
+        a_strangers_pod(namespace, f"theirs-{component}", runs["mnist"], component)
+        for namespace in (team.name, other.name)
+        for component in ("runner", "collector", "head", "worker", "sealer")
+    ]
+    sealer = f"taken-{runs['taken']['metadata']['uid'][:8]}-sealer"
+    theirs.append(a_strangers_pod(team.name, sealer, runs["taken"], "sealer"))
+    create(server, *theirs)
+    for pod in theirs:
+        of_a_sealer = pod["metadata"]["labels"][COMPONENT_LABEL] == "sealer"
+        end_with(server, pod, seal_report(Outcome.FAILED) if of_a_sealer else run_report(Outcome.FAILED))
+    operator.start()
+    try:
+        with nodes(server.kubeconfig):
+            team.until_over(operator)
+        assert team.status("mnist")["phase"] == "Succeeded"
+        taken = team.status("taken")
+        assert (taken["phase"], taken["reason"]) == ("Failed", "SealFailed")
+        assert f"pod {sealer} is not what the operator made" in taken["message"]
+        assert taken["record"].get("manifestSha256", "") == ""
+        there = {(pod["metadata"]["namespace"], f"pod/{pod['metadata']['name']}") for pod in theirs}
+        left = {(each.name, name) for each in (team, other) for name in each.left()}
+        assert left == there
+        assert operator.stop() == 0
     finally:
         operator.kill_if_running()
 

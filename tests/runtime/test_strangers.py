@@ -140,6 +140,23 @@ def test_a_runner_that_somebody_replaced_under_its_name_ends_the_run() -> None:
     assert life.world.left() == []
 
 
+def test_a_raycluster_that_somebody_replaced_under_its_name_ends_the_run() -> None:
+    def replace(life: Life) -> None:
+        if life.status.get("phase") != "Running" or "replaced" in life.world.calls:
+            return
+        life.world.calls.append("replaced")
+        (cluster,) = life.world.of(RAY_CLUSTERS)
+        another = copy.deepcopy(cluster)
+        life.world.remove(RAY_CLUSTERS, cluster["metadata"]["name"])
+        del another["metadata"]["uid"]
+        life.world.put(RAY_CLUSTERS, another)
+
+    life = a_life(disturb=replace, outcome=None)
+    asyncio.run(life.until_over())
+    assert (life.status["phase"], life.status["reason"]) == ("Failed", "RayClusterLost")
+    assert life.world.left() == []
+
+
 @pytest.mark.parametrize("component", ["runner", "collector"])
 def test_a_pod_without_its_labels_is_removed_all_the_same(component: str) -> None:
     def strip(life: Life) -> None:
