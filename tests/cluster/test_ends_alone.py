@@ -26,9 +26,17 @@ class Clock:
 
 
 def ended(
-    found: list[int | None], *, ends_at: float = 0.0, joined_by: float = 0.0, until: float = 1e5
+    found: list[int | None],
+    *,
+    ends_at: float = 0.0,
+    join_seconds: float = 0.0,
+    ahead: float = 0.0,
+    until: float = 1e5,
 ) -> tuple[str, float]:
-    """Return why and when a guard ends its head: it sees these numbers of drivers, the last for ever."""
+    """Return why and when a guard ends its head: it sees these numbers of drivers, the last for ever.
+
+    Its host's clock is set once it has begun, by so many seconds.
+    """
     clock = Clock()
     looks = iter(found)
     last: list[int | None] = [None]
@@ -39,9 +47,10 @@ def ended(
 
     why = guard(
         ends_at=ends_at,
-        joined_by=1000.0 + joined_by,
+        join_seconds=join_seconds,
         drivers=drivers,
-        now=lambda: clock.now,
+        now=lambda: clock.now + (ahead if clock.now > 1000.0 else 0.0),
+        clock=lambda: clock.now,
         wait=clock.wait,
         look_seconds=300.0,
         wanted=lambda: clock.now < until,
@@ -60,7 +69,12 @@ def test_a_head_without_a_driver_ends_after_two_looks() -> None:
 
 
 def test_a_head_waits_for_its_first_driver_as_long_as_the_run_may() -> None:
-    assert ended([0], joined_by=1800.0)[1] == pytest.approx(2100.0, abs=30.0)
+    assert ended([0], join_seconds=1800.0)[1] == pytest.approx(2100.0, abs=30.0)
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0])
+def test_a_clock_that_is_set_meanwhile_does_not_change_how_long_a_driver_is_waited_for(ahead: float) -> None:
+    assert ended([0], join_seconds=1800.0, ahead=ahead)[1] == pytest.approx(2100.0, abs=30.0)
 
 
 @pytest.mark.parametrize("found", [[1], [0, 1, 0, 1], [None], [0, None, 0, None]])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vaportrail.contract.outcome import Outcome
+from vaportrail.execution import ray_bundles
 from vaportrail.execution.attempt import AttemptSpec
 from vaportrail.execution.backend import AttemptEnd, Running
 from vaportrail.execution.bundle import HandedOver
@@ -278,3 +281,27 @@ def test_one_that_finds_a_worker_idle_waits_for_no_others(tmp_path: Path) -> Non
     world.bundles.put(world.attempt(0, quick()))
 
     assert [task.names for task in world.tasks] == [["t-0"]]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_on_a_full_disk_one_that_has_begun_is_stopped_by_rays_own_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    world, pace, asked = World(tmp_path), quick(), []
+    attempts = [world.attempt(number, pace) for number in range(8)]
+    for attempt in attempts:
+        world.bundles.put(attempt)
+    world.bundles.hand_over()
+    task = next(task for task in world.tasks if len(task.names) > 1)
+    task.step(world)  # its first one has begun
+    first = next(attempt for attempt in attempts if attempt.spec.task_id == task.names[0])
+    monkeypatch.setattr(world, "cancel", lambda task, *, force, recursive: asked.append((task.names, force)))
+    monkeypatch.setattr(ray_bundles, "take_back", full)
+
+    with pytest.raises(OSError, match="no space"):
+        world.bundles.stop(first, force=force, interrupt=full)
+
+    assert asked == [(task.names, force)]

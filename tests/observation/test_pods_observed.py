@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -285,3 +287,36 @@ def test_a_pod_that_its_node_has_not_set_up_says_since_when(
     conditions = [condition("PodScheduled", "True", 5), condition("PodReadyToStartContainers", status, 3)]
     assert seen(runner(phase=phase, conditions=conditions)).not_set_up_since == since
     assert seen(runner(phase=phase, conditions=conditions[:1])).not_set_up_since is None
+
+
+LONG = "failed to x" + ": " * 50_000
+"""What an image may be called: each word of it begins another error."""
+
+
+def texts_of(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for each in value for text in texts_of(each)]
+    if dataclasses.is_dataclass(value):
+        return texts_of(tuple(getattr(value, each.name) for each in dataclasses.fields(value)))
+    return []
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"containerStatuses": [container("runner", waiting("InvalidImageName", LONG))]},
+        {"containerStatuses": [container("runner", waiting(LONG, LONG))]},
+        {"containerStatuses": [container("runner", ended(1, message=LONG, reason=LONG))]},
+        {"initContainerStatuses": [container("shipper", waiting("InvalidImageName", LONG))]},
+        {"conditions": [condition("PodScheduled", "False", reason=LONG, message=LONG)]},
+        {"phase": "Failed", "reason": LONG, "message": LONG},
+        {"containerStatuses": [{**container("runner", running(1)), "imageID": LONG}]},
+    ],
+)
+def test_what_a_pod_says_is_looked_through_and_kept_within_bounds(status: dict[str, Any]) -> None:
+    begun = time.process_time()
+    pod = seen(runner(**status))
+    assert max(map(len, texts_of(pod))) <= 4096
+    assert time.process_time() - begun < 5.0  # it was over a minute

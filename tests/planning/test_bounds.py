@@ -91,3 +91,9 @@ def test_a_worker_looks_before_it_waits_for_a_head() -> None:
     for ends, status in (("0", 0), (str(int(time.time()) - 1), 1), (str(int(time.time()) + 3600), 0)):
         done = subprocess.run(check["command"], env={"PATH": "/usr/bin:/bin", "VAPORTRAIL_ENDS_AT": ends})
         assert done.returncode == status
+
+
+def test_no_pod_is_asked_for_with_a_life_that_the_api_server_refuses() -> None:
+    most = 2**31 - 1
+    run = a_run({"deadlines": {"runSeconds": most}}, status={"startTime": "2026-01-02T03:04:05Z"})
+    assert life_seconds(run) == collector_seconds(run) == most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -264,3 +265,20 @@ def test_a_message_is_cut_in_its_middle_so_that_the_fix_is_whole() -> None:
     told = waiting_message(provisioning(20, refused=refusal("exceeded quota: a, requested: " + "x" * 1000)))
     assert len(told.encode()) == 256
     assert told.endswith(f"x…; fix: {obstacle_of(told).fix}")
+
+
+def test_words_that_come_again_and_again_are_looked_through_once() -> None:
+    begun = time.process_time()
+    obstacle_of("worker pod: InvalidImageName: " + " cannot be made: x" * 400)
+    assert time.process_time() - begun < 5.0  # it took as long as the cube of how often they come
+
+
+def test_a_pod_that_only_claims_to_be_the_runs_keeps_nobody_waiting_and_tells_no_image() -> None:
+    theirs = [
+        a_pod(component, "theirs", trusted=False, waiting=("InvalidImageName", "x"), image_id="a@sha256:f")
+        for component in Component
+    ]
+    seen = provisioning(20, pods=tuple(theirs))
+    assert waiting(seen) is None
+    made = plan(seen)
+    assert (made.status.phase, made.status.image_digest) == (Phase.PROVISIONING, "")

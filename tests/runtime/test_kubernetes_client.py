@@ -145,7 +145,7 @@ def test_a_status_is_replaced_whole_if_the_version_is_still_the_same() -> None:
 
     async def keep(request: web.Request) -> web.Response:
         seen.update(path=request.path, type=request.content_type, body=await request.json())
-        return web.json_response({})
+        return web.json_response({"kind": "Status"})
 
     ask(keep, lambda client: client.replace_status(RUNS, "team", "it", "7", {"phase": "Running"}))
     assert seen["path"] == "/apis/vaportrail.dev/v1alpha1/namespaces/team/pipelineruns/it/status"
@@ -161,8 +161,45 @@ def test_a_deletion_names_the_uid_the_version_and_the_grace() -> None:
 
     async def keep(request: web.Request) -> web.Response:
         seen.update(await request.json())
-        return web.json_response({})
+        return web.json_response({"kind": "Status"})
 
     ask(keep, lambda client: client.delete(PODS, "team", "it", uid="u", version="7", grace_seconds=5))
     assert seen["preconditions"] == {"uid": "u", "resourceVersion": "7"}
     assert (seen["gracePeriodSeconds"], seen["propagationPolicy"]) == (5, "Background")
+
+
+@pytest.mark.parametrize(
+    "text", ["<html>sign in</html>", "", "null", "{}", "[]", '"ok"', '{"items": [{"a": 1}, {"b"']
+)
+def test_a_success_that_no_api_server_says_is_no_success(text: str) -> None:
+    async def gateway(request: web.Request) -> web.Response:
+        return web.Response(status=200, text=text, content_type="application/json")
+
+    for call in (
+        lambda client: client.get(PODS, "team", "it"),
+        lambda client: client.list(PODS, "team"),
+        lambda client: client.create(PODS, "team", {}),
+    ):
+        with pytest.raises(Unavailable):
+            ask(gateway, call)
+
+
+@pytest.mark.parametrize("code", [403, 429, 460, 499, 500, 599])
+@pytest.mark.parametrize("body", ['"no"', "[1]", '{"details": "x"}', '{"details": {"causes": ["a", 1]}}', ""])
+def test_a_refusal_in_any_form_is_an_error_of_the_api(code: int, body: str) -> None:
+    async def gateway(request: web.Request) -> web.Response:
+        return web.Response(status=code, text=body, content_type="application/json")
+
+    with pytest.raises(ApiError) as raised:
+        ask(gateway, lambda client: client.get(PODS, "team", "it"))
+    assert raised.value.status == code
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "-1", "1e9", "soon"])
+def test_no_reply_has_it_wait_for_ever(seconds: str) -> None:
+    async def busy(request: web.Request) -> web.Response:
+        return web.json_response({"kind": "Status"}, status=429, headers={"Retry-After": seconds})
+
+    with pytest.raises(Unavailable) as raised:
+        ask(busy, lambda client: client.get(PODS, "team", "it"))
+    assert 0.0 <= raised.value.retry_after <= 300.0

@@ -5,6 +5,7 @@ Its generic call is used, not its typed classes: those cost 25 MB, and the opera
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ _PAGE_BYTES = 4 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _MANAGER = "vaportrail"
 _MESSAGE_LIMIT = 2000
+_LONGEST_WAIT = 300.0
+"""Seconds that are waited at most, whatever a reply asks for."""
 _WEBHOOK = "failed calling webhook"
 
 
@@ -225,9 +228,15 @@ def _checked(call: str, reply: _Reply, read: Callable[[str], Any]) -> Object:
     try:
         answer: Object = read(reply.text)
     except ValueError:
-        answer = {"message": reply.text}
+        answer = {}
+    is_object = isinstance(answer, Mapping) and bool(answer)
     if reply.status >= HTTPStatus.BAD_REQUEST:
-        raise _error(call, reply.status, answer, reply.retry_after)
+        told = answer if is_object else {"message": reply.text}
+        raise _error(call, reply.status, told, reply.retry_after)
+    if not is_object:
+        # A gateway's own page, or one that was cut off: to take it as "nothing there" would be to act on it.
+        said = reply.text[:_MESSAGE_LIMIT]
+        raise Unavailable(f"{call}: {reply.status}, but no answer of an API server: {said}", said=said)
     return answer
 
 
@@ -240,10 +249,11 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
     said = str(answer.get("message") or "")[:_MESSAGE_LIMIT]
     text = f"{call}: {status} {reason}: {said}"
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        seconds = retry_after or (answer.get("details") or {}).get("retryAfterSeconds") or 0
+        seconds = retry_after or _details(answer).get("retryAfterSeconds") or 0
         try:
             wait = float(seconds)
-        except ValueError:
+            wait = min(max(wait, 0.0), _LONGEST_WAIT) if math.isfinite(wait) else 0.0
+        except (TypeError, ValueError):
             wait = 0.0
         webhook = status == HTTPStatus.INTERNAL_SERVER_ERROR and _WEBHOOK in said
         failure = WebhookUnanswered if webhook else Unavailable
@@ -253,17 +263,24 @@ def _error(call: str, status: int, answer: Mapping[str, Any], retry_after: str) 
     elif "NamespaceTerminating" in _causes(answer):
         kind = NamespaceTerminating
     else:
-        kind = {
+        kinds: dict[int, type[ApiError]] = {
             HTTPStatus.NOT_FOUND: NotFound,
             HTTPStatus.FORBIDDEN: Forbidden,
             HTTPStatus.UNAUTHORIZED: Forbidden,
             HTTPStatus.GONE: Expired,
             HTTPStatus.BAD_REQUEST: Invalid,
             HTTPStatus.UNPROCESSABLE_ENTITY: Invalid,
-        }.get(HTTPStatus(status), ApiError)
+        }
+        kind = kinds.get(status, ApiError)
     return kind(text, status=status, reason=reason, said=said)
 
 
 def _causes(answer: Mapping[str, Any]) -> list[str]:
-    details = answer.get("details") or {}
-    return [str(cause.get("reason")) for cause in details.get("causes") or []]
+    causes = _details(answer).get("causes")
+    found = causes if isinstance(causes, list) else []
+    return [str(cause.get("reason")) for cause in found if isinstance(cause, Mapping)]
+
+
+def _details(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = answer.get("details")
+    return details if isinstance(details, Mapping) else {}

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
-from vaportrail_operator.observation.wording import cause_first, one_line, plain_refusal
+from vaportrail_operator.observation.wording import bounded, cause_first, one_line, plain_refusal
 from vaportrail_operator.planning.obstacles import UNKNOWN, obstacle_of
 from vaportrail_operator.planning.types import ObservedObject
 
@@ -35,9 +35,9 @@ def observed_object(raw: Raw) -> ObservedObject:
 def _problem(raw: Raw) -> tuple[str, datetime | None]:
     failure = condition_of(raw, "ReplicaFailure")
     if failure.get("status") == "True":
-        return _failure(str(failure.get("reason") or ""), str(failure.get("message") or "")), _since(failure)
+        return _failure(bounded(failure.get("reason")), str(failure.get("message") or "")), _since(failure)
     head = condition_of(raw, "HeadPodReady")
-    told = f"head pod: {_joined(head.get('reason'), cause_first(str(head.get('message') or '')))}"
+    told = f"head pod: {_joined(bounded(head.get('reason')), cause_first(str(head.get('message') or '')))}"
     if head.get("status") == "False" and obstacle_of(told) not in (UNKNOWN, _COMING):
         return told, _since(head)
     status: Raw = raw.get("status") or {}

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from vaportrail.contract.pod_environment import TERMINATION_MESSAGE_LIMIT
 from vaportrail_operator.observation.fields import Raw, condition_of, controller_of, metadata_of, time_of
-from vaportrail_operator.observation.wording import cause_first, one_line
+from vaportrail_operator.observation.wording import bounded, cause_first, one_line
 from vaportrail_operator.planning.types import COMPONENT_LABEL, Component, ObservedPod, Terminated
 
 __all__ = ["component_of", "observed_pod"]
@@ -48,8 +49,8 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         created_at=time_of(metadata.get("creationTimestamp")) or datetime.fromtimestamp(0).astimezone(),
         deleting=bool(metadata.get("deletionTimestamp")),
         phase=_PHASES.get(status.get("phase") or "", "Pending"),
-        reason=status.get("reason") or "",
-        message=status.get("message") or "",
+        reason=bounded(status.get("reason")),
+        message=bounded(status.get("message")),
         scheduled_at=_since(scheduled),
         started_at=time_of((ended or state.get("running") or {}).get("startedAt")),
         ready_at=_since(ready),
@@ -61,7 +62,7 @@ def observed_pod(raw: Raw, component: Component) -> ObservedPod:
         not_set_up_since=_not_set_up_since(raw),
         due=time_of(metadata.get("deletionTimestamp")),
         termination_message=_termination_message(main),
-        image_id=main.get("imageID") or "",
+        image_id=bounded(main.get("imageID")),
         controller=controller_of(raw),
         prepared=_prepared(raw),
     )
@@ -107,8 +108,8 @@ def _since(condition: Raw) -> datetime | None:
 def _terminated(ended: Raw) -> Terminated:
     return Terminated(
         exit_code=int(ended.get("exitCode", -1)),
-        reason=ended.get("reason") or "",
-        message=ended.get("message") or "",
+        reason=bounded(ended.get("reason")),
+        message=bounded(ended.get("message"), TERMINATION_MESSAGE_LIMIT),
         started_at=time_of(ended.get("startedAt")),
         finished_at=time_of(ended.get("finishedAt")),
     )
@@ -117,7 +118,7 @@ def _terminated(ended: Raw) -> Terminated:
 def _termination_message(main: Raw) -> str:
     states: tuple[Raw, ...] = (main.get("state") or {}, main.get("lastState") or {})
     last: Raw = next((end for state in states if (end := state.get("terminated"))), {})
-    return str(last.get("message") or "")
+    return bounded(last.get("message"), TERMINATION_MESSAGE_LIMIT)
 
 
 def _all_statuses(raw: Raw) -> Iterator[Raw]:
@@ -146,10 +147,10 @@ def _drained_at(raw: Raw) -> datetime | None:
 def _waiting(raw: Raw, main: Raw) -> tuple[str, str] | None:
     scheduled = condition_of(raw, "PodScheduled")
     if scheduled.get("status") == "False":
-        return scheduled.get("reason") or "Unschedulable", one_line(scheduled.get("message") or "")
+        return bounded(scheduled.get("reason")) or "Unschedulable", one_line(scheduled.get("message") or "")
     # While an init container (a sidecar too) cannot start, the main one only waits for it.
     for each in (main, *_all_statuses(raw)):
         waits: Raw = (each.get("state") or {}).get("waiting") or {}
-        if (reason := str(waits.get("reason") or "")) not in _NO_PROBLEM:
+        if (reason := bounded(waits.get("reason"))) not in _NO_PROBLEM:
             return reason, cause_first(str(waits.get("message") or ""))
     return None

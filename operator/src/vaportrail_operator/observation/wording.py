@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["cause_first", "one_line", "plain_refusal"]
+__all__ = ["bounded", "cause_first", "one_line", "plain_refusal"]
+
+_LIMIT: Final = 1024
 
 _CHAIN: Final = re.compile(r"\b(rpc error: code = |failed to \S+|error \w+ing )")
 """What an error begins with that wraps another."""
@@ -15,13 +17,27 @@ _SHORT: Final = 24
 _PREFIX: Final = re.compile(r'(?:\S+ )?"[^"]*" is (?:forbidden: |(?=invalid: ))')
 
 
+def bounded(text: object, limit: int = _LIMIT) -> str:
+    """Return what somebody said, of a long text its begin and its end: these are what tells.
+
+    Whoever may make a pod says as much as an API server takes: in an image's name, in a refusal. What is
+    looked through and kept is no more than this.
+
+    >>> bounded("a" * 9 + "z" * 9, 7)
+    'aaa…zzz'
+    """
+    said = str(text or "")
+    half = (limit - 1) // 2
+    return said if len(said) <= limit else f"{said[:half]}…{said[-half:]}"
+
+
 def one_line(text: str) -> str:
     """Return a text on one line.
 
     >>> one_line("a\\n  b")
     'a b'
     """
-    return " ".join(text.split())
+    return " ".join(bounded(text).split())
 
 
 def cause_first(text: str) -> str:
@@ -46,5 +62,5 @@ def plain_refusal(text: str, *said: str) -> str:
     >>> plain_refusal('FailedCreateHeadPod\\npods "a" is forbidden: exceeded quota: b', "FailedCreateHeadPod")
     'exceeded quota: b'
     """
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in bounded(text).splitlines()]
     return _PREFIX.sub("", one_line(" ".join(line for line in lines if line and line not in said)), count=1)

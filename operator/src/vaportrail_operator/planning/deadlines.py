@@ -66,7 +66,9 @@ def is_provisioned(observed: Observed, status: PipelineRunStatus) -> bool:
     """Return whether the pipeline has started, and a worker is ready or was and has just been lost."""
     if status.phase is not Phase.RUNNING or not worker_was_ready(observed, status):
         return False
-    return workers_lost_since(status) is None or any(pod.ready for pod in observed.pods_of(Component.WORKER))
+    return workers_lost_since(status) is None or any(
+        pod.ready for pod in observed.trusted_pods(Component.WORKER)
+    )
 
 
 def workers_lost_since(status: PipelineRunStatus) -> datetime | None:

@@ -154,7 +154,7 @@ def _cluster_end(observed: Observed, status: PipelineRunStatus) -> Iterator[End]
         yield End(Reason.RAY_CLUSTER_LOST, Outcome.NODE_LOST, "the RayCluster was deleted")
     if not _needs_its_head(observed, status):
         return
-    heads = [head for head in observed.pods_of(Component.HEAD) if head.trusted]
+    heads = observed.trusted_pods(Component.HEAD)
     how = ""
     if heads and status.ray_head_uid and all(head.uid != status.ray_head_uid for head in heads):
         how = "was replaced, and another one knows nothing of the run"

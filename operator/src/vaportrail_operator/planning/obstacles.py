@@ -22,7 +22,8 @@ ORDINARY_SECONDS: Final = 60
 class Said(Enum):
     """Who says it, and so where in a text the words are looked for; no one else's words are taken for his."""
 
-    WHEN_MADE = r" cannot be made: .*(?:{})"
+    # Up to the first of these words, and back to no other: a text may have them a hundred times.
+    WHEN_MADE = r"^(?>.*? cannot be made: ).*(?:{})"
     """The API server and its admission, asked by the operator or by KubeRay."""
     OF_A_POD = r"^\w+ pod: (?:{})"
     """The scheduler or the kubelet."""

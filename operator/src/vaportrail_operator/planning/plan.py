@@ -59,7 +59,7 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
     """Return the status with what is seen now, and may not be seen for long."""
     status = observed.run.status
     report = run_report(observed.pod(Component.RUNNER))
-    pods = observed.pods_of(Component.RUNNER, Component.HEAD, Component.WORKER)
+    pods = observed.trusted_pods(Component.RUNNER, Component.HEAD, Component.WORKER)
     images = sorted(pod.image_id for pod in pods if pod.image_id)
     runner, head = observed.pod(Component.RUNNER), observed.pod(Component.HEAD)
     joined = runner is not None and (runner.ready or runner.ready_at is not None)

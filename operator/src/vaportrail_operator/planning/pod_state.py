@@ -76,7 +76,7 @@ def expected_workers(observed: Observed) -> int:
 def cluster_ready(observed: Observed) -> bool:
     """Return whether the Ray head and all workers are ready."""
     head = observed.pod(Component.HEAD)
-    ready = sum(pod.ready for pod in observed.pods_of(Component.WORKER))
+    ready = sum(pod.ready for pod in observed.trusted_pods(Component.WORKER))
     return head is not None and head.ready and ready >= expected_workers(observed)
 
 
@@ -86,7 +86,7 @@ def worker_was_ready(observed: Observed, status: PipelineRunStatus) -> bool:
     That KubeRay calls a cluster provisioned says nothing of it: it counts only the pods that could be made.
     """
     return FIRST_WORKER_READY in status.timeline or any(
-        pod.ready_at for pod in observed.pods_of(Component.WORKER)
+        pod.ready_at for pod in observed.trusted_pods(Component.WORKER)
     )
 
 

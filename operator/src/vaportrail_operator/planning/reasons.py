@@ -130,7 +130,7 @@ def _pods_are_not_set_up(observed: Observed) -> Iterator[Wait]:
 
 
 def _pods(observed: Observed) -> list[ObservedPod]:
-    return sorted(observed.pods, key=lambda pod: (_ORDER.index(pod.component), pod.name))
+    return sorted(observed.trusted_pods(*Component), key=lambda pod: (_ORDER.index(pod.component), pod.name))
 
 
 def set_up_late(pod: ObservedPod) -> datetime | None:

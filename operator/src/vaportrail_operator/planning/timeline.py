@@ -107,7 +107,7 @@ def _provisioning(timeline: _Timeline, observed: Observed, over: bool) -> None:
     if collector:
         timeline.once("CollectorReady", collector.created_at, collector.ready_at)
     _steps(timeline, "Head", [head] if head else [], 1, over)
-    workers = observed.pods_of(Component.WORKER)
+    workers = observed.trusted_pods(Component.WORKER)
     _steps(timeline, "Workers", workers, expected_workers(observed), over)
     ready = [(pod.ready_at, pod.created_at) for pod in workers if pod.ready_at]
     if ready:

@@ -277,8 +277,12 @@ class Observed:
         return (*((Kind.SERVICE, each) for each in self.services), *self.others, *cluster)
 
     def pods_of(self, *components: Component) -> tuple[ObservedPod, ...]:
-        """Return the run's pods of some components, whoever made them."""
+        """Return the run's pods of some components, whoever made them: all of them have to go."""
         return tuple(pod for pod in self.pods if pod.component in components)
+
+    def trusted_pods(self, *components: Component) -> tuple[ObservedPod, ...]:
+        """Return those of which it is known who made them: what others say counts for nothing."""
+        return tuple(pod for pod in self.pods_of(*components) if pod.trusted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,10 @@ def main() -> None:
     parent = os.getppid()
     why = guard(
         ends_at=float(os.environ.get(ENDS_VARIABLE) or 0),
-        joined_by=time.time() + float(os.environ.get(JOIN_VARIABLE) or 0),
+        join_seconds=float(os.environ.get(JOIN_VARIABLE) or 0),
         drivers=lambda: drivers(port),
         now=time.time,
+        clock=time.monotonic,
         wait=time.sleep,
         wanted=lambda: os.getppid() == parent,
     )
@@ -57,9 +58,10 @@ def main() -> None:
 def guard(
     *,
     ends_at: float,
-    joined_by: float,
+    join_seconds: float,
     drivers: Callable[[], int | None],
     now: Callable[[], float],
+    clock: Callable[[], float],
     wait: Callable[[float], None],
     look_seconds: float = _LOOK_SECONDS,
     wanted: Callable[[], bool] = lambda: True,
@@ -68,23 +70,24 @@ def guard(
 
     Args:
         ends_at: seconds since 1970 at which its time is over; 0: never.
-        joined_by: from when on a driver should be there.
+        join_seconds: after how many a driver should be there.
         drivers: returns how many are; None where nobody says.
         now: the time, in seconds since 1970.
+        clock: monotonic seconds: what is set while it waits ends no run that goes on.
         wait: waits for so many seconds.
         look_seconds: between two looks for a driver.
         wanted: whether there still is a head.
     """
-    missing, next_look = 0, max(joined_by, now() + look_seconds)
+    missing, next_look = 0, clock() + max(join_seconds, look_seconds)
     while wanted():
         if ends_at and now() >= ends_at:
             return "its time is over"
-        if now() >= next_look:
+        if clock() >= next_look:
             found = drivers()
             missing = missing + 1 if found == 0 else 0
             if missing >= _MISSING_LOOKS:
                 return "no driver is there any more"
-            next_look = now() + look_seconds
+            next_look = clock() + look_seconds
         wait(min(_TURN_SECONDS, look_seconds))
     return ""
 

@@ -100,12 +100,17 @@ class Bundles:
                     finally:  # on a full disk Ray's own way is left
                         self._ray.cancel(attempt.report, force=force, recursive=True)
                 return
-            may_wait = force or read_bundle_log(bundle.log).begun <= attempt.number
-            if may_wait and attempt in self._split(bundle):
-                self._line.remove(attempt)
-                self._cancelled(attempt)
-                return
-            interrupt()
+            with suppress(OSError):  # a full disk: as if it had begun
+                may_wait = force or read_bundle_log(bundle.log).begun <= attempt.number
+                if may_wait and attempt in self._split(bundle):
+                    self._line.remove(attempt)
+                    self._cancelled(attempt)
+                    return
+            try:
+                interrupt()
+            except OSError:  # Ray's own way is left
+                self._ray.cancel(bundle.generator, force=force, recursive=True)
+                raise
             if force:  # nothing else begins in this process
                 self._ray.cancel(bundle.generator, force=True, recursive=True)
 

@@ -23,6 +23,8 @@ __all__ = [
 _SLACK: Final = 600
 """Seconds that an operator which is there needs less than."""
 _FOR_EVER: Final = 366 * 86400
+_LONGEST: Final = 2**31 - 1
+"""Of an `activeDeadlineSeconds`; the API server takes no more."""
 _RESOURCES: Final = {
     "requests": {"cpu": "10m", "memory": "16Mi"},
     "limits": {"cpu": "100m", "memory": "64Mi"},
@@ -36,13 +38,13 @@ def life_seconds(run: PipelineRun) -> int:
     if not bound.provisioning_seconds or not bound.run_seconds:
         return 0
     needed = bound.provisioning_seconds + bound.run_seconds + bound.drain_seconds + 2 * bound.release_seconds
-    return needed + _SLACK
+    return min(needed + _SLACK, _LONGEST)
 
 
 def collector_seconds(run: PipelineRun) -> int:
     """Return how long its collector can be needed: until the last of it has shipped; 0: for ever."""
     life = life_seconds(run)
-    return life + run.spec.deadlines.drain_seconds + _SLACK if life else 0
+    return min(life + run.spec.deadlines.drain_seconds + _SLACK, _LONGEST) if life else 0
 
 
 def ends_at(run: PipelineRun) -> int:
