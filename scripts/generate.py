@@ -17,14 +17,13 @@ from vaportrail.contract.outcome import TRAITS
 from vaportrail.record.manifest import manifest_schema
 from vaportrail.telemetry.conventions import ATTRIBUTES, EVENT_ARTIFACT, EVENTS
 from vaportrail.telemetry.log_types import FILE_TYPES, VALUE_TYPES, FileType
-from vaportrail_operator.api.crd import pipelinerun_definition, to_yaml
+from vaportrail_operator.api.crd import pipelinerun_definition, pipelineschedule_definition, to_yaml
 from vaportrail_operator.api.rights import rights, rules_text
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "runner/src/vaportrail/record/manifest.schema.json"
 ATTRIBUTE_TABLE = "docs/attributes.md"
-DEFINITION = "charts/vaportrail/files/pipelineruns.vaportrail.dev.yaml"
-REFERENCE_PAGE = "docs/pipelinerun.md"
+DEFINITIONS = "charts/vaportrail/files"
 SDK_PAGE = "docs/sdk.md"
 FORMAT_PAGE = "docs/record-format.md"
 KUBERNETES_PAGE = "docs/kubernetes.md"
@@ -51,16 +50,19 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if given not in ([], ["--check"]):
         print("usage: generate.py [--check]", file=sys.stderr)
         return 2
-    definition = pipelinerun_definition()
-    made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text(), DEFINITION: to_yaml(definition)}
+    definitions = (pipelinerun_definition(), pipelineschedule_definition())
+    made = {SCHEMA: schema_text(), ATTRIBUTE_TABLE: attribute_text()}
+    made |= {f"{DEFINITIONS}/{each['metadata']['name']}.yaml": to_yaml(each) for each in definitions}
     made[RULES] = rules_text()
     # The manifests hold what stands above.
     made |= manifest_texts(root, made)
     made[ALERTS] = (root / CHARTS_ALERTS).read_text(encoding="utf-8")
     page = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
     made[KUBERNETES_PAGE] = with_table(page, "rights", operator_rights())
-    page = (root / REFERENCE_PAGE).read_text(encoding="utf-8")
-    made[REFERENCE_PAGE] = with_field_tables(page, definition)
+    for definition in definitions:
+        path = f"docs/{definition['spec']['names']['singular']}.md"
+        page = (root / path).read_text(encoding="utf-8")
+        made[path] = with_field_tables(page, definition)
     made[SDK_PAGE] = with_table((root / SDK_PAGE).read_text(encoding="utf-8"), "outcomes", outcomes())
     page = with_table((root / FORMAT_PAGE).read_text(encoding="utf-8"), "signals", signals())
     made[FORMAT_PAGE] = with_table(page, "log types", log_types())

@@ -24,6 +24,12 @@ NOT_ASKED_FOR = {
     Right("vaportrail.dev", "pipelineruns", "get"),
     Right("", "services", "get"),
     Right("ray.io", "rayclusters", "get"),
+    # Of schedules, and none is there.
+    Right("vaportrail.dev", "pipelineruns", "create"),
+    Right("vaportrail.dev", "pipelineruns", "update"),
+    Right("vaportrail.dev", "pipelineschedules", "get"),
+    Right("vaportrail.dev", "pipelineschedules/status", "patch"),
+    Right("vaportrail.dev", "pipelineschedules/finalizers", "update"),
 }
 """Rights that no run needs which nothing happens to, and why they are there."""
 

@@ -24,7 +24,8 @@ Render = Callable[..., Any]
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 VERSIONS = ("1.29", "1.37")
 """The oldest Kubernetes that the chart says it is for, and the newest whose schemas are installed."""
-DEFINITION = REPOSITORY / CHART / "files" / "pipelineruns.vaportrail.dev.yaml"
+DEFINITIONS = REPOSITORY / CHART / "files"
+NAMES = {"pipelineruns.vaportrail.dev", "pipelineschedules.vaportrail.dev"}
 
 
 def pod_specs(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -247,18 +248,19 @@ def test_resources_that_are_taken_away_are_no_resources(render: Render) -> None:
     assert json.loads(environment["VAPORTRAIL_COLLECTOR_RESOURCES"]) == {}
 
 
-def test_the_definition_is_the_one_of_the_models_and_stays_when_the_chart_goes(render: Render) -> None:
-    source = yaml.safe_load(DEFINITION.read_text())
-    definition = render().one("CustomResourceDefinition")
+def test_the_definitions_are_those_of_the_models_and_stay_when_the_chart_goes(render: Render) -> None:
+    found = {each["metadata"]["name"]: each for each in render().of("CustomResourceDefinition")}
 
-    assert definition["spec"] == source["spec"]
-    assert definition["metadata"]["name"] == source["metadata"]["name"] == "pipelineruns.vaportrail.dev"
-    assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert set(found) == NAMES
+    for name, definition in found.items():
+        source = yaml.safe_load((DEFINITIONS / f"{name}.yaml").read_text())
+        assert definition["spec"] == source["spec"]
+        assert definition["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
 def test_what_an_older_kubernetes_does_not_know_is_left_out_of_the_definition(render: Render) -> None:
     (now,), (older,) = (
-        render(kubernetes=version).one("CustomResourceDefinition")["spec"]["versions"]
+        render(kubernetes=version).of("CustomResourceDefinition")[0]["spec"]["versions"]
         for version in ("1.30", "1.29")
     )
 
@@ -299,7 +301,7 @@ def test_a_release_of_another_name_has_names_of_its_own(render: Render) -> None:
     one, two = (render(release=name, namespace="n") for name in ("blue", "green"))
 
     names = [{each["metadata"]["name"] for each in rendered.objects} for rendered in (one, two)]
-    assert names[0] & names[1] == {"pipelineruns.vaportrail.dev"}
+    assert names[0] & names[1] == NAMES
     assert "blue-vaportrail" in names[0]
 
 

@@ -26,10 +26,14 @@ OWN: Rights = {("coordination.k8s.io", "leases", verb) for verb in ("create", "g
 """And in its own."""
 READ = ("get", "list", "watch")
 VIEWER: Rights = {
-    ("vaportrail.dev", name, verb) for name in ("pipelineruns", "pipelineruns/status") for verb in READ
+    ("vaportrail.dev", f"{name}{part}", verb)
+    for name in ("pipelineruns", "pipelineschedules")
+    for part in ("", "/status")
+    for verb in READ
 }
 EDITOR: Rights = VIEWER | {
-    ("vaportrail.dev", "pipelineruns", verb)
+    ("vaportrail.dev", name, verb)
+    for name in ("pipelineruns", "pipelineschedules")
     for verb in ("create", "update", "patch", "delete", "deletecollection")
 }
 
@@ -145,6 +149,9 @@ def test_the_operator_may_do_nothing_beyond_its_table() -> None:
         "pipelineruns",
         "pipelineruns/status",
         "pipelineruns/finalizers",
+        "pipelineschedules",
+        "pipelineschedules/status",
+        "pipelineschedules/finalizers",
         *(ENDPOINTS[child.kind].plural for child in CHILDREN),
         "events",
         "leases",

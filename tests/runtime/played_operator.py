@@ -12,20 +12,24 @@ from tests.planning.runs import SETTINGS
 from runtime.played_watch import PlayedWatch, Told
 from runtime.world import World
 from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.acting.apply_schedule import ScheduleApplier
 from vaportrail_operator.acting.client import ApiError, Listing, Object
 from vaportrail_operator.acting.endpoints import LEASES
 from vaportrail_operator.acting.server_clock import ServerClock
 from vaportrail_operator.observation.entries import entry_of
-from vaportrail_operator.planning.kinds import Endpoint
+from vaportrail_operator.planning.kinds import Endpoint, Kind
 from vaportrail_operator.planning.plan import plan
-from vaportrail_operator.planning.types import RUN_UID_LABEL
+from vaportrail_operator.planning.types import RUN_UID_LABEL, Observed, Plan
 from vaportrail_operator.runtime.cache import Cache, Key
 from vaportrail_operator.runtime.claims import Claims
+from vaportrail_operator.runtime.keys import ScheduleKey
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.live_runs import LiveRuns
 from vaportrail_operator.runtime.metrics import Metrics
 from vaportrail_operator.runtime.orphans import OrphanSweeper
 from vaportrail_operator.runtime.reconciler import Reconciler
+from vaportrail_operator.runtime.schedule_steps import ScheduleSteps
+from vaportrail_operator.runtime.scheduled_runs import ScheduledRuns
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 __all__ = ["PlayedOperator", "Surroundings"]
@@ -124,9 +128,15 @@ class PlayedOperator:
     Args:
         around: the world, its time, and what befalls calls.
         watch: what tells it of changes.
+        plan_run: the planner of runs.
     """
 
-    def __init__(self, around: Surroundings, watch: PlayedWatch) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        watch: PlayedWatch,
+        plan_run: Callable[[Observed], Plan] = lambda seen: plan(seen),
+    ) -> None:
         self._around, self._watch = around, watch
         clock = around.seconds
         machine = timedelta(seconds=around.ahead)
@@ -136,6 +146,7 @@ class PlayedOperator:
         self._queue: WorkQueue[Key] = WorkQueue(clock, retries, refusals=Backoff(1.0, 600.0, lambda: 1.0))
         self._cache = Cache(clock, self._changed)
         self._live = LiveRuns(self._cache)
+        self._scheduled = ScheduledRuns(self._cache)
         self._lister = Lister(client, self._cache)
         applier = Applier(
             client,
@@ -152,7 +163,7 @@ class PlayedOperator:
             queue=self._queue,
             cache=self._cache,
             applier=applier,
-            plan=lambda seen: plan(seen),
+            plan=plan_run,
             settings=SETTINGS,
             kuberay=lambda: self._lister.kuberay,
             now=self._time.now,
@@ -160,6 +171,19 @@ class PlayedOperator:
             claims=claims,
             sweep_of_gone=self._orphans.sweep_of_gone,
             pause=0.0,
+            schedules=ScheduleSteps(
+                cache=self._cache,
+                runs=self._scheduled,
+                applier=ScheduleApplier(
+                    client,
+                    self._cache,
+                    now=self._time.now,
+                    instance="test",
+                    send_event=lambda body: around.events.append(body["reason"]),
+                ),
+                now=self._time.now,
+                metrics=metrics.schedules,
+            ),
         )
         self._metrics = metrics
         self._list_at = 0.0
@@ -168,7 +192,10 @@ class PlayedOperator:
 
     def _changed(self, key: Key) -> None:
         self._live.changed(key)
+        schedule = self._scheduled.changed(key)
         self._queue.add(key)
+        if schedule is not None:
+            self._queue.add(schedule)
 
     def end(self) -> None:
         """End without a word."""
@@ -217,7 +244,7 @@ class PlayedOperator:
             return
         self._list_at = self._around.seconds() + _RESYNC_SECONDS
         self._kuberay_at = self._around.seconds() + _LOOK_FOR_KUBERAY
-        for key in self._live:
+        for key in (*self._live, *self._cache.schedules()):
             self._queue.remind(key)
         await self._orphans.sweep()
 
@@ -229,10 +256,13 @@ class PlayedOperator:
             new = self._cache.drop(entry.object_key, entry.uid, entry.version)
         else:
             new = self._cache.put(entry, from_watch=True)
-        if new and entry.run_name:
-            self._queue.add((entry.object_key.namespace, entry.run_name), urgent=True)
+        place = entry.object_key
+        if new and place.kind is Kind.SCHEDULE:
+            self._queue.add(ScheduleKey(place.namespace, place.name), urgent=True)
+        elif new and entry.run_name:
+            self._queue.add((place.namespace, entry.run_name), urgent=True)
         if new and told.gone and RUN_UID_LABEL in (told.raw["metadata"].get("labels") or {}):
-            self._queue.retry_one_refused(entry.object_key.namespace)
+            self._queue.retry_one_refused(place.namespace)
 
     def _note_errors(self) -> None:
         errors = int(self._metrics.reconciles.labels("error")._value.get())

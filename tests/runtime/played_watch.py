@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from runtime.world import World
 from vaportrail_operator.acting.client import Object
-from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
-from vaportrail_operator.planning.kinds import Kind
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SCHEDULES, SERVICES
+from vaportrail_operator.planning.kinds import LABELLED, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 
 __all__ = ["PlayedWatch", "Told"]
 
-_KINDS = frozenset(each.kind for each in (RUNS, PODS, SERVICES, RAY_CLUSTERS))
+_KINDS = frozenset(each.kind for each in (SCHEDULES, RUNS, PODS, SERVICES, RAY_CLUSTERS))
 _DELAY = 0.02
 
 
@@ -78,7 +78,7 @@ class PlayedWatch:
             return
         watched = Kind(kind)
         place = (kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
-        if watched is not Kind.RUN:
+        if watched in LABELLED:
             # A selector's watch tells of what does not fit any more as of what is gone.
             fits = RUN_UID_LABEL in (raw["metadata"].get("labels") or {})
             if not fits and place not in self._labelled:

@@ -8,13 +8,18 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import REPOSITORY
+from runtime.schedule_life import ScheduleLife
+from vaportrail_operator.observation.schedules import kept_schedule
+from vaportrail_operator.runtime.keys import ScheduleKey
 from vaportrail_operator.runtime.metrics import Metrics, Readings
 from vaportrail_operator.runtime.workqueue import Backoff, WorkQueue
 
 
 def exported() -> set[str]:
     """Return the names of all series of our own, as Prometheus keeps them."""
-    metrics = Metrics()
+    metrics, life = Metrics(), ScheduleLife()
+    life.create()
+    metrics.schedules.saw(ScheduleKey("team", "nightly"), kept_schedule(life.schedule).read().schedule)
     metrics.read_from(
         Readings(
             queue=WorkQueue(lambda: 0.0, Backoff(1.0, 1.0, lambda: 1.0)),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.joined_life import KEY, Crash, Life
+from runtime.schedule_life import ScheduleLife
 from runtime.small_planner import run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import Listing, Object
@@ -24,7 +25,9 @@ from vaportrail_operator.runtime.claims import CLAIM, Claims
 from vaportrail_operator.runtime.event_sender import EventSender
 
 Asked = set[tuple[str, str, str]]
-ONLY_CHECKED = {("vaportrail.dev", "pipelineruns/finalizers", "update")}
+ONLY_CHECKED = {
+    ("vaportrail.dev", f"{plural}/finalizers", "update") for plural in ("pipelineruns", "pipelineschedules")
+}
 """What the API server asks for as an owner is named, and no call is made of."""
 
 
@@ -102,10 +105,19 @@ async def a_whole_life(world: RecordingWorld) -> None:
     assert world.of(RUNS) == []
 
 
+def a_life_of_a_schedule(world: RecordingWorld) -> None:
+    """Live a schedule whose runs are made, replaced, and removed as history has enough of them."""
+    life = ScheduleLife(world=world, takes=None)
+    life.create(concurrencyPolicy="Replace", failedRunsHistoryLimit=1)
+    life.live(4)
+    assert len(life.runs()) < len(life.seen)
+
+
 @pytest.fixture(scope="module")
 def asked() -> Asked:
     world = RecordingWorld()
     asyncio.run(a_whole_life(world))
+    a_life_of_a_schedule(world)
     # kopf watches all that is listed.
     watched = {(ENDPOINTS[kind].group, ENDPOINTS[kind].plural, "watch") for kind in WATCHED}
     return world.asked | watched

@@ -20,7 +20,7 @@ from vaportrail_operator.acting.client import (
     NotFound,
     Object,
 )
-from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SCHEDULES, SERVICES
 from vaportrail_operator.planning.kinds import Endpoint
 
 __all__ = ["FOREGROUND", "START", "World", "copied"]
@@ -29,7 +29,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FOREGROUND = "foregroundDeletion"
 _GRACE_SECONDS = 30
 _ENDED = ("Succeeded", "Failed")
-_COUNTED = (RUNS, RAY_CLUSTERS)
+_COUNTED = (SCHEDULES, RUNS, RAY_CLUSTERS)
 """Kinds whose every change of what is asked for is a generation."""
 
 

@@ -1,16 +1,20 @@
 {{/* Written by `make generate` from vaportrail_operator/api/rights.py. Change it there. */}}
 {{- define "vaportrail.rules" -}}
-# For the runs; removing those whose time to live is over.
+# For the runs; making and cancelling those of schedules; removing what is over a limit.
 - apiGroups: [vaportrail.dev]
   resources: [pipelineruns]
-  verbs: [get, list, watch, delete]
+  verbs: [get, list, watch, create, update, delete]
+# For the schedules.
+- apiGroups: [vaportrail.dev]
+  resources: [pipelineschedules]
+  verbs: [get, list, watch]
 # For what became of them.
 - apiGroups: [vaportrail.dev]
-  resources: [pipelineruns/status]
+  resources: [pipelineruns/status, pipelineschedules/status]
   verbs: [patch]
 # For owning what it makes, where the API server asks for this.
 - apiGroups: [vaportrail.dev]
-  resources: [pipelineruns/finalizers]
+  resources: [pipelineruns/finalizers, pipelineschedules/finalizers]
   verbs: [update]
 # For what a run is made of.
 - apiGroups: [""]
@@ -24,7 +28,7 @@
 - apiGroups: [ray.io]
   resources: [rayclusters]
   verbs: [get, list, watch, create, delete]
-# For telling each step on the run.
+# For telling each step on the run or schedule.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

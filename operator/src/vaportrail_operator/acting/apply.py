@@ -91,7 +91,7 @@ class Applier:
         self._now = now
         self._token = token
         self._instance, self._send_event = instance, send_event
-        self._kept = StatusMemory()
+        self._kept = StatusMemory(RUNS)
 
     async def apply(self, run: PipelineRun, plan: Plan) -> bool:
         """Write the status if it differs, then carry out the actions in their order.
@@ -150,7 +150,7 @@ class Applier:
         except Conflict:
             await self._read_run(run)
             raise
-        self._kept.compare(body, stored_status(stored, metadata.uid, body.get("phase", "")))
+        self._kept.compare(body, stored_status(stored, metadata.uid, body, "phase"))
         self._put(Kind.RUN, stored)
         version = str(metadata_of(stored).get("resourceVersion", ""))
         _log.info(

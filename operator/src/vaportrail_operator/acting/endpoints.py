@@ -6,9 +6,10 @@ from typing import Final
 
 from vaportrail_operator.planning.kinds import ENDPOINTS, Endpoint, Kind
 
-__all__ = ["EVENTS", "LEASES", "PODS", "RAY_CLUSTERS", "RUNS", "SECRETS", "SERVICES"]
+__all__ = ["EVENTS", "LEASES", "PODS", "RAY_CLUSTERS", "RUNS", "SCHEDULES", "SECRETS", "SERVICES"]
 
 RUNS: Final = ENDPOINTS[Kind.RUN]
+SCHEDULES: Final = ENDPOINTS[Kind.SCHEDULE]
 PODS: Final = ENDPOINTS[Kind.POD]
 SERVICES: Final = ENDPOINTS[Kind.SERVICE]
 SECRETS: Final = ENDPOINTS[Kind.SECRET]

@@ -1,4 +1,4 @@
-"""Kubernetes Events on a run: what they say, and a name for each that is the same where they say the same."""
+"""Kubernetes Events: what they say, and a name for each that is the same where they say the same."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelinerun import PipelineRun
+from vaportrail.crd.pipelineschedule import PipelineSchedule
 from vaportrail_operator.acting.endpoints import EVENTS
 from vaportrail_operator.observation.fields import metadata_of
 from vaportrail_operator.planning.types import (
@@ -28,24 +29,30 @@ _NOTE_LIMIT = 1024
 
 
 def event_of(
-    run: PipelineRun, event: KubernetesEvent, *, instance: str, now: datetime, subject: str = ""
+    about: PipelineRun | PipelineSchedule,
+    event: KubernetesEvent,
+    *,
+    instance: str,
+    now: datetime,
+    subject: str = "",
 ) -> Mapping[str, Any]:
-    """Return the Event that says a note; the same note of the same run has the same name.
+    """Return the Event that says a note; the same note of the same object has the same name.
 
     Args:
-        run: what it is about.
+        about: what it is about.
         event: what it says.
         instance: of the operator.
         now: when.
         subject: what the note is about, where its words are another's, and may differ each time: notes of
             one reason and subject are the same.
     """
-    said = "\0".join((run.metadata.uid, event.type, event.reason, subject or event.message))
-    name = f"{run.metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    metadata = about.metadata
+    said = "\0".join((metadata.uid, event.type, event.reason, subject or event.message))
+    name = f"{metadata.name}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
-        "metadata": {"name": name, "namespace": run.metadata.namespace},
+        "metadata": {"name": name, "namespace": metadata.namespace},
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": event.type,
         "reason": event.reason,
@@ -55,10 +62,10 @@ def event_of(
         "reportingInstance": instance,
         "regarding": {
             "apiVersion": API_VERSION,
-            "kind": "PipelineRun",
-            "namespace": run.metadata.namespace,
-            "name": run.metadata.name,
-            "uid": run.metadata.uid,
+            "kind": about.kind,
+            "namespace": metadata.namespace,
+            "name": metadata.name,
+            "uid": metadata.uid,
         },
     }
 

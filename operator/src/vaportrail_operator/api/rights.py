@@ -41,18 +41,24 @@ class Right:
 
 def rights() -> tuple[Right, ...]:
     """Return all rules."""
-    runs = ENDPOINTS[Kind.RUN].plural
+    runs, schedules = ENDPOINTS[Kind.RUN].plural, ENDPOINTS[Kind.SCHEDULE].plural
     return (
-        Right(GROUP, (runs,), (*_READ, "delete"), "the runs; removing those whose time to live is over"),
-        Right(GROUP, (f"{runs}/status",), ("patch",), "what became of them"),
         Right(
             GROUP,
-            (f"{runs}/finalizers",),
+            (runs,),
+            (*_READ, "create", "update", "delete"),
+            "the runs; making and cancelling those of schedules; removing what is over a limit",
+        ),
+        Right(GROUP, (schedules,), _READ, "the schedules"),
+        Right(GROUP, (f"{runs}/status", f"{schedules}/status"), ("patch",), "what became of them"),
+        Right(
+            GROUP,
+            (f"{runs}/finalizers", f"{schedules}/finalizers"),
             ("update",),
             "owning what it makes, where the API server asks for this",
         ),
         *_of_children(),
-        Right("events.k8s.io", ("events",), ("create",), "telling each step on the run"),
+        Right("events.k8s.io", ("events",), ("create",), "telling each step on the run or schedule"),
         Right(*_LEASES, ("create",), "one installation a namespace"),
         Right(*_LEASES, ("get", "update"), "one installation a namespace", names=(GROUP,)),
     )

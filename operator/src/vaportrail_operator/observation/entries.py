@@ -9,6 +9,7 @@ from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.observation.objects import observed_object
 from vaportrail_operator.observation.pods import component_of, observed_pod
 from vaportrail_operator.observation.runs import KeptRun, kept_run
+from vaportrail_operator.observation.schedules import KeptSchedule, kept_schedule
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import (
     RUN_LABEL,
@@ -47,7 +48,7 @@ class Entry:
     version: str
     run_uid: str
     run_name: str
-    seen: KeptRun | ObservedPod | ObservedObject
+    seen: KeptRun | KeptSchedule | ObservedPod | ObservedObject
     labelled: bool = True
 
 
@@ -75,6 +76,8 @@ def entry_of(kind: Kind, raw: Raw, claim: Claim | None = None) -> Entry | None:
     uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
     if kind is Kind.RUN:
         return Entry(object_key, uid, version, uid, object_key.name, kept_run(raw))
+    if kind is Kind.SCHEDULE:
+        return Entry(object_key, uid, version, "", "", kept_schedule(raw))
     said = labels.get(RUN_UID_LABEL, "")
     labelled = claim is None or said == claim.run_uid
     claim = claim or Claim(said, labels.get(RUN_LABEL, ""), component_of(raw))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from vaportrail.crd.pipelinerun import PipelineRun
 from vaportrail_operator.observation.entries import Entry, ObjectKey
-from vaportrail_operator.observation.runs import KeptRun, ObservedRun
+from vaportrail_operator.observation.runs import ObservedRun
 from vaportrail_operator.planning.belonging import Standing, cluster_uids, standing
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name
@@ -51,7 +51,7 @@ def children_of(run: PipelineRun, entries: Iterable[Entry], made: Collection[str
     own, strangers = [], []
     for each in ordered:
         seen = each.seen
-        if isinstance(seen, KeptRun):
+        if not isinstance(seen, ObservedPod | ObservedObject):
             continue
         found = standing(
             run,

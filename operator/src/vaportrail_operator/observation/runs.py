@@ -22,9 +22,11 @@ from vaportrail.crd.status import Phase, PipelineRunStatus, ReceiptStatus, short
 from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.problems import Problem
 from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
+from vaportrail_operator.observation.schedules import scheduled_run
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, sealer_name, tokens_name
+from vaportrail_operator.planning.schedules.schedule_types import ScheduledRun
 
 __all__ = ["KeptRun", "ObservedRun", "kept_run", "observed_run"]
 
@@ -84,6 +86,7 @@ class KeptRun:
         expires: when that is, of one that is settled; None: never.
         whole: whether all that fits the bounds is kept; of a run that has ended and has all of its last
             status it is only what a plan for it follows from.
+        scheduled: what it is to a schedule, of one that says it is one's.
     """
 
     packed: bytes
@@ -92,6 +95,7 @@ class KeptRun:
     settled: bool = False
     expires: datetime | None = None
     whole: bool = True
+    scheduled: ScheduledRun | None = None
 
     @property
     def over(self) -> bool:
@@ -109,16 +113,19 @@ def kept_run(raw: Raw) -> KeptRun:
     parts = _parts_of(raw)
     said = _mapping(parts["status"]).get("phase")
     phase = said if said in list(Phase) else ""
+    scheduled = scheduled_run(raw)
     if phase not in _TERMINAL:
         bounded, left_out = _bounded(parts)
-        return KeptRun(_packed(bounded), phase, left_out)
+        return KeptRun(_packed(bounded), phase, left_out, scheduled=scheduled)
     # By hand: to read ten thousand takes ten seconds.
     written = _is_written(parts)
     settled, expires = written and _is_released(parts), _expires(parts)
     if written:
-        return KeptRun(_packed(_of_ended(parts)), phase, (), settled, expires, whole=False)
+        return KeptRun(
+            _packed(_of_ended(parts)), phase, (), settled, expires, whole=False, scheduled=scheduled
+        )
     bounded, left_out = _bounded(parts)
-    return KeptRun(_packed(bounded), phase, left_out, settled, expires)
+    return KeptRun(_packed(bounded), phase, left_out, settled, expires, scheduled=scheduled)
 
 
 def _packed(parts: Raw) -> bytes:

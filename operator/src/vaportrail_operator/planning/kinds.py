@@ -9,12 +9,13 @@ from typing import Final
 
 from vaportrail.crd.fields import GROUP, VERSION
 
-__all__ = ["ENDPOINTS", "WATCHED", "Endpoint", "Kind"]
+__all__ = ["ENDPOINTS", "LABELLED", "WATCHED", "Endpoint", "Kind"]
 
 
 class Kind(StrEnum):
-    """The kinds of a run and of what is made for it."""
+    """The kinds of ours, and of what is made for a run."""
 
+    SCHEDULE = "PipelineSchedule"
     RUN = "PipelineRun"
     POD = "Pod"
     SERVICE = "Service"
@@ -54,9 +55,12 @@ ENDPOINTS: Final[Mapping[Kind, Endpoint]] = {
     Kind.RAY_CLUSTER: Endpoint("ray.io", "v1", "rayclusters", "RayCluster"),
     Kind.POD: Endpoint("", "v1", "pods", "Pod"),
     Kind.RUN: Endpoint(GROUP, VERSION, "pipelineruns", "PipelineRun"),
+    Kind.SCHEDULE: Endpoint(GROUP, VERSION, "pipelineschedules", "PipelineSchedule"),
 }
 WATCHED: Final[tuple[Kind, ...]] = tuple(kind for kind in ENDPOINTS if kind is not Kind.SECRET)
-"""What is listed and watched, in this order: what is made for a run is known before the run.
+"""What is listed and watched, in this order: what is made for an object is known before it.
 
 A Secret is never read.
 """
+LABELLED: Final = frozenset(Kind) - {Kind.RUN, Kind.SCHEDULE}
+"""Of these the ones that are made for a run have its label; the others are all ours."""

@@ -9,32 +9,34 @@ started does not serve a kind yet. Where the API server's store is put back from
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey
 from vaportrail_operator.observation.runs import KeptRun
+from vaportrail_operator.observation.schedules import KeptSchedule
 from vaportrail_operator.planning.kinds import WATCHED, Kind
 from vaportrail_operator.planning.obstacles import obstacle_of
 from vaportrail_operator.planning.types import (
     Component,
+    ObservedObject,
     ObservedPod,
     Refusal,
     SecretState,
     SweepResult,
 )
+from vaportrail_operator.runtime.keys import Key, RunKey, ScheduleKey
+from vaportrail_operator.runtime.object_versions import Graves, compare
 from vaportrail_operator.runtime.run_index import RunIndex
 
 __all__ = ["Cache", "Key"]
 
-Key = tuple[str, str]
-"""A run's namespace and name: what the work queue holds."""
-_GRAVES = 20_000
 _STRANGERS = 16
 """How many objects that only say that they are a run's are told of."""
 _OF_KUBERAY = (Component.HEAD, Component.WORKER)
+_MADE = ObservedPod | ObservedObject
 
 
 @dataclass(slots=True)
@@ -58,7 +60,7 @@ class Cache:
 
     Args:
         clock: monotonic seconds.
-        changed: told the key of a run whenever something of it is new.
+        changed: told the key of a run or schedule whenever something of it is new.
     """
 
     def __init__(self, clock: Callable[[], float], changed: Callable[[Key], None]) -> None:
@@ -67,7 +69,7 @@ class Cache:
         self._kept: dict[ObjectKey, _Kept] = {}
         self._index = RunIndex()
         self._memories: dict[str, _Memory] = {}
-        self._graves: OrderedDict[str, str] = OrderedDict()
+        self._graves = Graves()
         self._newest: Counter[Kind] = Counter()
 
     def put(self, entry: Entry, *, from_watch: bool = False, as_of: str = "") -> bool:
@@ -78,15 +80,12 @@ class Cache:
             from_watch: whether the watch says so. What else tells, the watch must say too before long.
             as_of: the version of the list that the object is in; empty where it is in none.
         """
-        grave = self._graves.get(entry.uid)
-        if grave is not None:
-            if _compare(as_of or entry.version, grave) <= 0:
-                return False
-            del self._graves[entry.uid]
+        if not self._graves.rises(entry.uid, as_of or entry.version):
+            return False
         kept = self._kept.get(entry.object_key)
         if kept is not None:
-            order = _compare(entry.version, kept.entry.version)
-            if order < 0 and as_of and _compare(kept.entry.version, as_of) <= 0:
+            order = compare(entry.version, kept.entry.version)
+            if order < 0 and as_of and compare(kept.entry.version, as_of) <= 0:
                 # The list is as of later than what was known, and has an older one: the store was put back.
                 order = 1
             if order < 0 or (order == 0 and entry.uid == kept.entry.uid):
@@ -94,7 +93,7 @@ class Cache:
                     kept.unconfirmed_since = None
                 return False
             if kept.entry.uid != entry.uid:
-                self._bury(kept.entry.uid, entry.version)
+                self._graves.bury(kept.entry.uid, entry.version)
             self._forget(kept.entry, instead=entry)
         self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
         self._note_version(entry.object_key.kind, entry.version)
@@ -115,9 +114,9 @@ class Cache:
         """
         kept = self._kept.get(object_key)
         if kept is None or kept.entry.uid != uid:
-            self._bury(uid, version)
+            self._graves.bury(uid, version)
             return False
-        self._bury(uid, version or kept.entry.version)
+        self._graves.bury(uid, version or kept.entry.version)
         self._remove(kept.entry)
         return True
 
@@ -141,7 +140,7 @@ class Cache:
             if (
                 inside
                 and listed.get(object_key) != kept.entry.uid
-                and _compare(kept.entry.version, version) <= 0
+                and compare(kept.entry.version, version) <= 0
             ):
                 self.drop(object_key, kept.entry.uid, version)
 
@@ -158,7 +157,7 @@ class Cache:
         for entry in self.children(run_uid):
             of_kuberay = isinstance(entry.seen, ObservedPod) and entry.seen.component in _OF_KUBERAY
             here = entry.object_key.namespace == run.namespace and of_kuberay
-            if here and entry.uid not in there and _compare(entry.version, found.version) <= 0:
+            if here and entry.uid not in there and compare(entry.version, found.version) <= 0:
                 self.drop(entry.object_key, entry.uid, found.version)
 
     def drop_all(self, kind: Kind) -> None:
@@ -187,7 +186,7 @@ class Cache:
         if kept is None or kept.entry.uid != uid:
             return False
         seen = kept.entry.seen
-        if isinstance(seen, KeptRun) or seen.deleting:
+        if not isinstance(seen, _MADE) or seen.deleting:
             return False
         kept.entry = replace(kept.entry, seen=replace(seen, deleting=True))
         return True
@@ -201,12 +200,21 @@ class Cache:
         kept = self._kept.get(object_key)
         return kept.entry if kept else None
 
-    def run(self, key: Key) -> tuple[Entry, KeptRun] | None:
+    def run(self, key: RunKey) -> tuple[Entry, KeptRun] | None:
         """Return the run with this namespace and name."""
         entry = self.get(ObjectKey(Kind.RUN, *key))
         return (entry, entry.seen) if entry and isinstance(entry.seen, KeptRun) else None
 
-    def runs(self) -> Iterator[tuple[Key, KeptRun]]:
+    def schedule(self, key: ScheduleKey) -> tuple[Entry, KeptSchedule] | None:
+        """Return the schedule with this namespace and name."""
+        entry = self.get(ObjectKey(Kind.SCHEDULE, key.namespace, key.name))
+        return (entry, entry.seen) if entry and isinstance(entry.seen, KeptSchedule) else None
+
+    def schedules(self) -> list[ScheduleKey]:
+        """Return where all schedules are."""
+        return [ScheduleKey(each.namespace, each.name) for each in self._kept if each.kind is Kind.SCHEDULE]
+
+    def runs(self) -> Iterator[tuple[RunKey, KeptRun]]:
         """Yield all runs."""
         for object_key, kept in list(self._kept.items()):
             if isinstance(kept.entry.seen, KeptRun):
@@ -219,16 +227,16 @@ class Cache:
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
         for kept in list(self._kept.values()):
-            if kept.entry.run_uid and not isinstance(kept.entry.seen, KeptRun):
+            if kept.entry.run_uid and isinstance(kept.entry.seen, _MADE):
                 yield kept.entry
 
-    def made_for_name(self, key: Key) -> list[Entry]:
+    def made_for_name(self, key: RunKey) -> list[Entry]:
         """Return what was made for runs of a name, gone ones too, and is still there."""
         return self._at(self._index.of_name(*key))
 
     def _at(self, places: Iterable[ObjectKey]) -> list[Entry]:
         found = (self._kept[object_key].entry for object_key in places)
-        return [entry for entry in found if not isinstance(entry.seen, KeptRun)]
+        return [entry for entry in found if isinstance(entry.seen, _MADE)]
 
     def made(self, run_uid: str) -> frozenset[str]:
         """Return the uids of what this process made for a run, by the replies to its calls."""
@@ -303,13 +311,6 @@ class Cache:
         if version.isdecimal():
             self._newest[kind] = max(self._newest[kind], int(version))
 
-    def _bury(self, uid: str, version: str) -> None:
-        before = self._graves.get(uid, "")
-        if version and (not before or _compare(version, before) > 0):
-            self._graves[uid] = version
-        while len(self._graves) > _GRAVES:
-            self._graves.popitem(last=False)
-
     def _remove_where(self, chosen: Callable[[ObjectKey], bool]) -> None:
         for object_key, kept in list(self._kept.items()):
             if chosen(object_key):
@@ -331,18 +332,11 @@ class Cache:
         here = memory is not None and memory.namespace == entry.object_key.namespace
         if memory is not None and here and entry.object_key.kind is not Kind.RUN:
             memory.sweep_result = None
-        if entry.run_name:
+        if entry.object_key.kind is Kind.SCHEDULE:
+            self._changed(ScheduleKey(entry.object_key.namespace, entry.object_key.name))
+        elif entry.run_name:
             self._changed((entry.object_key.namespace, entry.run_name))
 
 
 def _cause(refusal: Refusal) -> str:
     return obstacle_of(refusal.text, refusal.status).name
-
-
-def _compare(one: str, other: str) -> int:
-    """Return whether a version is older (-1), the same (0) or newer (1) than another."""
-    if one == other:
-        return 0
-    if one.isdecimal() and other.isdecimal():
-        return -1 if int(one) < int(other) else 1
-    return 1

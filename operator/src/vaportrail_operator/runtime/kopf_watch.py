@@ -18,7 +18,7 @@ import kopf
 
 from vaportrail_operator.acting.kubernetes_client import Access
 from vaportrail_operator.observation.fields import Raw
-from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
+from vaportrail_operator.planning.kinds import ENDPOINTS, LABELLED, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.tolerant_response import TolerantResponse
 
@@ -123,7 +123,7 @@ def _settings(kinds: Collection[Kind], connected: Callable[[], None]) -> kopf.Op
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 500
     for kind in kinds:
-        if kind is not Kind.RUN:
+        if kind in LABELLED:
             endpoint = ENDPOINTS[kind]
             chosen = (endpoint.group, endpoint.version, endpoint.plural)
             settings.watching.label_selectors[chosen] = RUN_UID_LABEL

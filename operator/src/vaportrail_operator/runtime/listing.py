@@ -10,7 +10,7 @@ from vaportrail_operator.acting.client import Client, Forbidden, NotFound, Objec
 from vaportrail_operator.acting.endpoints import RAY_CLUSTERS
 from vaportrail_operator.observation.entries import Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.fields import metadata_of
-from vaportrail_operator.planning.kinds import ENDPOINTS, WATCHED, Kind
+from vaportrail_operator.planning.kinds import ENDPOINTS, LABELLED, WATCHED, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
 from vaportrail_operator.runtime.cache import Cache
 
@@ -37,11 +37,14 @@ class Lister:
         self._refusals: dict[str, Forbidden] = {}
         self.kuberay = False
         """Whether RayClusters are served, as of the last list."""
+        self.schedules = True
+        """Whether PipelineSchedules are: an upgrade may bring their definition after the operator."""
 
     @property
     def kinds(self) -> frozenset[Kind]:
         """What is served, and so can be watched."""
-        return frozenset(WATCHED) - (frozenset() if self.kuberay else {Kind.RAY_CLUSTER})
+        missing = {Kind.RAY_CLUSTER: not self.kuberay, Kind.SCHEDULE: not self.schedules}
+        return frozenset(kind for kind in WATCHED if not missing.get(kind))
 
     async def list_all(self) -> None:
         """List every kind.
@@ -91,20 +94,13 @@ class Lister:
         raise refusals[0]
 
     async def _list(self, scope: str | None) -> None:
-        """List every kind, the runs last: what is made for a run is known before the run."""
+        """List every kind, in their order."""
         try:
             for kind in WATCHED:
-                if kind in self.kinds:
-                    entries: list[Entry] = []
-                    take = partial(self._take, kind, entries)
-                    selector = "" if kind is Kind.RUN else RUN_UID_LABEL
-                    newest = self._cache.newest(kind)
-                    version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
-                    if self._went_back(kind, newest, version):
-                        # What seemed known was not read: a version may stand for something else now.
-                        entries.clear()
-                        version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
-                    self._cache.replace_all(kind, scope, entries, version)
+                if kind is Kind.SCHEDULE:
+                    await self._list_schedules(scope)
+                elif kind in self.kinds:
+                    await self._list_kind(kind, scope)
         except Forbidden as error:
             if scope is None:
                 raise
@@ -113,6 +109,29 @@ class Lister:
         if scope in self._refusals:
             del self._refusals[scope]
             _log.info("namespace %s is served again", scope)
+
+    async def _list_kind(self, kind: Kind, scope: str | None) -> None:
+        entries: list[Entry] = []
+        take = partial(self._take, kind, entries)
+        selector = RUN_UID_LABEL if kind in LABELLED else ""
+        newest = self._cache.newest(kind)
+        version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
+        if self._went_back(kind, newest, version):
+            # What seemed known was not read: a version may stand for something else now.
+            entries.clear()
+            version = await self._client.each(ENDPOINTS[kind], scope, selector, take)
+        self._cache.replace_all(kind, scope, entries, version)
+
+    async def _list_schedules(self, scope: str | None) -> None:
+        try:
+            await self._list_kind(Kind.SCHEDULE, scope)
+            served = True
+        except NotFound:
+            self._cache.drop_all(Kind.SCHEDULE)
+            served = False
+        if served != self.schedules:
+            _log.warning("pipelineschedules.vaportrail.dev is %s", "served" if served else "not served")
+        self.schedules = served
 
     def _went_back(self, kind: Kind, newest: int, version: str) -> bool:
         """Return whether a list is older than what was known before: the store was put back from a backup."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.keys import Key, RunKey, ScheduleKey
 
 __all__ = ["LiveRuns"]
 
@@ -21,7 +22,9 @@ class LiveRuns:
         self._names: dict[str, set[str]] = {}
 
     def changed(self, key: Key) -> None:
-        """Take in that something of a run changed, or that it is gone."""
+        """Take in that something of a run changed, or that it is gone; schedules are none."""
+        if isinstance(key, ScheduleKey):
+            return
         namespace, name = key
         found = self._cache.run(key)
         if found and not found[1].over:
@@ -35,5 +38,5 @@ class LiveRuns:
         """Return how many there are, by namespace."""
         return {namespace: len(names) for namespace, names in self._names.items()}
 
-    def __iter__(self) -> Iterator[Key]:
+    def __iter__(self) -> Iterator[RunKey]:
         return iter([(namespace, name) for namespace, names in self._names.items() for name in names])

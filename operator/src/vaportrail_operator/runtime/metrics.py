@@ -1,4 +1,4 @@
-"""The operator's own metrics, for Prometheus; never labelled by a run's name."""
+"""The operator's own metrics, for Prometheus; never labelled by a run's name, though by a schedule's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from vaportrail.crd.status import Phase
 from vaportrail_operator.planning.children.table import CHILDREN
 from vaportrail_operator.runtime.run_metrics import RunMetrics
+from vaportrail_operator.runtime.schedule_metrics import ScheduleMetrics
 from vaportrail_operator.runtime.workqueue import WorkQueue
 
 __all__ = ["STEP_RESULTS", "Metrics", "Readings"]
@@ -128,6 +129,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self.runs = RunMetrics(self._registry, clock)
+        self.schedules = ScheduleMetrics()
+        self._registry.register(self.schedules)
         self._calls = Counter(
             "vaportrail_api_calls",
             "Calls of Kubernetes' API by method and by how they went.",

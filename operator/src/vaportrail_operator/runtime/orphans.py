@@ -9,14 +9,15 @@ from datetime import datetime
 from vaportrail_operator.acting.client import ApiError, Client, Conflict, NotFound
 from vaportrail_operator.acting.endpoints import RUNS
 from vaportrail_operator.observation.entries import Entry
-from vaportrail_operator.observation.runs import KeptRun, observed_run
+from vaportrail_operator.observation.runs import observed_run
 from vaportrail_operator.planning.children.table import Child, Made, Released, child_of
 from vaportrail_operator.planning.kinds import ENDPOINTS, Kind
 from vaportrail_operator.planning.names import run_known_by
 from vaportrail_operator.planning.pod_state import drained
 from vaportrail_operator.planning.removal import overdue_since
 from vaportrail_operator.planning.types import Component, ObservedObject, ObservedPod
-from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.cache import Cache
+from vaportrail_operator.runtime.keys import RunKey
 from vaportrail_operator.runtime.metrics import Metrics
 
 __all__ = ["OrphanSweeper"]
@@ -72,7 +73,7 @@ class OrphanSweeper:
                 removed += await self._remove_if_left(entry)
         return removed
 
-    async def sweep_of_gone(self, key: Key) -> float | None:
+    async def sweep_of_gone(self, key: RunKey) -> float | None:
         """Remove what waits for the end of a run that is gone, as soon as nobody needs it any more.
 
         Returns:
@@ -97,7 +98,7 @@ class OrphanSweeper:
 
     def _is_left(self, entry: Entry) -> bool:
         seen = entry.seen
-        if isinstance(seen, KeptRun) or self._is_going(seen) or not entry.run_name:
+        if not isinstance(seen, ObservedPod | ObservedObject) or self._is_going(seen) or not entry.run_name:
             return False
         if _row_of(entry) is None:
             return False
@@ -177,7 +178,7 @@ def _row_of(entry: Entry) -> Child | None:
     object's controller goes with that object.
     """
     seen = entry.seen
-    if isinstance(seen, KeptRun) or seen.controller not in ("", entry.run_uid):
+    if not isinstance(seen, ObservedPod | ObservedObject) or seen.controller not in ("", entry.run_uid):
         return None
     place = entry.object_key
     run = run_known_by(place.namespace, entry.run_name, entry.run_uid)

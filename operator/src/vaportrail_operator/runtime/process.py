@@ -12,22 +12,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.acting.apply_schedule import ScheduleApplier
 from vaportrail_operator.acting.client import Client
 from vaportrail_operator.observation.entries import Entry
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.types import Observed, Plan
-from vaportrail_operator.runtime.cache import Cache, Key
+from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.cache_upkeep import CacheUpkeep, WatchMaker
 from vaportrail_operator.runtime.claims import Claims
 from vaportrail_operator.runtime.endless import cancelled, first_failure
 from vaportrail_operator.runtime.event_sender import EventSender
 from vaportrail_operator.runtime.fenced_client import FencedClient
 from vaportrail_operator.runtime.health import Health
+from vaportrail_operator.runtime.keys import Key, ScheduleKey, group_of
 from vaportrail_operator.runtime.lease import Lease
 from vaportrail_operator.runtime.live_runs import LiveRuns
 from vaportrail_operator.runtime.metrics import Metrics, Readings
 from vaportrail_operator.runtime.orphans import OrphanSweeper
 from vaportrail_operator.runtime.reconciler import Reconciler
+from vaportrail_operator.runtime.schedule_steps import ScheduleSteps
+from vaportrail_operator.runtime.scheduled_runs import ScheduledRuns
 from vaportrail_operator.runtime.server import serving
 from vaportrail_operator.runtime.settings import Environment
 from vaportrail_operator.runtime.unserved import Unserved
@@ -74,13 +78,14 @@ class Operator:
             clock,
             retries,
             refusals=Backoff(1.0, 600.0, random.random),
-            group_of=lambda key: key[0],
+            group_of=group_of,
             at_once=_STEPS,
             at_once_of_group=_STEPS_OF_NAMESPACE,
         )
         self._leading = False
         self._cache = Cache(clock, self._changed)
         self._live = LiveRuns(self._cache)
+        self._scheduled = ScheduledRuns(self._cache)
         self._metrics = metrics or Metrics()
         self._upkeep = CacheUpkeep(
             client,
@@ -109,7 +114,7 @@ class Operator:
         self._events = EventSender(client, clock, self._metrics.events_dropped.inc)
         fenced = FencedClient(client, lambda: self._lease.rest)
         self._orphans = OrphanSweeper(self._cache, fenced, clock, self._metrics, now=now)
-        self._claims = Claims(fenced, installation, clock=clock, now=now, live=self._live.counts)
+        self._claims = Claims(fenced, installation, clock=clock, now=now, live=self._busy_namespaces)
         self._health = Health(
             self._cache,
             lambda: self._upkeep.watches_down_seconds,
@@ -133,6 +138,19 @@ class Operator:
             metrics=self._metrics,
             claims=self._claims,
             sweep_of_gone=self._orphans.sweep_of_gone,
+            schedules=ScheduleSteps(
+                cache=self._cache,
+                runs=self._scheduled,
+                applier=ScheduleApplier(
+                    fenced,
+                    self._cache,
+                    now=now,
+                    instance=environment.identity,
+                    send_event=self._events.send,
+                ),
+                now=now,
+                metrics=self._metrics.schedules,
+            ),
         )
         self._metrics.read_from(
             Readings(
@@ -208,8 +226,10 @@ class Operator:
         working = asyncio.create_task(self._reconciler.work(), name="steps")
         _log.info("the Lease is held")
         self._leading = True
-        for key, _ in self._cache.runs():
-            self._queue.add(key)
+        for run, _ in self._cache.runs():
+            self._queue.add(run)
+        for schedule in self._cache.schedules():
+            self._queue.add(schedule)
         try:
             await first_failure([holding, claiming, working])
         finally:
@@ -217,9 +237,16 @@ class Operator:
 
     def _changed(self, key: Key) -> None:
         self._live.changed(key)
+        schedule = self._scheduled.changed(key)
         # A standby knows what there is, and does nothing about it: it looks at each run when it leads.
         if self._leading:
             self._queue.add(key)
+            if schedule is not None:
+                self._queue.add(schedule)
+
+    def _busy_namespaces(self) -> set[str]:
+        """Return where runs live, or may be made at any time."""
+        return {*self._live.counts(), *(key.namespace for key in self._cache.schedules())}
 
     async def _until(self, stop: asyncio.Event, what: Coroutine[Any, Any, None], name: str) -> int | None:
         """Do something until it ends (None), fails (1) or the operator is told to stop (0)."""
@@ -240,15 +267,19 @@ class Operator:
         """Act on what a watch said that no list and no reply had said before."""
         if not self._leading:
             return
-        if entry.run_name:
-            self._queue.add((entry.object_key.namespace, entry.run_name), urgent=True)
-        if gone and entry.object_key.kind is Kind.POD:
+        place = entry.object_key
+        if place.kind is Kind.SCHEDULE:
+            self._queue.add(ScheduleKey(place.namespace, place.name), urgent=True)
+        elif entry.run_name:
+            self._queue.add((place.namespace, entry.run_name), urgent=True)
+        if gone and place.kind is Kind.POD:
             # It may have made room in a quota.
-            self._queue.retry_one_refused(entry.object_key.namespace)
+            self._queue.retry_one_refused(group_of((place.namespace, entry.run_name)))
 
     async def _listed(self) -> None:
         if self._leading:
-            for key in self._live:
+            # A machine that slept waits too long by a clock that stood still.
+            for key in (*self._live, *self._cache.schedules()):
                 self._queue.remind(key)
             await self._orphans.sweep()
 
