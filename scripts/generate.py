@@ -60,9 +60,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     page = with_values_table((root / KUBERNETES_PAGE).read_text(encoding="utf-8"), root)
     made[KUBERNETES_PAGE] = with_table(page, "rights", operator_rights())
     for definition in definitions:
-        path = f"docs/{definition['spec']['names']['singular']}.md"
-        page = (root / path).read_text(encoding="utf-8")
-        made[path] = with_field_tables(page, definition)
+        name = f"docs/{definition['spec']['names']['singular']}.md"
+        page = (root / name).read_text(encoding="utf-8")
+        made[name] = with_field_tables(page, definition)
     made[SDK_PAGE] = with_table((root / SDK_PAGE).read_text(encoding="utf-8"), "outcomes", outcomes())
     page = with_table((root / FORMAT_PAGE).read_text(encoding="utf-8"), "signals", signals())
     made[FORMAT_PAGE] = with_table(page, "log types", log_types())

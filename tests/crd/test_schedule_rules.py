@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.crd.messages import RUN
 
+from conftest import REPOSITORY
 from vaportrail.crd.pipelinerun import RUN_NAME_LENGTH
 from vaportrail.crd.pipelineschedule import run_name
 from vaportrail.crd.validation.schedule_rules import (
@@ -15,6 +16,7 @@ from vaportrail.crd.validation.schedule_rules import (
     problems_of_schedule,
     read_pipelineschedule,
 )
+from vaportrail.crd.validation.validate import parse_pipelinerun
 from vaportrail.errors import UsageError
 from vaportrail.scheduling.time_zones import ZONE_DATA
 
@@ -210,3 +212,10 @@ def test_a_template_that_cannot_be_read_has_stand_ins_and_is_named() -> None:
     lines = told(with_spec(schedule="* * * *", template={"spec": {"image": 5, "ray": []}}))
     assert lines[0].startswith("spec.template.spec.pipeline: is missing")
     assert lines[-1].startswith("spec.schedule: has 4 fields")
+
+
+def test_the_example_has_no_problem() -> None:
+    text = (REPOSITORY / "examples/mnist/pipelineschedule.yaml").read_text()
+    run = (REPOSITORY / "examples/mnist/pipelinerun.yaml").read_text()
+    template = parse_pipelineschedule(text).spec.template.spec
+    assert template.model_dump() == parse_pipelinerun(run).spec.model_dump()

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
+from vaportrail.crd.scheduled_times import scheduled_times
 from vaportrail.crd.status import Phase, PipelineRunStatus, ReceiptStatus, shortened
 from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.problems import Problem
@@ -41,7 +42,7 @@ _KEPT = (
     "creationTimestamp",
     "deletionTimestamp",
 )
-"""Of the metadata: annotations alone can hold the whole run once more."""
+"""Of the metadata, and when it was due: annotations alone can hold the whole run once more."""
 _FOR_EVER = 2**31 - 1
 _WORD = 64
 _LONGEST = 300
@@ -212,6 +213,8 @@ def _parts_of(raw: Raw) -> dict[str, Any]:
     """Return what is used of a raw run."""
     noted = metadata_of(raw)
     kept = {name: noted[name] for name in _KEPT if name in noted}
+    if times_due := scheduled_times(noted.get("annotations")):
+        kept["annotations"] = times_due
     return {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}
 
 

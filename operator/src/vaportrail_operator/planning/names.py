@@ -10,6 +10,7 @@ from typing import Any, Final
 from vaportrail.contract.run_identity import RunIdentity
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelinerun import Metadata, PipelineRun, PipelineRunSpec, RecordSpec
+from vaportrail.crd.scheduled_times import PREVIOUS_TIME_ANNOTATION, SCHEDULED_TIME_ANNOTATION
 from vaportrail.storage import layout
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL, Component
 
@@ -143,6 +144,8 @@ def identity_of(run: PipelineRun) -> RunIdentity:
         parameters=run.spec.parameters,
         tags=run.spec.tags,
         entrypoint=run.spec.entrypoint,
+        scheduled_time=run.metadata.annotations.get(SCHEDULED_TIME_ANNOTATION, ""),
+        previous_scheduled_time=run.metadata.annotations.get(PREVIOUS_TIME_ANNOTATION, ""),
     )
 
 

@@ -14,14 +14,14 @@ from vaportrail.crd.schedule_status import Decision
 from vaportrail_operator.planning import times
 from vaportrail_operator.runtime.keys import ScheduleKey
 
-__all__ = ["SCHEDULES_TOLD", "ScheduleMetrics"]
+__all__ = ["SCHEDULES_MEASURED", "ScheduleMetrics"]
 
-SCHEDULES_TOLD: Final = 1000
+SCHEDULES_MEASURED: Final = 1000
 """Of more, those that were seen first have series."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Values:
     last_success: float
     next_tick: float
     suspended: bool
@@ -33,14 +33,14 @@ class ScheduleMetrics(Collector):
     """The series of each schedule, from its status; all of them from the first look on."""
 
     def __init__(self) -> None:
-        self._told: dict[ScheduleKey, _Told] = {}
+        self._series: dict[ScheduleKey, _Values] = {}
 
     def saw(self, key: ScheduleKey, schedule: PipelineSchedule) -> None:
         """Take note of a schedule as it is."""
-        if key not in self._told and len(self._told) >= SCHEDULES_TOLD:
+        if key not in self._series and len(self._series) >= SCHEDULES_MEASURED:
             return
         status = schedule.status
-        self._told[key] = _Told(
+        self._series[key] = _Values(
             _seconds(status.last_success_time),
             _seconds(status.next_tick_time),
             bool(status.suspended),
@@ -50,7 +50,7 @@ class ScheduleMetrics(Collector):
 
     def gone(self, key: ScheduleKey) -> None:
         """Forget a schedule that there is not any more."""
-        self._told.pop(key, None)
+        self._series.pop(key, None)
 
     def collect(self) -> Iterable[Metric]:
         """Yield the series."""
@@ -78,13 +78,13 @@ class ScheduleMetrics(Collector):
             "Ticks of a schedule that did not run: too late, or no run could be made.",
             labels=labels,
         )
-        for key, told in self._told.items():
+        for key, values in self._series.items():
             place = [key.namespace, key.name]
-            success.add_metric(place, told.last_success)
-            following.add_metric(place, told.next_tick)
-            suspended.add_metric(place, int(told.suspended))
-            failures.add_metric(place, told.failures)
-            missed.add_metric(place, told.missed)
+            success.add_metric(place, values.last_success)
+            following.add_metric(place, values.next_tick)
+            suspended.add_metric(place, int(values.suspended))
+            failures.add_metric(place, values.failures)
+            missed.add_metric(place, values.missed)
         return success, following, suspended, failures, missed
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,9 @@ __all__ = ["command"]
 @root_option
 @click.option("--name", metavar="NAME", help="What to call the run.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A word to find it by. Repeatable.")
+@click.option("--scheduled-time", metavar="TIME",
+              help="When the run is due, as a schedule has it, such as 2027-03-28T04:00:00Z: what "
+              "context().scheduled_time says.")  # fmt: skip
 @click.option("--cpus", type=click.IntRange(min=1), metavar="N", help="CPUs for Ray; all unless given.")
 @click.option("--plain", is_flag=True, help="Plain progress lines, also on a terminal.")
 @click.option(
@@ -44,8 +48,8 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def command(
     entrypoint: str | None, run_file: Path | None, assignments: tuple[str, ...], file: Path | None,
-    root: str, name: str | None, tags: tuple[str, ...], cpus: int | None, plain: bool, keep_spool: bool,
-    as_json: bool,
+    root: str, name: str | None, tags: tuple[str, ...], scheduled_time: str | None, cpus: int | None,
+    plain: bool, keep_spool: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run a pipeline on an embedded Ray and seal its record.
 
@@ -83,6 +87,7 @@ def command(
             name=name or asked.name,
             tags={**asked.tags, **_parse_tags(tags)},
             entrypoint=asked.entrypoint,
+            scheduled_time=_time(scheduled_time),
         )
         prepared = asked.placed(prepared)
         from vaportrail.cli.progress import make_progress
@@ -168,6 +173,20 @@ def _parse_tags(tags: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--tag {tag!r} is not NAME=VALUE, such as team=vision")
         parsed[key] = value
     return parsed
+
+
+def _time(text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        time = datetime.fromisoformat(text)
+        if time.tzinfo is not None:
+            return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(
+        f"--scheduled-time: {text!r} is no time with an offset; use such as 2027-03-28T04:00:00Z"
+    )
 
 
 def _require_run_extra() -> None:

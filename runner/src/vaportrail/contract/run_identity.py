@@ -28,6 +28,8 @@ class RunIdentity:
         parameters: the validated parameters in JSON form; hidden ones read ``"<hidden>"``.
         tags: free text by name.
         entrypoint: what was run, such as ``"mnist.pipeline:mnist"``.
+        scheduled_time: when it was due, RFC 3339, however late it began; empty where no schedule made it.
+        previous_scheduled_time: when the run before it was due that succeeded last, if there was one.
     """
 
     uid: str
@@ -37,6 +39,8 @@ class RunIdentity:
     parameters: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     entrypoint: str = ""
+    scheduled_time: str = ""
+    previous_scheduled_time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,12 @@ class RunSettings:
 
     def to_json(self) -> str:
         """Return the settings as JSON text."""
-        return json.dumps(asdict(self))
+        raw = asdict(self)
+        for name in ("scheduled_time", "previous_scheduled_time"):
+            # What an older reader does not know is told only where it says something.
+            if not raw["identity"][name]:
+                del raw["identity"][name]
+        return json.dumps(raw)
 
     @classmethod
     def from_json(cls, text: str) -> RunSettings:

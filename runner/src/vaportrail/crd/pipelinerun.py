@@ -28,6 +28,7 @@ from vaportrail.crd.fields import (
 from vaportrail.crd.pod import PodSettings, Resources, SecretReference
 from vaportrail.crd.quantity import Quantity
 from vaportrail.crd.record_spec import ClaimReference, RecordSpec
+from vaportrail.crd.scheduled_times import ScheduledTimes
 from vaportrail.crd.status import PipelineRunStatus
 
 __all__ = [
@@ -274,6 +275,7 @@ class Metadata(Model):
     generation: int = 0
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    annotations: ScheduledTimes = {}
 
 
 _ENDED = "['Succeeded', 'Failed', 'Cancelled']"

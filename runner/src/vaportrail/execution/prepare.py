@@ -47,6 +47,7 @@ def prepare(
     name: str | None = None,
     tags: Mapping[str, str] | None = None,
     entrypoint: str = "",
+    scheduled_time: str = "",
     clock: Callable[[], int] = time.time_ns,
     new_uid: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> Prepared:
@@ -72,6 +73,7 @@ def prepare(
         # What stands on a command line need not be Unicode.
         tags={clean(tag): clean(value) for tag, value in (tags or {}).items()},
         entrypoint=clean(entrypoint) or place_of(pipeline.fn),
+        scheduled_time=scheduled_time,
     )
     identity = without_secrets(named)
     local_root = Path(layout.DEFAULT_ROOT if is_remote(record_root) else record_root)

@@ -32,6 +32,9 @@ class Context:
         attempt: which attempt this is, from 1.
         deadline: when this attempt times out, or None.
         parameters: the pipeline's parameters as recorded (hidden ones read ``"<hidden>"``).
+        scheduled_time: when the run was due by its schedule, however late it began; None without one.
+        previous_scheduled_time: when the schedule's last run that succeeded before it was due, or None:
+            from there to `scheduled_time` is what no run has seen to yet.
     """
 
     run_id: str
@@ -40,6 +43,8 @@ class Context:
     attempt: int
     deadline: datetime | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    scheduled_time: datetime | None = None
+    previous_scheduled_time: datetime | None = None
     _scratch: str = ""
 
     @property
@@ -98,5 +103,11 @@ def context() -> Context:
         attempt=scope.attempt,
         deadline=None if nanos is None else datetime.fromtimestamp(nanos / 1e9, UTC),
         parameters=settings.identity.parameters,
+        scheduled_time=_time(settings.identity.scheduled_time),
+        previous_scheduled_time=_time(settings.identity.previous_scheduled_time),
         _scratch=scope.scratch,
     )
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

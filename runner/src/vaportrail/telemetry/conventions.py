@@ -49,6 +49,8 @@ RUN_CREATED: Final = "vaportrail.run.created"
 RUN_PARAMETERS: Final = "vaportrail.run.parameters"
 RUN_TAGS: Final = "vaportrail.run.tags"
 RUN_ENTRYPOINT: Final = "vaportrail.run.entrypoint"
+RUN_SCHEDULED_TIME: Final = "vaportrail.run.scheduled_time"
+RUN_PREVIOUS_SCHEDULED_TIME: Final = "vaportrail.run.previous_scheduled_time"
 RUN_ENVIRONMENT: Final = "vaportrail.run.environment"
 RUN_MESSAGE: Final = "vaportrail.run.message"
 OUTCOME: Final = "vaportrail.outcome"
@@ -181,6 +183,18 @@ ATTRIBUTES: Final[tuple[Attribute, ...]] = (
     Attribute(RUN_PARAMETERS, "string (JSON)", "run", "the validated parameters"),
     Attribute(RUN_TAGS, "string (JSON)", "run", "tags given at the start"),
     Attribute(RUN_ENTRYPOINT, "string", "run", "what was run"),
+    Attribute(
+        RUN_SCHEDULED_TIME,
+        "string",
+        "run",
+        "when its schedule has it due, RFC 3339 in UTC; only of a run that has such a time",
+    ),
+    Attribute(
+        RUN_PREVIOUS_SCHEDULED_TIME,
+        "string",
+        "run",
+        "when the last run of the schedule before it that succeeded was due",
+    ),
     Attribute(RUN_ENVIRONMENT, "string (JSON)", "run, sealed", "Python, packages, git, host, image"),
     Attribute(RUN_MESSAGE, "string", "run ended", "one line for a person"),
     Attribute(SCHEMA, "string", "run started", "version of the record's format"),

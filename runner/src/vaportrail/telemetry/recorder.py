@@ -253,6 +253,10 @@ class Recorder:
 
 def run_values(identity: RunIdentity, incarnation: int) -> dict[str, Any]:
     """Return the attributes that say who a run is."""
+    times = {
+        c.RUN_SCHEDULED_TIME: identity.scheduled_time,
+        c.RUN_PREVIOUS_SCHEDULED_TIME: identity.previous_scheduled_time,
+    }
     return {
         c.SCHEMA: FORMAT_VERSION,
         c.PIPELINE_NAME: identity.pipeline,
@@ -262,4 +266,5 @@ def run_values(identity: RunIdentity, incarnation: int) -> dict[str, Any]:
         c.RUN_TAGS: encode_attribute(identity.tags),
         c.RUN_ENTRYPOINT: identity.entrypoint,
         c.DRIVER: incarnation,
+        **{name: time for name, time in times.items() if time},
     }

@@ -6,14 +6,13 @@ from typing import Any, Final
 
 from vaportrail.crd.fields import API_VERSION
 from vaportrail.crd.pipelineschedule import PipelineSchedule, run_name
+from vaportrail.crd.scheduled_times import PREVIOUS_TIME_ANNOTATION, SCHEDULED_TIME_ANNOTATION
 from vaportrail.scheduling.time_zones import time_of
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.schedules.schedule_types import (
     LEDGER_ANNOTATION,
-    PREVIOUS_TIME_ANNOTATION,
     SCHEDULE_LABEL,
     SCHEDULE_UID_LABEL,
-    SCHEDULED_TIME_ANNOTATION,
 )
 
 __all__ = ["run_of_tick"]

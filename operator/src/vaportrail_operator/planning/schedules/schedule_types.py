@@ -15,8 +15,6 @@ from vaportrail_operator.planning.types import KubernetesEvent
 __all__ = [
     "BACKFILL_LABEL",
     "LEDGER_ANNOTATION",
-    "PREVIOUS_TIME_ANNOTATION",
-    "SCHEDULED_TIME_ANNOTATION",
     "SCHEDULE_LABEL",
     "SCHEDULE_UID_LABEL",
     "CancelRun",
@@ -32,8 +30,6 @@ SCHEDULE_UID_LABEL: Final = "vaportrail.dev/schedule-uid"
 """On each run of a schedule; its value is the schedule's uid."""
 BACKFILL_LABEL: Final = "vaportrail.dev/backfill"
 """On runs that a person made up for: no tick of the schedule's own."""
-SCHEDULED_TIME_ANNOTATION: Final = "vaportrail.dev/scheduled-time"
-PREVIOUS_TIME_ANNOTATION: Final = "vaportrail.dev/previous-scheduled-time"
 LEDGER_ANNOTATION: Final = "vaportrail.dev/schedule-ledger"
 """What became of ticks up to the run's own: written with the run, before the schedule's status."""
 

@@ -1,0 +1,45 @@
+"""When a run is due, told on the command line: its tasks and its record say the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+    from tests.conftest import Cli
+
+DUE = """\
+from vaportrail import context, pipeline, task
+
+@task
+def due() -> str:
+    assert context().previous_scheduled_time is None
+    return str(context().scheduled_time)
+
+@pipeline
+def told() -> str:
+    return due().result()
+"""
+
+
+def test_a_task_and_the_record_say_when_the_run_was_due(cli: Cli, tmp_path: Path) -> None:
+    Path(tmp_path, "told.py").write_text(DUE)
+    ended = cli("run", "told.py:told", "--json", "--scheduled-time", "2027-03-28T06:00:00+02:00")
+    said = json.loads(ended.out)
+    assert said["result"] == "2027-03-28 04:00:00+00:00"
+    spans = "".join(path.read_text() for path in Path(said["record"]).rglob("*.jsonl"))
+    assert '"vaportrail.run.scheduled_time"' in spans
+    assert "2027-03-28T04:00:00Z" in spans
+    assert "previous_scheduled_time" not in spans
+
+
+@pytest.mark.parametrize("text", ["soon", "2027-03-28T06:00:00", "9999-12-31T23:59:59-23:59"])
+def test_what_is_no_time_starts_nothing(command: Command, tmp_path: Path, text: str) -> None:
+    Path(tmp_path, "told.py").write_text(DUE)
+    said = command("run", f"{tmp_path}/told.py:told", "--scheduled-time", text)
+    assert said.code == 2
+    assert f"--scheduled-time: {text!r} is no time with an offset" in said.err
