@@ -19,10 +19,11 @@ from typing import Any
 from e2e.cluster.parts import path_of
 from free_ports import free_ports
 
-__all__ = ["CRD", "ApiServer", "api_server"]
+__all__ = ["CRD", "SCHEDULES_CRD", "ApiServer", "api_server"]
 
 REPOSITORY = Path(__file__).parents[1]
 CRD = REPOSITORY / "charts" / "vaportrail" / "files" / "pipelineruns.vaportrail.dev.yaml"
+SCHEDULES_CRD = CRD.with_name("pipelineschedules.vaportrail.dev.yaml")
 _ESTABLISHED_SECONDS = 60
 _NAMES = ("kube-apiserver", "etcd", "kubectl")
 

@@ -13,6 +13,7 @@ from tests.planning.schedule_world import BEGIN, Killed, ScheduleWorld, schedule
 
 from vaportrail.crd.pipelineschedule import timetable_of
 from vaportrail.crd.schedule_status import Decision
+from vaportrail.crd.scheduled_times import PREVIOUS_TIME_ANNOTATION, SCHEDULED_TIME_ANNOTATION
 from vaportrail.crd.status import Phase
 from vaportrail.scheduling.time_zones import minute_of
 from vaportrail_operator.planning.schedules.due_ticks import start_of
@@ -20,8 +21,6 @@ from vaportrail_operator.planning.schedules.history_limits import over_limits
 from vaportrail_operator.planning.schedules.plan_schedule import plan_schedule
 from vaportrail_operator.planning.schedules.schedule_types import (
     LEDGER_ANNOTATION,
-    PREVIOUS_TIME_ANNOTATION,
-    SCHEDULED_TIME_ANNOTATION,
     ScheduledRun,
 )
 

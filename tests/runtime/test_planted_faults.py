@@ -41,7 +41,7 @@ FAULTS = {
     ),
     "last requeue lost": Fault(
         "runtime/reconciler.py",
-        "return 0.0 if changed else planned.plan.requeue_after",
+        "return 0.0 if changed else planned.again",
         "return 0.0 if changed else None",
         "tests/runtime/test_reconciler.py::test_a_run_is_looked_at_again_when_its_plan_says_so",
     ),

@@ -124,7 +124,7 @@ def test_an_odd_reply_ends_the_step_before_anything_is_made_and_the_next_status_
             return self.reply(await super().replace_status(*arguments))
 
     scene = Scene(Odd())
-    with pytest.raises(Unavailable, match="is not the run with its status"):
+    with pytest.raises(Unavailable, match="is not the object with its status"):
         scene.apply(Create(Kind.POD, scene.pod()), status=PipelineRunStatus(phase=Phase.RUNNING))
     assert scene.world.of(PODS) == []
     assert [key for key, _ in scene.cache.runs()] == [("team", "mnist")]

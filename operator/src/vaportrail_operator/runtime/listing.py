@@ -130,7 +130,7 @@ class Lister:
             self._cache.drop_all(Kind.SCHEDULE)
             served = False
         if served != self.schedules:
-            _log.warning("pipelineschedules.vaportrail.dev is %s", "served" if served else "not served")
+            _log.info("pipelineschedules.vaportrail.dev is %s", "served" if served else "not served")
         self.schedules = served
 
     def _went_back(self, kind: Kind, newest: int, version: str) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from vaportrail_operator.planning.schedules.schedule_types import ScheduledRun
 from vaportrail_operator.runtime.cache import Cache
-from vaportrail_operator.runtime.keys import Key, ScheduleKey
+from vaportrail_operator.runtime.keys import Key, RunKey, ScheduleKey
 
 __all__ = ["ScheduledRuns"]
 
@@ -23,35 +23,32 @@ class ScheduledRuns:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._owners: dict[tuple[str, str], _Owner] = {}
+        self._runs: dict[RunKey, ScheduledRun] = {}
         self._names: defaultdict[_Owner, set[str]] = defaultdict(set)
 
     def changed(self, key: Key) -> ScheduleKey | None:
         """Take in that something of a run changed, or that it is gone.
 
         Returns:
-            The schedule that it may be of, by its name; None where it says that it is of none.
+            The schedule that it may be of, by its name; None where nothing changed that matters to one.
         """
         if isinstance(key, ScheduleKey):
             return None
         namespace, name = key
         found = self._cache.run(key)
-        run = found[1].scheduled if found else None
-        before = self._owners.pop(key, None)
+        now, before = found[1].scheduled if found else None, self._runs.pop(key, None)
         if before is not None:
-            self._names[before].discard(name)
-            if not self._names[before]:
-                del self._names[before]
-        if run is not None:
-            owner = self._owners[key] = (namespace, run.schedule_uid)
-            self._names[owner].add(name)
-        if run is None and before is None:
-            return None
+            names = self._names[namespace, before.schedule_uid]
+            names.discard(name)
+            if not names:
+                del self._names[namespace, before.schedule_uid]
+        if now is not None:
+            self._runs[key] = now
+            self._names[namespace, now.schedule_uid].add(name)
         # A run is called after its schedule and its minute.
-        return ScheduleKey(namespace, name.rpartition("-")[0])
+        return None if now == before else ScheduleKey(namespace, name.rpartition("-")[0])
 
     def of(self, namespace: str, schedule_uid: str) -> tuple[ScheduledRun, ...]:
         """Return what says that it is a schedule's."""
         names = self._names.get((namespace, schedule_uid), ())
-        found = (self._cache.run((namespace, name)) for name in names)
-        return tuple(each[1].scheduled for each in found if each and each[1].scheduled)
+        return tuple(self._runs[namespace, name] for name in names)
