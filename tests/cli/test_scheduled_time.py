@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
     from tests.conftest import Cli
 
+PIPELINES = Path(__file__).parents[1] / "pipelines"
 DUE = """\
-from vaportrail import context, pipeline, task
+from vaportrail import context, pipeline, result, task
 
 @task
 def due() -> str:
@@ -22,13 +23,14 @@ def due() -> str:
 
 @pipeline
 def told() -> str:
-    return due().result()
+    return result(due())
 """
 
 
 def test_a_task_and_the_record_say_when_the_run_was_due(cli: Cli, tmp_path: Path) -> None:
-    Path(tmp_path, "told.py").write_text(DUE)
-    ended = cli("run", "told.py:told", "--json", "--scheduled-time", "2027-03-28T06:00:00+02:00")
+    Path(tmp_path, "told_when.py").write_text(DUE)
+    ended = cli("run", "told_when.py:told", "--json", "--scheduled-time", "2027-03-28T06:00:00+02:00")
+    assert ended.code == 0, ended.err
     said = json.loads(ended.out)
     assert said["result"] == "2027-03-28 04:00:00+00:00"
     spans = "".join(path.read_text() for path in Path(said["record"]).rglob("*.jsonl"))
@@ -38,8 +40,7 @@ def test_a_task_and_the_record_say_when_the_run_was_due(cli: Cli, tmp_path: Path
 
 
 @pytest.mark.parametrize("text", ["soon", "2027-03-28T06:00:00", "9999-12-31T23:59:59-23:59"])
-def test_what_is_no_time_starts_nothing(command: Command, tmp_path: Path, text: str) -> None:
-    Path(tmp_path, "told.py").write_text(DUE)
-    said = command("run", f"{tmp_path}/told.py:told", "--scheduled-time", text)
+def test_what_is_no_time_starts_nothing(command: Command, text: str) -> None:
+    said = command("run", f"{PIPELINES / 'small.py'}:small", "--scheduled-time", text)
     assert said.code == 2
     assert f"--scheduled-time: {text!r} is no time with an offset" in said.err
