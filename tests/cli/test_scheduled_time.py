@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.crd.messages import RUN
+
+from vaportrail.cli.run_file import read_run_file
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -44,3 +47,16 @@ def test_what_is_no_time_starts_nothing(command: Command, text: str) -> None:
     said = command("run", f"{PIPELINES / 'small.py'}:small", "--scheduled-time", text)
     assert said.code == 2
     assert f"--scheduled-time: {text!r} is no time with an offset" in said.err
+
+
+def test_a_schedules_parameters_follow_from_the_time_also_here(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    template = {"parametersFrom": {"day": {"scheduledTime": "%Y-%m-%d"}}, "spec": RUN["spec"]}
+    spec = {"schedule": "@daily", "timeZone": "Europe/Berlin", "template": template}
+    about = {"apiVersion": "vaportrail.dev/v1alpha1", "metadata": {"name": "daily"}}
+    file.write_text(json.dumps({**about, "kind": "PipelineSchedule", "spec": spec}))
+    Path(tmp_path, "pipeline.py").touch()
+    assert read_run_file(file, "2027-03-28T22:30:00Z").parameters == {"day": "2027-03-29"}
+    without = read_run_file(file)
+    assert without.parameters == {}
+    assert "parametersFrom: day left out, as --scheduled-time is not given" in without.notes

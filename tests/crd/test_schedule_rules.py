@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.crd.messages import RUN
 
 from conftest import REPOSITORY
 from vaportrail.crd.pipelinerun import RUN_NAME_LENGTH
-from vaportrail.crd.pipelineschedule import run_name
+from vaportrail.crd.pipelineschedule import parameters_at, run_name
 from vaportrail.crd.validation.schedule_rules import (
     parse_pipelineschedule,
     problems_of_schedule,
@@ -219,3 +220,32 @@ def test_the_example_has_no_problem() -> None:
     run = (REPOSITORY / "examples/mnist/pipelinerun.yaml").read_text()
     template = parse_pipelineschedule(text).spec.template.spec
     assert template.model_dump() == parse_pipelinerun(run).spec.model_dump()
+
+
+def template(parameters_from: Object, **parameters: str) -> Object:
+    spec = {**RUN["spec"], "parameters": parameters}
+    return with_spec(template={"parametersFrom": parameters_from, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("parameters_from", "field"),
+    [
+        ({"day": {"scheduledTime": "%F"}}, "spec.template.parametersFrom.day.scheduledTime"),
+        ({"day": {"scheduledTime": "%"}}, "spec.template.parametersFrom.day.scheduledTime"),
+        ({"day": {"scheduledTime": ""}}, "spec.template.parametersFrom.day.scheduledTime"),
+        ({"day": {}}, "spec.template.parametersFrom.day.scheduledTime"),
+        ({"a-day": {"scheduledTime": "%Y"}}, "spec.template.parametersFrom.a-day"),
+        ({"size": {"scheduledTime": "%Y"}}, "spec.template.parametersFrom.size"),
+    ],
+)
+def test_a_parameter_that_cannot_follow_from_the_tick_is_named(parameters_from: Object, field: str) -> None:
+    (problem,) = told(template(parameters_from, size="1"))
+    assert problem.startswith(field)
+
+
+def test_parameters_follow_from_the_tick_in_the_schedules_zone() -> None:
+    raw = template({"day": {"scheduledTime": "%Y-%m-%d"}, "rate": {"scheduledTime": "{%H}100%%"}})
+    raw["spec"]["timeZone"] = "Pacific/Auckland"
+    spec = parse_pipelineschedule(raw).spec
+    due = datetime(2027, 3, 28, 12, 30, tzinfo=UTC)
+    assert parameters_at(spec, due) == {"day": "2027-03-29", "rate": "{01}100%"}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from tests.crd.messages import RUN
 
 from runtime.joined_life import Crash
 from runtime.schedule_life import NAME, ScheduleLife
@@ -49,6 +50,17 @@ def test_a_run_says_which_tick_it_is_of_and_whose_it_is() -> None:
     assert "vaportrail.dev/previous-scheduled-time" not in first["metadata"]["annotations"]
     (owner,) = metadata["ownerReferences"]
     assert owner["uid"] == life.world.of(SCHEDULES)[0]["metadata"]["uid"]
+
+
+def test_a_parameter_follows_from_the_tick_also_of_a_run_that_is_late() -> None:
+    life = ScheduleLife()
+    spec = {**RUN["spec"], "parameters": {"size": 3}}
+    life.create(template={"parametersFrom": {"minute": {"scheduledTime": "%Y-%m-%dT%H:%M"}}, "spec": spec})
+    life.end_operators(back_in=130)
+    life.live(2.5)
+    (run,) = life.world.of(RUNS)
+    assert run["spec"]["parameters"] == {"size": 3, "minute": "2026-01-02T03:06"}
+    assert "parametersFrom" not in run["spec"]
 
 
 def calls_of_three_minutes() -> int:

@@ -67,7 +67,8 @@ def command(
     """
     from vaportrail.authoring.parameters import parse_assignments, read_parameter_file
 
-    asked = _asked(entrypoint, run_file)
+    due = _time(scheduled_time)
+    asked = _asked(entrypoint, run_file, due)
     pipeline = load_pipeline(asked.entrypoint)
     parameters: dict[str, Any] = {**asked.parameters, **(read_parameter_file(file) if file else {})}
     parameters |= parse_assignments(assignments)
@@ -87,7 +88,7 @@ def command(
             name=name or asked.name,
             tags={**asked.tags, **_parse_tags(tags)},
             entrypoint=asked.entrypoint,
-            scheduled_time=_time(scheduled_time),
+            scheduled_time=due,
         )
         prepared = asked.placed(prepared)
         from vaportrail.cli.progress import make_progress
@@ -106,11 +107,11 @@ def command(
     return _seal_and_report(prepared, verdict, keep_spool=keep_spool, as_json=as_json)
 
 
-def _asked(entrypoint: str | None, run_file: Path | None) -> RunFile:
+def _asked(entrypoint: str | None, run_file: Path | None, due: str) -> RunFile:
     if entrypoint is not None and run_file is not None:
         raise UsageError("give MODULE:PIPELINE or -f FILE, not both")
     if run_file is not None:
-        asked = read_run_file(run_file)
+        asked = read_run_file(run_file, due)
         for note in asked.notes:
             say(f"note: {note}", err=True)
         return asked

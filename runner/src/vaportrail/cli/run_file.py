@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,20 +49,26 @@ class RunFile:
         )
 
 
-def read_run_file(file: Path) -> RunFile:
+def read_run_file(file: Path, due: str = "") -> RunFile:
     """Read a PipelineRun, or a PipelineSchedule's template, and put its code's folder on Python's path.
 
     The code is looked for in the current folder, then in the file's.
+
+    Args:
+        file: the file.
+        due: when the run is due, RFC 3339: what parameters follow from; empty: they are left out.
 
     Raises:
         UsageError: the file is neither that could run in a cluster; all problems are named.
         EntrypointError: the module is in neither folder, and not installed.
     """
     from vaportrail.cli.text_file import read_text
+    from vaportrail.crd.pipelineschedule import parameters_at
     from vaportrail.crd.validation.schedule_rules import parse_pipelineschedule
     from vaportrail.crd.validation.validate import load_document, parse_pipelinerun
 
     notes: list[str] = []
+    timed: dict[str, str] = {}
     spec: PipelineRunSpec
     try:
         document = load_document(read_text(file))
@@ -69,6 +76,11 @@ def read_run_file(file: Path) -> RunFile:
             schedule = parse_pipelineschedule(document)
             name, spec = schedule.metadata.name, schedule.spec.template.spec
             notes.append(f"{schedule.metadata.name} is run once, now: a schedule's ticks do not count here")
+            if due:
+                timed = parameters_at(schedule.spec, datetime.fromisoformat(due))
+            elif sources := schedule.spec.template.parameters_from:
+                left = ", ".join(sources)
+                notes.append(f"parametersFrom: {left} left out, as --scheduled-time is not given")
         else:
             run = parse_pipelinerun(document)
             name, spec = run.metadata.name, run.spec
@@ -85,7 +97,7 @@ def read_run_file(file: Path) -> RunFile:
         spec.entrypoint,
         pipeline=spec.pipeline,
         name=name,
-        parameters=spec.parameters,
+        parameters={**spec.parameters, **timed},
         tags=spec.tags,
         notes=tuple(notes),
     )

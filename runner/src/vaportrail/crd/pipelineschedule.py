@@ -5,6 +5,7 @@ The models are the one source of the resource's definition, as those of `Pipelin
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
@@ -14,6 +15,7 @@ from vaportrail.crd.fields import API_VERSION, RULES, Label, Model, Seconds, rul
 from vaportrail.crd.pipelinerun import RUN_NAME_LENGTH, Metadata, PipelineRunSpec
 from vaportrail.crd.schedule_status import PipelineScheduleStatus
 from vaportrail.scheduling.cron_expression import parse_expressions
+from vaportrail.scheduling.time_zones import zone_info
 from vaportrail.scheduling.timetable import Doubled, Skipped, Timetable
 
 __all__ = [
@@ -22,15 +24,19 @@ __all__ = [
     "SHORTEST_DEADLINE",
     "CatchUpSpec",
     "DaylightSavingSpec",
+    "ParameterSource",
     "PipelineSchedule",
     "PipelineScheduleSpec",
     "RunTemplate",
     "RunTemplateMetadata",
     "RunTemplateSpec",
+    "parameters_at",
     "run_name",
     "timetable_of",
 ]
 
+TIME_FORMAT: Final = r"^([ -$&-~]|%[YmdHMSjyGVuzZ%])+$"
+"""Of `date` what says the same on each machine and in each language."""
 _MINUTES: Final = 8
 """Digits of the minutes since 1970, until the year 2160."""
 SCHEDULE_NAME_LENGTH: Final = RUN_NAME_LENGTH - _MINUTES - 1
@@ -84,10 +90,19 @@ class RunTemplateSpec(PipelineRunSpec):
     )
 
 
+class ParameterSource(Model):
+    """Where a parameter of each run comes from."""
+
+    scheduled_time: Annotated[str, Field(min_length=1, max_length=64, pattern=TIME_FORMAT)]
+    """The run's tick in the schedule's time zone, written as in `date`, such as `%Y-%m-%d`."""
+
+
 class RunTemplate(Model):
     """What each run is made from."""
 
     metadata: RunTemplateMetadata = RunTemplateMetadata()
+    parameters_from: Annotated[dict[str, ParameterSource], Field(max_length=16)] = {}
+    """Parameters of each run that follow from its tick; `spec.parameters` has none of their names."""
     spec: RunTemplateSpec
 
 
@@ -177,6 +192,13 @@ def run_name(schedule: str, minute: int) -> str:
     'mnist-29712345'
     """
     return f"{schedule}-{minute}"
+
+
+def parameters_at(spec: PipelineScheduleSpec, due: datetime) -> dict[str, str]:
+    """Return the parameters of a run that follow from when it is due."""
+    sources = spec.template.parameters_from
+    local = due.astimezone(zone_info(spec.time_zone)) if sources else due
+    return {name: local.strftime(source.scheduled_time) for name, source in sources.items()}
 
 
 def timetable_of(schedule: str, time_zone: str, daylight_saving: DaylightSavingSpec) -> Timetable:

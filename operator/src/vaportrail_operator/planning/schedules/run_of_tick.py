@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vaportrail.crd.fields import API_VERSION
-from vaportrail.crd.pipelineschedule import PipelineSchedule, run_name
+from vaportrail.crd.pipelineschedule import PipelineSchedule, parameters_at, run_name
 from vaportrail.crd.scheduled_times import PREVIOUS_TIME_ANNOTATION, SCHEDULED_TIME_ANNOTATION
 from vaportrail.scheduling.time_zones import time_of
 from vaportrail_operator.planning import times
@@ -34,6 +34,8 @@ def run_of_tick(
     """
     template, metadata = schedule.spec.template, schedule.metadata
     spec = template.spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if timed := parameters_at(schedule.spec, time_of(tick)):
+        spec["parameters"] = {**spec.get("parameters", {}), **timed}
     spec.setdefault("ttlSecondsAfterFinished", _KEPT)
     annotations = {
         **template.metadata.annotations,

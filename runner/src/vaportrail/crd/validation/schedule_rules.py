@@ -139,6 +139,16 @@ def _template_metadata(schedule: PipelineSchedule) -> Iterator[Problem]:
                 yield problem_at(path, key, "use [prefix/]name of letters, digits, '-', '_' and '.'")
 
 
+def _parameters_from(schedule: PipelineSchedule) -> Iterator[Problem]:
+    template = schedule.spec.template
+    for name in template.parameters_from:
+        path = f"spec.template.parametersFrom.{name}"
+        if not name.isidentifier():
+            yield Problem(path, "", "a parameter's name is a name of Python")
+        elif name in template.spec.parameters:
+            yield Problem(path, "", f"spec.template.spec.parameters.{name} says it, too; leave one out")
+
+
 def _template(schedule: PipelineSchedule) -> Iterator[Problem]:
     spec = schedule.spec.template.spec
     for field in ("cancel", "suspend"):
@@ -157,7 +167,14 @@ def _template(schedule: PipelineSchedule) -> Iterator[Problem]:
             yield replace(problem, field=f"spec.template.{problem.field}")
 
 
-_RULES: Final[tuple[_Rule, ...]] = (_name, _timetable, _lateness, _template_metadata, _template)
+_RULES: Final[tuple[_Rule, ...]] = (
+    _name,
+    _timetable,
+    _lateness,
+    _template_metadata,
+    _parameters_from,
+    _template,
+)
 _READER: Final = ResourceReader(
     PipelineSchedule,
     PipelineScheduleSpec,
