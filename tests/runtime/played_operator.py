@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Protocol
@@ -222,7 +223,9 @@ class PlayedOperator:
             await self._list()
         elif not self._lister.kuberay and now >= self._kuberay_at:
             self._kuberay_at = now + _LOOK_FOR_KUBERAY
-            if await self._lister.look_for_kuberay():
+            with suppress(ApiError):
+                await self._lister.look_for_kuberay()
+            if self._lister.kuberay:
                 for key, _ in self._cache.runs():
                     self._changed(key)
         while self._queue.depth:
