@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def test_what_a_run_leaves_is_read_as_it_was() -> None:
     assert parse_settings(json.dumps(said()).encode(), UID).identity == IDENTITY
 
 
+def test_when_a_run_was_due_is_read_as_it_was_and_told_only_where_it_is_known() -> None:
+    assert "scheduled_time" not in said()["identity"]
+    due = replace(IDENTITY, scheduled_time="2027-03-28T04:00:00Z")
+    settings = RunSettings(due, "/spool", "/root", run_path(due))
+    assert parse_settings(settings.to_json().encode(), UID).identity == due
+    assert RunSettings.from_json(settings.to_json()) == settings
+
+
 @pytest.mark.parametrize(
     "but",
     [
@@ -45,6 +54,8 @@ def test_what_a_run_leaves_is_read_as_it_was() -> None:
         {"identity": {**said()["identity"], "created_unix_nano": True}},
         {"identity": {**said()["identity"], "tags": {"a": 1}}},
         {"identity": {**said()["identity"], "parameters": []}},
+        {"identity": {**said()["identity"], "scheduled_time": 7}},
+        {"identity": {**said()["identity"], "scheduled_time": "soon"}},
         {"more": 1},
     ],
     ids=str,

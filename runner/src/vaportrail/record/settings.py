@@ -7,6 +7,7 @@ from what the file says of it.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ __all__ = ["open_record", "parse_settings", "spool_settings", "stored_settings"]
 _TYPES: dict[str, type] = {
     "uid": str, "pipeline": str, "name": str, "created_unix_nano": int, "parameters": dict, "tags": dict,
     "entrypoint": str, "spool": str, "root": str, "path": str, "incarnation": int, "identity": dict,
+    "scheduled_time": str, "previous_scheduled_time": str,
 }  # fmt: skip
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def parse_settings(raw: bytes, uid: str) -> RunSettings:
@@ -44,6 +49,9 @@ def parse_settings(raw: bytes, uid: str) -> RunSettings:
         raise Unsound("a tag is no text")
     if not shallow(identity.parameters):
         raise Unsound("its parameters are nested too deeply")
+    for name in _TIMES:
+        if (said_time := getattr(identity, name)) and not _TIME.fullmatch(said_time):
+            raise Unsound(f"{name} cannot be {said_time[:40]!r}")
     try:
         path = layout.run_path(identity)
     except UsageError as error:
@@ -66,7 +74,8 @@ def _object(found: Any, kind: type) -> dict[str, Any]:
     return found
 
 
-_OPTIONAL = {"parameters", "tags", "entrypoint", "incarnation"}
+_TIMES = ("scheduled_time", "previous_scheduled_time")
+_OPTIONAL = {"parameters", "tags", "entrypoint", "incarnation", *_TIMES}
 
 
 def open_record(settings: RunSettings) -> ObjectStore:
