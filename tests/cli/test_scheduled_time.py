@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,16 +31,23 @@ def told() -> str:
 """
 
 
+def read_lines(path: Path) -> str:
+    """Return the lines of a file of the record, packed or not."""
+    raw = path.read_bytes()
+    return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+
+
 def test_a_task_and_the_record_say_when_the_run_was_due(cli: Cli, tmp_path: Path) -> None:
     Path(tmp_path, "told_when.py").write_text(DUE)
     ended = cli("run", "told_when.py:told", "--json", "--scheduled-time", "2027-03-28T06:00:00+02:00")
     assert ended.code == 0, ended.err
     said = json.loads(ended.out)
     assert said["result"] == "2027-03-28 04:00:00+00:00"
-    spans = "".join(path.read_text() for path in Path(said["record"]).rglob("*.jsonl"))
-    assert '"vaportrail.run.scheduled_time"' in spans
-    assert "2027-03-28T04:00:00Z" in spans
-    assert "previous_scheduled_time" not in spans
+    files = [path for path in Path(tmp_path, said["uri"]).rglob("*") if path.is_file()]
+    told = "".join(read_lines(path) for path in files if ".jsonl" in path.name)
+    assert '"vaportrail.run.scheduled_time"' in told
+    assert "2027-03-28T04:00:00Z" in told
+    assert "previous_scheduled_time" not in told
 
 
 @pytest.mark.parametrize("text", ["soon", "2027-03-28T06:00:00", "9999-12-31T23:59:59-23:59"])

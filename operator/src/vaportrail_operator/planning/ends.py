@@ -11,7 +11,7 @@ from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.names import base_name, created_at, is_head, runner_name
-from vaportrail_operator.planning.pod_reports import run_report, unread_answer
+from vaportrail_operator.planning.pod_reports import run_report, unread_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH, node_unreachable, ray_cluster, terminated
 from vaportrail_operator.planning.quota import gives_way
 from vaportrail_operator.planning.reasons import Wait, waiting, waits, with_fix
@@ -120,7 +120,7 @@ def _runner_end(observed: Observed, runner: ObservedPod) -> End:
     report = run_report(runner)
     if report is None or not report.outcome.ended:
         silence = ", no answer" if runner.terminated else ""
-        how = f"runner pod: {unread_answer(runner) or f'{_termination(runner)}{silence}'}"
+        how = f"runner pod: {unread_report(runner) or f'{_termination(runner)}{silence}'}"
         return End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, how)
     if report.outcome is Outcome.CANCELLED and observed.run.spec.cancel:
         return End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, report.message or "spec.cancel is set")

@@ -10,7 +10,7 @@ from vaportrail.contract.pod_messages import RunReport, SealPlanReport, SealRepo
 from vaportrail.contract.versions import unread_version
 from vaportrail_operator.planning.types import ObservedPod
 
-__all__ = ["plan_report", "run_report", "seal_report", "unread_answer"]
+__all__ = ["plan_report", "run_report", "seal_report", "unread_report"]
 
 _R = TypeVar("_R", bound=BaseModel)
 
@@ -36,7 +36,7 @@ def seal_report(sealer: ObservedPod | None) -> SealReport | None:
     return _read(SealReport, sealer.terminated.message)
 
 
-def unread_answer(pod: ObservedPod) -> str:
+def unread_report(pod: ObservedPod) -> str:
     """Return in words that a pod has answered, but as a release does that is not read here; else ``""``."""
     other = unread_version(pod.terminated.message) if pod.terminated else ""
     return f"its answer cannot be read: {other}" if other else ""

@@ -15,26 +15,10 @@ from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.run_pods import RunPods
 
 __all__ = [
-    "Action",
-    "Claimant",
-    "Component",
-    "Create",
-    "CreateTokens",
-    "Delete",
-    "DeleteRun",
-    "KubernetesEvent",
-    "Observed",
-    "ObservedObject",
-    "ObservedPod",
-    "OperatorSettings",
-    "Plan",
-    "Refusal",
-    "Rivals",
-    "SecretState",
-    "Sweep",
-    "SweepResult",
-    "Terminated",
-]
+    "Action", "Claimant", "Component", "Create", "CreateTokens", "Delete", "DeleteRun", "KubernetesEvent",
+    "Observed", "ObservedObject", "ObservedPod", "OperatorSettings", "Plan", "Refusal", "Rivals",
+    "SecretState", "Sweep", "SweepResult", "Terminated",
+]  # fmt: skip
 
 RUN_UID_LABEL = "vaportrail.dev/run-uid"
 """On everything that is made for a run; its value is the run's uid."""

@@ -26,7 +26,7 @@ from vaportrail_operator.planning.leftovers import (
     with_leftovers,
 )
 from vaportrail_operator.planning.names import record_uri, sealer_name
-from vaportrail_operator.planning.pod_reports import plan_report, seal_report, unread_answer
+from vaportrail_operator.planning.pod_reports import plan_report, seal_report, unread_report
 from vaportrail_operator.planning.pod_state import MESSAGE_LENGTH
 from vaportrail_operator.planning.reasons import Wait, waits, with_fix
 from vaportrail_operator.planning.receipt import entries_for_record as receipt_for_record
@@ -216,7 +216,7 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
     """Return why there will be no sealed record, or ``""`` while there may be one."""
     run = observed.run
     if sealer and sealer.phase == "Succeeded":
-        if other := unread_answer(sealer):
+        if other := unread_report(sealer):
             return other.replace("its", "the sealer's", 1)
         return "the sealer ended without an answer that this operator can read"
     ends = (sealer.terminated, sealer.prepared) if sealer else ()
