@@ -284,3 +284,27 @@ def test_whatever_the_order_the_newest_of_what_is_not_gone_is_known(
     entry = cache.get(PLACE)
     assert (entry and (int(entry.uid), int(entry.version))) == newest
     assert [each.uid for each in cache.children(RUN)] == ([str(newest[0])] if newest else [])
+
+
+def test_what_a_watch_begins_with_it_owes_no_more(told: Told) -> None:
+    told.cache.put(service(3))
+    told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "it"), "one", "3")
+    told.time = 100.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 0.0
+
+
+def test_a_change_between_two_lists_that_a_watch_began_after_is_owed_by_none(told: Told) -> None:
+    told.cache.put(service(3))
+    told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "it"), "one", "5")
+    told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "new"), "two", "6")
+    told.cache.replace_all(Kind.SERVICE, None, [service(5), service(6, "two", "new")], "8")
+    told.time = 100.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 0.0
+
+
+@pytest.mark.parametrize(("uid", "version"), [("another", "9"), ("one", "2")])
+def test_what_a_watch_began_before_or_with_another_object_it_owes(told: Told, uid: str, version: str) -> None:
+    told.cache.put(service(3))
+    told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "it"), uid, version)
+    told.time = 100.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 100.0

@@ -71,6 +71,7 @@ class Cache:
         self._memories: dict[str, _Memory] = {}
         self._graves = Graves()
         self._newest: Counter[Kind] = Counter()
+        self._ahead: dict[ObjectKey, tuple[str, str]] = {}
 
     def put(self, entry: Entry, *, from_watch: bool = False, as_of: str = "") -> bool:
         """Take in an object as somebody saw it; returns whether that is new.
@@ -95,7 +96,9 @@ class Cache:
             if kept.entry.uid != entry.uid:
                 self._graves.bury(kept.entry.uid, entry.version)
             self._forget(kept.entry, instead=entry)
-        self._kept[entry.object_key] = _Kept(entry, None if from_watch else self._clock())
+        uid, heard = self._ahead.pop(entry.object_key, ("", ""))
+        owed = not from_watch and (uid != entry.uid or _compare(entry.version, heard) > 0)
+        self._kept[entry.object_key] = _Kept(entry, self._clock() if owed else None)
         self._note_version(entry.object_key.kind, entry.version)
         self._index.add(entry)
         if entry.object_key.kind is Kind.RUN:
@@ -143,6 +146,22 @@ class Cache:
                 and compare(kept.entry.version, version) <= 0
             ):
                 self.drop(object_key, kept.entry.uid, version)
+        for object_key, (_, heard) in list(self._ahead.items()):
+            inside = object_key.kind is kind and scope in (None, object_key.namespace)
+            if inside and _compare(heard, version) <= 0:
+                del self._ahead[object_key]
+
+    def confirm(self, object_key: ObjectKey, uid: str, version: str) -> None:
+        """Take in that a watch begins with an object as it is in this version: it owes none of it up to that.
+
+        What is known of the object is older where the next list has yet to tell.
+        """
+        kept = self._kept.get(object_key)
+        same = kept is not None and kept.entry.uid == uid
+        if kept is not None and same and _compare(kept.entry.version, version) <= 0:
+            kept.unconfirmed_since = None
+        if kept is None or not same or _compare(kept.entry.version, version) < 0:
+            self._ahead[object_key] = (uid, version)
 
     def replace_of_run(self, run: ObjectKey, run_uid: str, found: Found) -> None:
         """Take in a live look for all that there is of a run."""

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from vaportrail_operator.acting.client import ApiError, Client
-from vaportrail_operator.observation.entries import Entry, entry_of
+from vaportrail_operator.observation.entries import Entry, ObjectKey, entry_of
 from vaportrail_operator.observation.fields import Raw, metadata_of
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.endless import cancelled, first_failure
 from vaportrail_operator.runtime.listing import Lister
 from vaportrail_operator.runtime.watch_thread import Watch, WatchHost
+from vaportrail_operator.runtime.watched_response import PARTIAL
 from vaportrail_operator.runtime.workqueue import Backoff
 
 __all__ = ["CacheUpkeep", "WatchMaker"]
@@ -110,6 +111,13 @@ class CacheUpkeep:
 
     def _put(self, kind: Kind, raw: Raw, gone: bool) -> None:
         # Called by the watching thread: objects are reduced there, and the rest happens in the loop.
+        if raw.get("kind") == PARTIAL:
+            metadata = metadata_of(raw)
+            object_key = ObjectKey(kind, metadata.get("namespace", ""), metadata.get("name", ""))
+            uid, version = metadata.get("uid", ""), metadata.get("resourceVersion", "")
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._cache.confirm, object_key, uid, version)
+            return
         entry = entry_of(kind, raw)
         if entry is None:
             return

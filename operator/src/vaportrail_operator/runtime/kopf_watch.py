@@ -1,7 +1,7 @@
-"""kopf as a watch host: it lists, watches and reconnects; what it sees goes to a sink, and that is all.
+"""kopf as a watch host: it lists, watches and reconnects; what is said goes to a sink, and that is all.
 
 The only module that imports kopf. None of its own ways to keep state are used: no finalizers, no
-annotations, no handlers that are retried.
+annotations, no handlers that are retried. Of objects it is given no more than their places and versions.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, cast
 
 import aiohttp
 import kopf
+from yarl import URL
 
 from vaportrail_operator.acting.kubernetes_client import Access
 from vaportrail_operator.observation.fields import Raw
 from vaportrail_operator.planning.kinds import ENDPOINTS, LABELLED, Kind
 from vaportrail_operator.planning.types import RUN_UID_LABEL
-from vaportrail_operator.runtime.tolerant_response import TolerantResponse
+from vaportrail_operator.runtime.watched_response import ask_for_less, watched_response
 
 __all__ = ["Sink", "watch"]
 
 _log = logging.getLogger(__name__)
 
 Sink = Callable[[Kind, Raw, bool], None]
-"""Is given the kind, the object and whether it is gone. Called by the thread that watches."""
+"""Is given the kind, the object and whether it is gone. Called by the thread that watches.
+
+Of what was listed only the place and the version are given, as a `PartialObjectMetadata`.
+"""
 
 _LONGEST_BACKOFF = 30.0
 
@@ -64,19 +68,32 @@ async def watch(
         Exception: kopf gave up.
     """
     registry = kopf.OperatorRegistry()
+    kind_of = {_path(kind): kind for kind in kinds}
+
+    def put(kind: Kind, raw: Any, gone: bool) -> None:
+        try:
+            sink(kind, raw, gone)
+        except Exception:
+            _log.exception("an event of a %s could not be taken in", kind)
+
+    def take(url: URL, event: Mapping[str, Any]) -> None:
+        kind = kind_of.get(_asked(url))
+        if kind is not None:
+            put(kind, event.get("object"), event["type"] == "DELETED")
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
         found: Access = await access()
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=found.tls),
-            response_class=TolerantResponse,
+            response_class=watched_response(take),
+            trace_configs=[ask_for_less()],
             headers={"Authorization": found.authorization} if found.authorization else {},
         )
         return kopf.AiohttpSession(server=found.server, aiohttp_session=session)
 
     for kind in kinds:
-        _register(registry, kind, sink)
+        _register(registry, kind, put)
     await kopf.operator(
         registry=registry,
         settings=_settings(kinds, connected),
@@ -89,14 +106,23 @@ async def watch(
     )
 
 
-def _register(registry: kopf.OperatorRegistry, kind: Kind, sink: Sink) -> None:
+def _register(registry: kopf.OperatorRegistry, kind: Kind, put: Sink) -> None:
     @kopf.on.event(id=f"watch-{kind.value.lower()}", registry=registry, **_selector(kind))
-    async def put(event: Any, **_: Any) -> None:
-        try:
-            sink(kind, event["object"], event["type"] == "DELETED")
-        except Exception:
-            # kopf would log it with the object, and go on all the same.
-            _log.exception("an event of a %s could not be taken in", kind)
+    async def listed(event: Any, **_: Any) -> None:
+        # What a watch says was taken in as it was read.
+        if event["type"] is None:
+            put(kind, event["object"], False)
+
+
+def _path(kind: Kind) -> tuple[str, str]:
+    endpoint = ENDPOINTS[kind]
+    return f"{endpoint.group}/{endpoint.version}".lstrip("/"), endpoint.plural
+
+
+def _asked(url: URL) -> tuple[str, str]:
+    """Return what is watched by a URL: `/api/v1/…/pods`, `/apis/<group>/<version>/…/<plural>`."""
+    parts = url.path.strip("/").split("/")
+    return "/".join(parts[1 : 3 if parts[0] == "apis" else 2]), parts[-1]
 
 
 def _selector(kind: Kind) -> dict[str, Any]:
@@ -121,7 +147,7 @@ def _settings(kinds: Collection[Kind], connected: Callable[[], None]) -> kopf.Op
     settings.watching.server_timeout = 290
     settings.watching.client_timeout = 300
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     for kind in kinds:
         if kind in LABELLED:
             endpoint = ENDPOINTS[kind]
