@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.planning.phases import (
@@ -33,6 +34,7 @@ from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
 from vaportrail.crd.status import ConditionType, Loss, Phase, Reason
 from vaportrail_operator.acting.status_writer import status_body
+from vaportrail_operator.planning import times
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
@@ -374,3 +376,11 @@ def test_a_run_that_is_being_deleted_leaves_its_sealer_at_work() -> None:
 def test_a_run_that_is_being_deleted_takes_a_sealer_along_that_has_ended() -> None:
     seen = deleted(sealing(pods=(terminated(up(SEALER), seal_report()),)), deletion_timestamp=at(41))
     assert deletions(plan(seen)) == ["Pod/mnist-0123abcd-sealer"]
+
+
+def test_a_sealer_whose_node_is_ahead_by_a_year_keeps_no_run_from_its_end() -> None:
+    ended = terminated(up(SEALER, created_at=at(35)), seal_report())
+    assert ended.terminated is not None
+    ahead = replace(ended.terminated, finished_at=at(41) + timedelta(days=365))
+    seen = sealing(pods=(replace(ended, terminated=ahead),))
+    assert plan(seen).status.timeline["Seal"].rpartition("/")[2] == times.stamp(seen.now)

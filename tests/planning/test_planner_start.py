@@ -20,6 +20,7 @@ from tests.planning.phases import (
     without,
 )
 from tests.planning.runs import (
+    CREATED,
     a_cluster,
     a_pod,
     a_run,
@@ -36,9 +37,11 @@ from tests.planning.runs import (
 from vaportrail.contract.outcome import Outcome
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
 from vaportrail.crd.status import ConditionType, Phase, Reason
+from vaportrail_operator.planning import times
 from vaportrail_operator.planning.plan import plan
 from vaportrail_operator.planning.types import (
     Delete,
+    SecretState,
     Sweep,
     SweepResult,
 )
@@ -380,3 +383,27 @@ def test_the_timeline_keeps_what_pods_said_that_are_gone() -> None:
         "ReleaseRunner",
         "Seal",
     }
+
+
+@pytest.mark.parametrize("behind", [-600, 600, 86400 * 365])
+def test_a_nodes_clock_ends_no_run(behind: int) -> None:
+    ready = tuple(up(each, ready_at=at(8 - behind)) for each in (HEAD, WORKER, RUNNER, COLLECTOR))
+    first = observed(a_run({"deadlines": {"runSeconds": 300}}), 2)
+    there = {"ray_cluster": a_cluster(), "services": (a_service(),), "secret": SecretState.MADE}
+    seen = planned(first, plan(first), now=at(20), pods=ready, **there)
+    for _ in range(3):
+        made = plan(seen)
+        assert made.status.phase is Phase.RUNNING
+        begun = made.status.timeline["UserCode"].partition("/")[0]
+        assert times.stamp(CREATED) <= begun <= times.stamp(at(20))
+        seen = planned(seen, made)
+
+
+def test_what_user_code_says_of_its_times_is_no_time_outside_the_run() -> None:
+    answer = run_report(
+        Outcome.SUCCEEDED, user_code_started="0001-01-01T00:00:00Z", user_code_ended="9999-12-31T23:59:59Z"
+    )
+    made = plan(running(20, pods=(*without(RUNNER), terminated(up(RUNNER), answer))))
+    begun, _, ended = made.status.timeline["UserCode"].partition("/")
+    assert times.stamp(CREATED) <= begun <= ended <= times.stamp(at(20))
+    assert made.status.user_code_start_time == begun

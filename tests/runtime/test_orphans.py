@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from runtime.small_planner import base, child, pod, run_of
 from runtime.world import World
 from vaportrail_operator.acting.client import ApiError, Conflict, Forbidden, Unavailable
-from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS
+from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
 from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.runtime.cache import Cache
 from vaportrail_operator.runtime.listing import Lister
@@ -171,3 +172,21 @@ def test_what_could_not_be_removed_is_removed_the_next_time(scene: Scene, error:
     assert asyncio.run(scene.sweeper.sweep()) == 0
     scene.world.before = lambda call: None
     assert asyncio.run(scene.sweeper.sweep()) == 2
+
+
+def test_however_much_says_that_it_is_of_a_run_that_never_was_others_have_their_turn(scene: Scene) -> None:
+    for number in range(2_000):
+        labels = {"vaportrail.dev/run-uid": "ghost-uid", "vaportrail.dev/run": "ghost"}
+        scene.world.put(SERVICES, {"metadata": {"name": f"ghost-ghost-ui-{number}", "labels": labels}})
+
+    async def turns(work: Awaitable[object]) -> int:
+        task, count = asyncio.ensure_future(work), 0
+        while not task.done():
+            await asyncio.sleep(0)
+            count += 1
+        assert not task.result()
+        return count
+
+    asyncio.run(Lister(scene.world, scene.cache).list_all())
+    assert asyncio.run(turns(scene.sweeper.sweep())) >= 7
+    assert asyncio.run(turns(scene.sweeper.sweep_of_gone(("team", "ghost")))) >= 7

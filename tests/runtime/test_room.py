@@ -158,3 +158,16 @@ def test_the_later_of_two_runs_that_one_quota_refuses_gives_way(quota: dict[str,
 def _run(raw: dict[str, Any]) -> tuple[str, str]:
     labels = raw["metadata"]["labels"]
     return labels[RUN_UID_LABEL], labels[COMPONENT_LABEL]
+
+
+def test_until_each_live_run_of_a_namespace_was_looked_at_nobody_is_in_anothers_way() -> None:
+    room, keys = Room(), [("a", "1"), ("a", "2"), ("b", "1")]
+    room.expect(keys)
+    room.looked(("a", "1"))
+    room.note(("a", "1"), claimant(1))
+    assert room.rivals("a", "team") is None
+    room.looked(("a", "2"))
+    room.looked(("a", "2"))
+    assert room.rivals("a", "team") == Rivals("team", claimant(1), claimant(1), False)
+    room.note(("b", "2"), claimant(2))
+    assert room.rivals("b", "team") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -308,3 +309,14 @@ def test_what_a_watch_began_before_or_with_another_object_it_owes(told: Told, ui
     told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "it"), uid, version)
     told.time = 100.0
     assert told.cache.watch_lag()[Kind.SERVICE] == 100.0
+
+
+def test_of_strangers_in_other_namespaces_a_few_are_told_of(told: Told) -> None:
+    told.cache.put(run(1))
+    told.cache.put(service(2))
+    for number in range(100):
+        entry = service(3 + number, f"uid-{number}", f"theirs-{number}")
+        place = dataclasses.replace(entry.object_key, namespace="elsewhere")
+        told.cache.put(dataclasses.replace(entry, object_key=place))
+    found = [entry.object_key.namespace for entry in told.cache.children(RUN)]
+    assert (found.count("team"), found.count("elsewhere")) == (1, 16)

@@ -237,6 +237,19 @@ def test_groups_take_turns(shared: WorkQueue[str]) -> None:
     assert asyncio.run(work()) == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
+def test_a_group_of_which_nothing_is_worked_on_waits_for_no_others(shared: WorkQueue[str]) -> None:
+    async def work() -> None:
+        for group in "abcdefghijkl":
+            for number in range(3):
+                shared.add(f"{group}{number}")
+        # One of each, up to four times as many as are worked on at a time.
+        assert sorted(await taken(shared)) == [f"{group}0" for group in "abcdefghijkl"]
+        shared.add("m0")
+        assert await taken(shared) == []
+
+    asyncio.run(work())
+
+
 def test_a_group_has_no_more_than_its_share_however_much_is_free(shared: WorkQueue[str]) -> None:
     async def work() -> None:
         assert await taken(shared) == ["a1", "a2"]
@@ -244,6 +257,9 @@ def test_a_group_has_no_more_than_its_share_however_much_is_free(shared: WorkQue
         assert await taken(shared) == ["b1"]
         shared.add("b2")
         assert await taken(shared) == []
+        shared.add("c1")
+        assert await taken(shared) == ["c1"]  # however many of others are at work
+        shared.done("c1")
         shared.done("a2")
         assert await taken(shared) == ["a3"]
         shared.done("a1")

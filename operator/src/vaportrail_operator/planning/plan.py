@@ -15,9 +15,11 @@ written before either. A lost collector is made again as long as somebody has to
 from __future__ import annotations
 
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
+from vaportrail.contract.pod_messages import RunReport
 from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.conditions import conditions_of
+from vaportrail_operator.planning.names import created_at
 from vaportrail_operator.planning.phases.active import active
 from vaportrail_operator.planning.phases.deleted import deleted
 from vaportrail_operator.planning.phases.ended import ended
@@ -73,16 +75,17 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
             "ray_head_uid": status.ray_head_uid or (head.uid if joined and head else ""),
             "source_revision": revision or status.source_revision,
             "image_digest": status.image_digest or (images[0].rpartition("@")[2][:512] if images else ""),
-            "user_code_start_time": _time(report.user_code_started if report else "")
-            or status.user_code_start_time
-            or ready,
+            "user_code_start_time": _started(observed, report) or status.user_code_start_time or ready,
         }
     )
 
 
-def _time(text: str) -> str:
-    time = times.parse(text)
-    return times.stamp(time) if time else ""
+def _started(observed: Observed, report: RunReport | None) -> str:
+    """Return when the user's code began, by its own word; ``""`` where it has not said so."""
+    said = times.parse(report.user_code_started) if report else None
+    if said is None:
+        return ""
+    return times.stamp(times.within(said, created_at(observed.run) or observed.now, observed.now))
 
 
 def _step(observed: Observed, status: PipelineRunStatus) -> PhaseResult:

@@ -46,20 +46,28 @@ _STEPS = (
 
 
 class _Timeline:
-    """A timeline that is being written."""
+    """A timeline that is being written.
 
-    def __init__(self, known: Mapping[str, str]) -> None:
+    Nodes have clocks of their own, and user code says what it likes: nothing is before the run was made, nor
+    later than it is seen.
+    """
+
+    def __init__(self, known: Mapping[str, str], earliest: datetime | None, now: datetime) -> None:
         self.known = dict(known)
+        self._earliest, self._now = earliest or now, now
+
+    def _within(self, time: datetime) -> datetime:
+        return times.within(time, self._earliest, self._now)
 
     def once(self, name: str, start: datetime | None, end: datetime | None) -> None:
         """Write an interval when both its ends are known, and never again."""
         if name not in self.known and start is not None and end is not None:
-            self.known[name] = times.interval(start, end)
+            self.known[name] = times.interval(self._within(start), self._within(end))
 
     def begin(self, name: str, start: datetime | None) -> None:
         """Begin an interval, once; a beginning that nobody can read is none."""
         if start is not None and times.begin(self.known.get(name, "")) is None:
-            self.known[name] = times.interval(start)
+            self.known[name] = times.interval(self._within(start))
 
     def begin_again(self, name: str, start: datetime) -> None:
         """Begin an interval that is not open, also one that has ended."""
@@ -70,7 +78,7 @@ class _Timeline:
         """End an interval that was begun, once; a better start may be known by now."""
         if end is not None and times.is_open(self.known.get(name, "")):
             begun = start or times.begin(self.known[name])
-            self.known[name] = times.interval(begun or end, end)
+            self.known[name] = times.interval(self._within(begun or end), self._within(end))
 
 
 def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]:
@@ -80,7 +88,7 @@ def timeline_of(observed: Observed, status: PipelineRunStatus) -> dict[str, str]
         observed: what is seen.
         status: as this plan leaves it, but for the timeline.
     """
-    timeline = _Timeline(status.timeline)
+    timeline = _Timeline(status.timeline, created_at(observed.run), observed.now)
     # A run that never got to make anything was not queued for it either.
     if not status.start_time and status.phase not in _UNDER_WAY:
         return timeline.known

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-__all__ = ["OPEN", "begin", "duration", "end", "interval", "is_open", "later", "parse", "second", "stamp"]
+__all__ = [
+    "OPEN",
+    "begin",
+    "duration",
+    "end",
+    "interval",
+    "is_open",
+    "later",
+    "parse",
+    "second",
+    "stamp",
+    "within",
+]
 
 OPEN: Final = ".."
 """The end of an interval that has not ended."""
@@ -84,3 +96,8 @@ def later(start: datetime, seconds: float) -> datetime | None:
 
 def _in_utc(time: datetime) -> datetime:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def within(time: datetime, earliest: datetime, latest: datetime) -> datetime:
+    """Return a time that a node or a user's code said, by clocks of their own: no earlier and no later."""
+    return min(max(time, earliest), latest)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey
@@ -240,8 +241,16 @@ class Cache:
                 yield (object_key.namespace, object_key.name), kept.entry.seen
 
     def children(self, run_uid: str) -> list[Entry]:
-        """Return what says that it was made for a run and is there, in any namespace; see `children_of`."""
-        return self._at(self._index.of_run(run_uid))
+        """Return what says that it was made for a run and is there; see `children_of`.
+
+        Of what is in other namespaces than the run, whoever made it, a few are enough to be told of.
+        """
+        here, places = self._memory(run_uid).namespace, self._index.of_run(run_uid)
+        if not here:
+            return self._at(places)
+        elsewhere = (place for place in places if place.namespace != here)
+        own = [place for place in places if place.namespace == here]
+        return self._at([*own, *islice(elsewhere, _STRANGERS)])
 
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""

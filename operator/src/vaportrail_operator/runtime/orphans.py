@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
 
 from vaportrail_operator.acting.client import ApiError, Client, Conflict, NotFound
 from vaportrail_operator.acting.endpoints import RUNS
@@ -65,7 +68,7 @@ class OrphanSweeper:
         What cannot be removed now is said, and tried again the next time.
         """
         now = self._clock()
-        left = [entry for entry in self._cache.made_for_runs() if self._is_left(entry)]
+        left = [entry async for entry in _bit_by_bit(self._cache.made_for_runs()) if self._is_left(entry)]
         self._since = {entry.uid: self._since.get(entry.uid, now) for entry in left}
         removed = 0
         for entry in left:
@@ -80,7 +83,7 @@ class OrphanSweeper:
             Seconds until this should be looked at again; None: nothing is left that waits.
         """
         waiting = []
-        for entry in self._cache.made_for_name(key):
+        async for entry in _bit_by_bit(self._cache.made_for_name(key)):
             child = _row_of(entry)
             if child is not None and child.released in _WAIT and self._is_left(entry):
                 waiting.append((entry, child))
@@ -171,6 +174,21 @@ _WAIT = (Released.AFTER_DRAIN, Released.SEALED)
 """What has work left when its run is gone."""
 
 
+_run_known_by = lru_cache(maxsize=1024)(run_known_by)
+_AT_ONCE = 256
+"""How many objects are looked at before others have their turn."""
+
+T = TypeVar("T")
+
+
+async def _bit_by_bit(entries: Iterable[T]) -> AsyncIterator[T]:
+    """Yield them all, and let the loop go on meanwhile: there may be many more than there are runs."""
+    for number, entry in enumerate(entries, 1):
+        yield entry
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
 def _row_of(entry: Entry) -> Child | None:
     """Return the row of what looks as what the operator makes; None for all else.
 
@@ -181,7 +199,10 @@ def _row_of(entry: Entry) -> Child | None:
     if not isinstance(seen, ObservedPod | ObservedObject) or seen.controller not in ("", entry.run_uid):
         return None
     place = entry.object_key
-    run = run_known_by(place.namespace, entry.run_name, entry.run_uid)
+    # Anybody may give anything the labels: most of it is told by its name, without a model of its run.
+    if not place.name.startswith(f"{entry.run_name}-{entry.run_uid[:8]}"):
+        return None
+    run = _run_known_by(place.namespace, entry.run_name, entry.run_uid)
     component = seen.component if isinstance(seen, ObservedPod) else None
     child = child_of(run, place.kind, place.name, component)
     return child if child is not None and child.made is not Made.BY_KUBERAY else None

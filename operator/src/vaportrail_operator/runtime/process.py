@@ -226,6 +226,7 @@ class Operator:
         working = asyncio.create_task(self._reconciler.work(), name="steps")
         _log.info("the Lease is held")
         self._leading = True
+        self._reconciler.room.expect(key for key, run in self._cache.runs() if not run.over)
         for run, _ in self._cache.runs():
             self._queue.add(run)
         for schedule in self._cache.schedules():

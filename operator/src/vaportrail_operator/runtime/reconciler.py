@@ -168,6 +168,7 @@ class Reconciler:
         """Return what is to be done, or that nothing is."""
         if isinstance(key, ScheduleKey):
             return self.schedules.planned(key) if self.schedules else Rest(None)
+        self.room.looked(key)
         found = self.cache.run(key)
         if found is None or found[1].over:
             self.room.note(key, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 from vaportrail_operator.planning.types import Claimant, Rivals
 
@@ -24,6 +25,22 @@ class Room:
         self._waiting: defaultdict[_Place, list[Claimant]] = defaultdict(list)
         self._holding: defaultdict[_Place, list[Claimant]] = defaultdict(list)
         self._holders: Counter[str] = Counter()
+        self._unseen: set[tuple[str, str]] = set()
+        self._unseen_in: Counter[str] = Counter()
+
+    def expect(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take in that these runs are live, of which nothing is known yet: an operator has just begun.
+
+        Until each of a namespace was looked at, none of it seems to stand in another's way.
+        """
+        self._unseen = set(keys)
+        self._unseen_in = Counter(namespace for namespace, _ in self._unseen)
+
+    def looked(self, key: tuple[str, str]) -> None:
+        """Take in that a run was looked at, or is gone."""
+        if key in self._unseen:
+            self._unseen.discard(key)
+            self._unseen_in[key[0]] -= 1
 
     def note(self, key: tuple[str, str], claimant: Claimant | None) -> None:
         """Take in what a run is to the quotas of its namespace.
@@ -52,7 +69,9 @@ class Room:
                 insort(self._holding[namespace, claimant.quota], claimant)
 
     def rivals(self, namespace: str, quota: str) -> Rivals | None:
-        """Return who waits for a quota; None where nobody does."""
+        """Return who waits for a quota; None where nobody does, or that is not known yet."""
+        if self._unseen_in[namespace]:
+            return None
         place = (namespace, quota)
         waiting, holding = self._waiting.get(place), self._holding.get(place) or []
         if not quota or not waiting:

@@ -54,7 +54,7 @@ def ask_for_less() -> aiohttp.TraceConfig:
 class WatchedResponse(aiohttp.ClientResponse):
     """A response whose JSON, and whose lines of JSON, can be read whatever is in them."""
 
-    take: ClassVar[Take] = staticmethod(lambda _, __: None)
+    takes: ClassVar[tuple[Take, ...]] = ()
     _stream: Any = None
 
     @property
@@ -84,7 +84,8 @@ class WatchedResponse(aiohttp.ClientResponse):
             return line  # whose fault that is, the reader says
         if not isinstance(event, Mapping) or event.get("type") not in _SAID:
             return json.dumps(event).encode()
-        self.take(self.url, event)
+        for take in self.takes:
+            take(self.url, event)
         return json.dumps({"type": event["type"], "object": partial(event.get("object"))}).encode()
 
 
@@ -94,7 +95,7 @@ def watched_response(take: Take) -> type[WatchedResponse]:
     Args:
         take: told of each event before it is handed on; it raises nothing.
     """
-    return type("WatchedResponse", (WatchedResponse,), {"take": staticmethod(take)})
+    return type("WatchedResponse", (WatchedResponse,), {"takes": (take,)})
 
 
 class _Lines:

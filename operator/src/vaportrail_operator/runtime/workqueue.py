@@ -2,7 +2,8 @@
 
 As client-go's: a key that is added while it is worked on is worked on again afterwards. But if it fails,
 only after the delay. And it is shared: groups of keys take turns, and none has more than its share of what
-is worked on at a time, however many keys it has and however long each takes.
+is worked on at a time, however many keys it has and however long each takes; nor does a group of which
+nothing is worked on wait for the others.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Generic, TypeVar
 __all__ = ["Backoff", "WorkQueue"]
 
 K = TypeVar("K", bound=Hashable)
+_CROWDED = 4
 
 
 class Backoff:
@@ -49,7 +51,8 @@ class WorkQueue(Generic[K]):
         backoff: for keys that fail.
         refusals: for keys that are refused: what stands against them seldom goes within seconds.
         group_of: a key's group, such as its namespace.
-        at_once: how many keys are worked on at a time.
+        at_once: how many keys are worked on at a time; the first of each group
+            is beside them, up to four times as many: however many groups are held up, another is not.
         at_once_of_group: how many of one group.
     """
 
@@ -212,10 +215,12 @@ class WorkQueue(Generic[K]):
         return self._clock() - min(self._processing.values()) if self._processing else 0.0
 
     def _take(self, now: float) -> K | None:
-        if len(self._processing) >= self._at_once:
+        at_work = len(self._processing)
+        if at_work >= _CROWDED * self._at_once:
             return None
         for group, keys in self._ready.items():
-            if self._busy[group] < self._at_once_of_group:
+            busy = self._busy.get(group, 0)
+            if not busy or (at_work < self._at_once and busy < self._at_once_of_group):
                 key, _ = keys.popitem(last=False)
                 if keys:
                     self._ready.move_to_end(group)
