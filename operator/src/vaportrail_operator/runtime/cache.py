@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, replace
 
 from vaportrail_operator.acting.sweep import Found
 from vaportrail_operator.observation.entries import Entry, ObjectKey
@@ -31,11 +30,11 @@ from vaportrail_operator.planning.types import (
 from vaportrail_operator.runtime.keys import Key, RunKey, ScheduleKey
 from vaportrail_operator.runtime.object_versions import Graves, compare
 from vaportrail_operator.runtime.run_index import RunIndex
+from vaportrail_operator.runtime.run_memory import STRANGERS, RunMemory
+from vaportrail_operator.runtime.watch_begins import WatchBegins
 
 __all__ = ["Cache", "Key"]
 
-_STRANGERS = 16
-"""How many objects that only say that they are a run's are told of."""
 _OF_KUBERAY = (Component.HEAD, Component.WORKER)
 _MADE = ObservedPod | ObservedObject
 
@@ -44,16 +43,6 @@ _MADE = ObservedPod | ObservedObject
 class _Kept:
     entry: Entry
     unconfirmed_since: float | None
-
-
-@dataclass(slots=True)
-class _Memory:
-    secret: SecretState = SecretState.UNKNOWN
-    refused: Refusal | None = None
-    sweep_result: SweepResult | None = None
-    namespace: str = ""
-    made: set[str] = field(default_factory=set)
-    strangers: set[str] = field(default_factory=set)
 
 
 class Cache:
@@ -69,10 +58,10 @@ class Cache:
         self._changed = changed
         self._kept: dict[ObjectKey, _Kept] = {}
         self._index = RunIndex()
-        self._memories: dict[str, _Memory] = {}
+        self._memories: dict[str, RunMemory] = {}
         self._graves = Graves()
         self._newest: Counter[Kind] = Counter()
-        self._ahead: dict[ObjectKey, tuple[str, str]] = {}
+        self._watch_begins = WatchBegins()
 
     def put(self, entry: Entry, *, from_watch: bool = False, as_of: str = "") -> bool:
         """Take in an object as somebody saw it; returns whether that is new.
@@ -97,13 +86,12 @@ class Cache:
             if kept.entry.uid != entry.uid:
                 self._graves.bury(kept.entry.uid, entry.version)
             self._forget(kept.entry, instead=entry)
-        uid, heard = self._ahead.pop(entry.object_key, ("", ""))
-        owed = not from_watch and (uid != entry.uid or _compare(entry.version, heard) > 0)
+        owed = not self._watch_begins.take(entry) and not from_watch
         self._kept[entry.object_key] = _Kept(entry, self._clock() if owed else None)
         self._note_version(entry.object_key.kind, entry.version)
         self._index.add(entry)
         if entry.object_key.kind is Kind.RUN:
-            self._memories.setdefault(entry.uid, _Memory(namespace=entry.object_key.namespace))
+            self._memories.setdefault(entry.uid, RunMemory(namespace=entry.object_key.namespace))
         self._tell(entry)
         return True
 
@@ -147,22 +135,16 @@ class Cache:
                 and compare(kept.entry.version, version) <= 0
             ):
                 self.drop(object_key, kept.entry.uid, version)
-        for object_key, (_, heard) in list(self._ahead.items()):
-            inside = object_key.kind is kind and scope in (None, object_key.namespace)
-            if inside and _compare(heard, version) <= 0:
-                del self._ahead[object_key]
+        self._watch_begins.forget(kind, scope, version)
 
     def confirm(self, object_key: ObjectKey, uid: str, version: str) -> None:
-        """Take in that a watch begins with an object as it is in this version: it owes none of it up to that.
-
-        What is known of the object is older where the next list has yet to tell.
-        """
+        """Take in that a watch begins with an object in this version: it owes none of it up to that."""
         kept = self._kept.get(object_key)
-        same = kept is not None and kept.entry.uid == uid
-        if kept is not None and same and _compare(kept.entry.version, version) <= 0:
+        known = compare(kept.entry.version, version) if kept and kept.entry.uid == uid else -1
+        if kept is not None and kept.entry.uid == uid and known <= 0:
             kept.unconfirmed_since = None
-        if kept is None or not same or _compare(kept.entry.version, version) < 0:
-            self._ahead[object_key] = (uid, version)
+        if known < 0:
+            self._watch_begins.note(object_key, uid, version)
 
     def replace_of_run(self, run: ObjectKey, run_uid: str, found: Found) -> None:
         """Take in a live look for all that there is of a run."""
@@ -245,12 +227,7 @@ class Cache:
 
         Of what is in other namespaces than the run, whoever made it, a few are enough to be told of.
         """
-        here, places = self._memory(run_uid).namespace, self._index.of_run(run_uid)
-        if not here:
-            return self._at(places)
-        elsewhere = (place for place in places if place.namespace != here)
-        own = [place for place in places if place.namespace == here]
-        return self._at([*own, *islice(elsewhere, _STRANGERS)])
+        return self._at(self._index.of_run(run_uid, self._memory(run_uid).namespace))
 
     def made_for_runs(self) -> Iterator[Entry]:
         """Yield what was made for any run and is still there."""
@@ -280,7 +257,7 @@ class Cache:
     def note_stranger(self, run_uid: str, uid: str) -> bool:
         """Remember that an object only says that it is a run's; returns whether that is new."""
         strangers = self._memory(run_uid).strangers
-        new = uid not in strangers and len(strangers) < _STRANGERS
+        new = uid not in strangers and len(strangers) < STRANGERS
         if new:
             strangers.add(uid)
         return new
@@ -331,9 +308,9 @@ class Cache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _memory(self, run_uid: str) -> _Memory:
+    def _memory(self, run_uid: str) -> RunMemory:
         """Return what is remembered of a run; of one that is not known, something that nobody keeps."""
-        return self._memories.get(run_uid) or _Memory()
+        return self._memories.get(run_uid) or RunMemory()
 
     def _note_version(self, kind: Kind, version: str) -> None:
         if version.isdecimal():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable
+from itertools import islice
 
 from vaportrail_operator.observation.entries import Entry, ObjectKey
+from vaportrail_operator.runtime.run_memory import STRANGERS
 
 __all__ = ["RunIndex"]
 
@@ -31,9 +33,18 @@ class RunIndex:
                 if not places:
                     del self._places[key]
 
-    def of_run(self, run_uid: str) -> Collection[ObjectKey]:
-        """Return where what was made for a run is, in any namespace."""
-        return self._places.get(run_uid, ())
+    def of_run(self, run_uid: str, namespace: str) -> Collection[ObjectKey]:
+        """Return where what was made for a run is; of what is in other namespaces than the run a few places.
+
+        Args:
+            run_uid: the run.
+            namespace: its own; empty where the run is not known: then all.
+        """
+        places = self._places.get(run_uid, ())
+        if not namespace:
+            return places
+        elsewhere = (place for place in places if place.namespace != namespace)
+        return [*(place for place in places if place.namespace == namespace), *islice(elsewhere, STRANGERS)]
 
     def of_name(self, namespace: str, name: str) -> Collection[ObjectKey]:
         """Return where what was made for runs of a name is."""
