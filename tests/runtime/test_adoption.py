@@ -68,7 +68,32 @@ def first(raw: Raw) -> Raw:
     return container
 
 
+def other_volume(raw: Raw) -> None:
+    """Put something of a stranger's where an empty folder was asked for."""
+    volume = next(each for each in raw["spec"]["volumes"] if "emptyDir" in each)
+    del volume["emptyDir"]
+    volume["persistentVolumeClaim"] = {"claimName": "theirs"}
+
+
+def mount(path: str) -> Raw:
+    return {"name": "kube-api-access-x", "mountPath": path}
+
+
+PROBE: Raw = {"exec": {"command": ["another"]}}
 CHANGES: dict[str, Callable[[Raw], Any]] = {
+    "a volume of another kind": other_volume,
+    "a startup probe": lambda raw: first(raw).update(startupProbe=PROBE),
+    "a liveness probe": lambda raw: first(raw).update(livenessProbe=PROBE),
+    "the node's processes": lambda raw: raw["spec"].update(hostPID=True),
+    "the node's network": lambda raw: raw["spec"].update(hostNetwork=True),
+    "another account": lambda raw: raw["spec"].update(serviceAccountName="theirs"),
+    "another place of the last words": lambda raw: first(raw).update(terminationMessagePath="/tmp/x"),
+    "last words from the log": lambda raw: first(raw).update(
+        terminationMessagePolicy="FallbackToLogsOnError"
+    ),
+    "privileges": lambda raw: first(raw).setdefault("securityContext", {}).update(privileged=True),
+    "a part of a volume": lambda raw: first(raw)["volumeMounts"][0].update(subPath="theirs"),
+    "a mount that climbs": lambda raw: first(raw)["volumeMounts"].append(mount("/var/run/secrets/../../lib")),
     "image": lambda raw: first(raw).update(image="another"),
     "command": lambda raw: first(raw).update(command=["another"]),
     "more arguments": lambda raw: first(raw).update(args=[*first(raw).get("args", []), "another"]),
@@ -95,6 +120,24 @@ def test_a_pod_that_does_anything_else_is_not(name: str, change: str) -> None:
     raw = stored(manifest)
     CHANGES[change](raw)
     assert not is_as_asked(manifest, raw)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("cluster", lambda spec: spec["workerGroupSpecs"].append({"groupName": "theirs"})),
+        ("cluster", lambda spec: spec["headGroupSpec"]["rayStartParams"].update(address="theirs")),
+        ("cluster", lambda spec: spec.update(gcsFaultToleranceOptions={"redisAddress": "theirs"})),
+        ("service", lambda spec: spec["selector"].update(theirs="yes")),
+        ("service", lambda spec: spec.update(type="ExternalName", externalName="theirs.example")),
+        ("service", lambda spec: spec.update(externalIPs=["192.0.2.1"])),
+    ],
+)
+def test_a_cluster_or_service_with_more_in_it_is_not(name: str, change: Callable[[Raw], Any]) -> None:
+    manifest = MANIFESTS[name]()
+    there = stored(manifest)
+    change(there["spec"])
+    assert not is_as_asked(manifest, there)
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

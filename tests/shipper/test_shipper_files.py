@@ -188,3 +188,25 @@ def test_what_is_kept_is_kept_in_its_place(tmp_path: Path) -> None:
 
     assert files.read("w.shipped", 0, 100) == b"new\ner\n"
     assert (after.st_ino, stat.S_IMODE(after.st_mode)) == (before.st_ino, 0o600)
+
+
+def a_link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("ending", [".spool", ".ledger", ".out", ".shipped"])
+@pytest.mark.parametrize("make", [a_link, a_link_to_itself, Path.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_as_if_it_were_not_there(
+    tmp_path: Path, make: Callable[[Path], object], ending: str
+) -> None:
+    (tmp_path / "uid").mkdir()
+    make(tmp_path / "uid" / f"x{ending}")
+    files = SpoolFolder(tmp_path)
+    assert files.writers() == []
+    assert (files.size(f"uid/x{ending}"), files.read(f"uid/x{ending}", 0, 10)) == (0, b"")
+    with pytest.raises(OSError, match="no regular file"):
+        files.keep(f"uid/x{ending}", b"x")

@@ -270,3 +270,30 @@ def test_the_end_is_heard_while_a_reply_is_waited_for(pod: Pod) -> None:
     pod.shipper(waits=[nothing], drain_seconds=10).run()
 
     assert pod.left[0] == 10
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"[" * 100_000 + b"\n",
+        b'{"vaportrail.spool":1,"writer":"v","role":"worker","started":1,"resource":{"attributes":7}}\n',
+        b'{"vaportrail.spool":1,"writer":"v","role":"worker","started":1,"resource":7}\n',
+    ],
+)
+def test_a_process_that_has_spoilt_its_spool_does_not_silence_the_others(pod: Pod, spoilt: bytes) -> None:
+    pod.append("v", spoilt + pod.line("w"))
+    pod.append("w", pod.line("w"))
+    pod.drain()
+
+    assert 2 in pod.made()["w"]
+
+
+@pytest.mark.parametrize("name", [c.STREAM_OFFSET, c.TASK_RUN_ID])
+def test_a_line_that_is_too_deep_does_not_silence_the_others(pod: Pod, name: str) -> None:
+    pod.begin("v")
+    body = f'{{"eventName":"vaportrail.attempt.started","x":"{name}","attributes":{"[" * 100_000}'
+    pod.append("v", spool_line(1, "L", "s", body))
+    pod.append("w", pod.line("w", "said by the other"))
+    pod.drain()
+
+    assert b"said by the other" in b"".join(body for _, body in pod.stored)

@@ -6,7 +6,8 @@ nothing: whoever may make pods may give them any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vaportrail.crd.quantity import parse_quantity
@@ -20,17 +21,49 @@ _NOT_MORE: Final = frozenset(
         "command",
         "containers",
         "dnsConfig",
+        "emptyDir",
+        "enableInTreeAutoscaling",
         "env",
         "envFrom",
+        "externalIPs",
+        "externalName",
+        "gcsFaultToleranceOptions",
+        "headService",
         "hostAliases",
+        "hostIPC",
+        "hostNetwork",
+        "hostPID",
         "initContainers",
+        "items",
         "lifecycle",
+        "livenessProbe",
+        "privileged",
+        "publishNotReadyAddresses",
+        "readinessProbe",
+        "restartPolicy",
+        "shareProcessNamespace",
+        "startupProbe",
+        "subPath",
+        "subPathExpr",
+        "valueFrom",
         "volumeMounts",
+        "workerGroupSpecs",
         "workingDir",
     }
 )
-"""Of a pod, what must be as it was asked for and no more: with it another program would run, or this one
-otherwise."""
+"""What must be as it was asked for and no more: with it another program would run, or this one otherwise."""
+_WHOLE: Final = frozenset({"rayStartParams", "selector"})
+"""What must be the same, key by key."""
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "serviceAccountName": "default",
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+"""What has one value where it was not asked for."""
+_VOLUMES: Final = frozenset({"name", "defaultMode"})
+"""Beside these, a volume has the key of its kind, and no other."""
+_TOKENS: Final = re.compile(r"/var/run/secrets/[\w.-]*[\w-](/[\w.-]*[\w-])*/?")
+"""Where a cluster mounts tokens of its own."""
 
 _AMOUNTS: Final = frozenset({"limits", "requests", "sizeLimit"})
 """What is stored in another form of the same quantity."""
@@ -57,8 +90,11 @@ def _holds(asked: Any, there: Any, *, amount: bool = False) -> bool:
         return (
             isinstance(there, Mapping)
             and not any(there.get(name) for name in _NOT_MORE - asked.keys())
+            and all(there.get(name) in (None, "", value) for name, value in _left_to_default(asked))
             and all(
                 (name not in _NOT_MORE or _as_many(value, there.get(name)))
+                and (name not in _WHOLE or there.get(name) == value)
+                and (name != "volumes" or _of_the_same_kinds(value, there.get(name)))
                 and _holds(value, there.get(name), amount=amount or name in _AMOUNTS)
                 for name, value in asked.items()
             )
@@ -84,8 +120,19 @@ def _as_many(asked: Any, there: Any) -> bool:
     return len(asked) == len(others) and all(map(_holds, asked, others))
 
 
+def _left_to_default(asked: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in _DEFAULTS.items() if name not in asked)
+
+
+def _of_the_same_kinds(asked: Any, there: Any) -> bool:
+    """Return whether each volume is of the kind that was asked for: to be empty is no kind."""
+    kinds = {each["name"]: each.keys() - _VOLUMES for each in asked}
+    found = {each.get("name"): each.keys() - _VOLUMES for each in there or [] if isinstance(each, Mapping)}
+    return all(found.get(name) == kind for name, kind in kinds.items())
+
+
 def _is_token_mount(each: Mapping[str, Any]) -> bool:
-    return str(each.get("mountPath", "")).startswith("/var/run/secrets/")
+    return _TOKENS.fullmatch(str(each.get("mountPath", ""))) is not None
 
 
 def _is_list(value: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class SpoolFolder:
-    """The files of a pod's processes, `<folder>/<run uid>/<writer>.*`."""
+    """The files of a pod's processes, `<folder>/<run uid>/<writer>.*`.
+
+    User code may write there, too: what is no regular file is as if it were not there.
+    """
 
     def __init__(self, folder: Path) -> None:
         # As text: each look asks for each file.
@@ -29,15 +33,16 @@ class SpoolFolder:
             for run in _entries(self._folder)
             if run.is_dir(follow_symlinks=False)
             for file in _entries(run.path)
-            if file.name.endswith(".spool")
+            if file.name.endswith(".spool") and file.is_file(follow_symlinks=False)
         )
 
     def size(self, path: str) -> int:
         """Return how long a file is, what was released of it included; 0 where there is none."""
         try:
-            return os.stat(f"{self._folder}/{path}", follow_symlinks=False).st_size
+            found = os.stat(f"{self._folder}/{path}", follow_symlinks=False)
         except FileNotFoundError:
             return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         """Return up to `size` bytes of a file from `offset` on; empty where there is nothing."""
@@ -86,7 +91,18 @@ class SpoolFolder:
             os.close(fd)
 
     def _open(self, path: str, flags: int) -> int:
-        return os.open(f"{self._folder}/{path}", flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            fd = os.open(f"{self._folder}/{path}", flags, 0o600)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENOTDIR):
+                raise FileNotFoundError(errno.ENOENT, "no regular file", path) from None
+            raise
+        # What is written goes nowhere else either: a link is not followed, nor a pipe waited for.
+        if not flags & os.O_WRONLY and not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise FileNotFoundError(errno.ENOENT, "no regular file", path)
+        return fd
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

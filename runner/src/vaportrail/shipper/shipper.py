@@ -6,7 +6,7 @@ Pure but for what it is given: the files, the collector, the clock, chance, and 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -185,7 +185,7 @@ class Shipper:
             feed = self._feeds[path]
             while size < BATCH_BYTES and not feed.finished:
                 before = size
-                for entry in feed.take(BATCH_BYTES - size, final=final):
+                for entry in self._taken(feed, path, BATCH_BYTES - size, final):
                     entries.setdefault(entry.kind, []).append(entry)
                     size += len(entry.body)
                 if not final and size == before:
@@ -228,6 +228,14 @@ class Shipper:
             pause = min(longest, FIRST_PAUSE * 2 ** min(self._failures, 16))
             self._failures += 1
             self._pause(pause * (0.5 + self._chance() / 2))
+
+    def _taken(self, feed: Feed, path: str, size: int, final: bool) -> Iterator[Entry]:
+        """Yield what a feed has; one that user code has spoilt does not silence the others of its pod."""
+        try:
+            yield from feed.take(size, final=final)
+        except Exception as error:
+            feed.finished = True
+            self._leave_out(f"{path} cannot be read on ({type(error).__name__}: {error})")
 
     def _leave_out(self, reason: str) -> None:
         self._left_out += 1

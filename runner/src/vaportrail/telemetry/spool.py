@@ -291,7 +291,7 @@ def read_header(line: bytes) -> Header | None:
         if raw["vaportrail.spool"] != FORMAT:
             return None
         return Header(raw["writer"], raw["role"], raw["started"], raw["resource"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
