@@ -26,6 +26,12 @@ CRD = REPOSITORY / "charts" / "vaportrail" / "files" / "pipelineruns.vaportrail.
 SCHEDULES_CRD = CRD.with_name("pipelineschedules.vaportrail.dev.yaml")
 _ESTABLISHED_SECONDS = 60
 _NAMES = ("kube-apiserver", "etcd", "kubectl")
+_CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "resourcequota-controller",
+    "serviceaccount-controller",
+)
 
 
 class ApiServer:
@@ -33,10 +39,12 @@ class ApiServer:
 
     Args:
         folder: for its keys, its store and its log.
+        controllers: whether Kubernetes' own run beside it, those that need no node: what collects garbage,
+            ends namespaces, counts quotas and makes ServiceAccounts. Without them a pod needs none of these.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, controllers: bool = False) -> None:
+        self._folder, self._controllers = folder, controllers
         self._programs = {name: path_of(name) for name in _NAMES}
         self._etcd, self._peer, self.port = free_ports(3)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -49,13 +57,15 @@ class ApiServer:
     def start(self) -> None:
         """Start what does not run; returns once it is ready."""
         if "etcd" not in self._processes:
-            self._spawn("etcd", self._etcd_arguments())
+            self.spawn("etcd", *self._etcd_arguments())
         if "kube-apiserver" not in self._processes:
-            self._spawn("kube-apiserver", self._api_arguments())
+            self.spawn("kube-apiserver", *self._api_arguments())
         deadline = time.monotonic() + 90
         while not self._ready():
             assert time.monotonic() < deadline, (self._folder / "kube-apiserver.log").read_text()[-4000:]
             time.sleep(0.2)
+        if self._controllers and "kube-controller-manager" not in self._processes:
+            self.spawn("kube-controller-manager", *self._controller_arguments())
 
     def stop_api(self) -> None:
         """Kill the API server; its store goes on."""
@@ -103,10 +113,12 @@ class ApiServer:
         """Return what was asked of it so far, as its audit log says."""
         return [json.loads(line) for line in self.audit.read_text().splitlines()]
 
-    def _spawn(self, name: str, arguments: list[str]) -> None:
+    def spawn(self, name: str, *arguments: str) -> None:
+        """Start a program that works on it as the administrator; it ends with it."""
+        environment = {**_plain(), "KUBECONFIG": str(self.kubeconfig)}
         with (self._folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [str(self._programs[name]), *arguments], stdout=log, stderr=log, env=_plain()
+                [str(path_of(name)), *arguments], stdout=log, stderr=log, env=environment
             )
 
     def _ready(self) -> bool:
@@ -171,16 +183,29 @@ class ApiServer:
             f"--service-account-signing-key-file={folder / 'sa.key'}",
             f"--token-auth-file={folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
-            "--disable-admission-plugins=ServiceAccount",
+            *([] if self._controllers else ["--disable-admission-plugins=ServiceAccount"]),
             f"--audit-policy-file={folder / 'audit.yaml'}",
             f"--audit-log-path={self.audit}",
         ]
 
+    def _controller_arguments(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.kubeconfig}",
+            f"--controllers={','.join(_CONTROLLERS)}",
+            "--leader-elect=false",
+            "--secure-port=0",
+        ]
+
 
 @contextmanager
-def api_server(folder: Path) -> Iterator[ApiServer]:
-    """Run an API server with nothing in it."""
-    server = ApiServer(folder)
+def api_server(folder: Path, *, controllers: bool = False) -> Iterator[ApiServer]:
+    """Run an API server with nothing in it.
+
+    Args:
+        folder: for its keys, its store and its log.
+        controllers: whether Kubernetes' own run beside it.
+    """
+    server = ApiServer(folder, controllers=controllers)
     try:
         server.start()
         yield server

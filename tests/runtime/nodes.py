@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Iterator, Set
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,17 @@ async def client_of(kubeconfig: Path) -> KubernetesClient:
 
 
 @contextlib.contextmanager
-def nodes(kubeconfig: Path, *, run_seconds: float = 1.0) -> Iterator[None]:
+def nodes(kubeconfig: Path, *, run_seconds: float = 1.0, alone: bool = True) -> Iterator[None]:
     """Let pods live while the context lasts.
 
     Args:
         kubeconfig: of the API server.
         run_seconds: how long a runner runs.
+        alone: whether KubeRay and garbage collection are played too; otherwise they are there.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_live(kubeconfig, run_seconds, stop)), name="nodes")
+    live = partial(_live, kubeconfig, run_seconds, stop, alone=alone)
+    thread = threading.Thread(target=lambda: asyncio.run(live()), name="nodes")
     thread.start()
     try:
         yield
@@ -53,9 +56,9 @@ def nodes(kubeconfig: Path, *, run_seconds: float = 1.0) -> Iterator[None]:
         thread.join()
 
 
-async def _live(kubeconfig: Path, run_seconds: float, stop: threading.Event) -> None:
+async def _live(kubeconfig: Path, run_seconds: float, stop: threading.Event, *, alone: bool) -> None:
     client = await client_of(kubeconfig)
-    world = _Nodes(client, run_seconds)
+    world = _Nodes(client, run_seconds, alone=alone)
     while not stop.is_set():
         with contextlib.suppress(ApiError):
             await world.round()
@@ -64,12 +67,20 @@ async def _live(kubeconfig: Path, run_seconds: float, stop: threading.Event) -> 
 
 
 class _Nodes:
-    def __init__(self, client: KubernetesClient, run_seconds: float) -> None:
-        self._client, self._run_seconds = client, run_seconds
+    def __init__(self, client: KubernetesClient, run_seconds: float, *, alone: bool) -> None:
+        self._client, self._run_seconds, self._alone = client, run_seconds, alone
 
     async def round(self) -> None:
-        clusters = (await self._client.list(RAY_CLUSTERS, None)).items
         pods = (await self._client.list(PODS, None)).items
+        if self._alone:
+            await self._kuberay_and_garbage(pods)
+        joined = {_label(pod, RUN_UID_LABEL) for pod in pods if _label(pod, "ray.io/node-type") == "head"}
+        for pod in pods:
+            with contextlib.suppress(ApiError):
+                await self._bring_on(pod, joined)
+
+    async def _kuberay_and_garbage(self, pods: list[dict[str, Any]]) -> None:
+        clusters = (await self._client.list(RAY_CLUSTERS, None)).items
         services = (await self._client.list(SERVICES, None, "ray.io/cluster")).items
         there = {each["metadata"]["uid"] for each in clusters}
         for cluster in clusters:
@@ -82,10 +93,6 @@ class _Nodes:
                     with contextlib.suppress(ApiError):
                         metadata = each["metadata"]
                         await self._client.delete(endpoint, metadata["namespace"], metadata["name"])
-        joined = {_label(pod, RUN_UID_LABEL) for pod in pods if _label(pod, "ray.io/node-type") == "head"}
-        for pod in pods:
-            with contextlib.suppress(ApiError):
-                await self._bring_on(pod, joined)
 
     async def _head_of(
         self, cluster: dict[str, Any], pods: list[dict[str, Any]], services: list[dict[str, Any]]

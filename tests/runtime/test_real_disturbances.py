@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,50 @@ def test_strangers_pods_in_two_namespaces_end_no_run_and_speak_for_none(
         assert operator.stop() == 0
     finally:
         operator.kill_if_running()
+
+
+WRONG_CLOCK = """
+import sys, time
+from datetime import datetime, timedelta
+from vaportrail_operator import main
+
+class Wrong(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + timedelta(seconds=OFF)
+
+right, time.time = time.time, lambda: right() + OFF
+main.datetime = Wrong
+sys.exit(main.main([]))
+"""
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_an_operator_whose_clock_is_wrong_by_hours_ends_and_deletes_nothing_for_it(
+    server: ApiServer, team: Team, tmp_path: Path, hours: int
+) -> None:
+    wrong = Operator(server, tmp_path / "operator.log", **installed(team))
+    wrong.command = [sys.executable, "-c", f"OFF = {hours * 3600}\n{WRONG_CLOCK}"]
+    soon = {"provisioningSeconds": 600, "runSeconds": 600, "sealSeconds": 600}
+    wrong.start()
+    try:
+        with nodes(server.kubeconfig):
+            team.submit("mnist", deadlines=soon, ttlSecondsAfterFinished=1800)
+            team.until_over(wrong)
+            # A look at the run that has ended: what its time to live says would be done by now.
+            team.submit("again")
+            team.until_over(wrong)
+        assert team.phases() == {"Succeeded": 2}
+        assert f"clock is {hours * 3600:+} s off the API server's" in wrong.log.read_text()
+        created = datetime.fromisoformat(
+            server.json("-n", team.name, "get", KIND, "mnist")["metadata"]["creationTimestamp"]
+        )
+        status = team.status("mnist")
+        for field in ("startTime", "completionTime"):
+            assert abs(datetime.fromisoformat(status[field]) - created) < timedelta(hours=1)
+        assert wrong.stop() == 0
+    finally:
+        wrong.kill_if_running()
 
 
 def test_a_run_with_everything_at_its_limits_succeeds_within_eight_kilobytes(
