@@ -6,7 +6,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
-.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants check-ticks e2e e2e-smoke e2e-bench check check-steps format bench bench-operator lock wheels images generate clean
+.PHONY: help setup setup-dev demo kind-demo e2e-demo test coverage fuzz explore mutants check-ticks e2e e2e-smoke e2e-long e2e-bench check check-steps format bench bench-operator lock wheels images generate clean
 
 help: ## Print this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ e2e: setup-dev ## Run the scenarios on a real Kubernetes of this machine's own p
 
 e2e-smoke: setup-dev ## Run the shortest of them
 	PYTHONPATH=scripts $(PY) -m e2e.suite --smoke
+
+e2e-long: setup-dev ## Run those that wait for half an hour
+	PYTHONPATH=scripts $(PY) -m e2e.suite --long
 
 e2e-bench: setup-dev ## Ten pairs of a PipelineRun and a RayJob, in turn, on the same cluster (root)
 	PYTHONPATH=scripts $(PY) -m e2e.suite --comparison

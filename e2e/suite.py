@@ -1,4 +1,4 @@
-"""Build, bring up, run the scenarios, take down: `make e2e` and `make e2e-smoke`."""
+"""Build, bring up, run the scenarios, take down: `make e2e`, `make e2e-smoke`, `make e2e-long`."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ FOLDER = Path(__file__).parent
 
 @click.command()
 @click.option("--smoke", is_flag=True, help="The shortest way through: DNS, ServiceAccounts, a RayCluster.")
+@click.option("--long", is_flag=True, help="Those that wait for half an hour, and no others.")
 @click.option("--comparison", is_flag=True, help="Instead of the scenarios: ten pairs against RayJob.")
-def main(smoke: bool, comparison: bool) -> None:
+def main(smoke: bool, long: bool, comparison: bool) -> None:
     """Run the end-to-end suite on a new cluster, and take that down again."""
     begun = time.monotonic()
     cold = not any((cache_root() / "parts").glob("kubernetes-*"))
     try:
-        failed = _run(smoke=smoke, comparison=comparison, cold=cold)
+        failed = _run(marker="smoke" if smoke else "long" if long else "", comparison=comparison, cold=cold)
     except Failed as error:
         raise click.ClickException(str(error)) from error
-    if not failed and not comparison:
+    if not failed and not comparison and not long:
         name = "e2e_smoke_s" if smoke else "e2e_cold_s" if cold else "e2e_warm_s"
         record_figure(name, time.monotonic() - begun, "s")
     sys.exit(int(failed))
 
 
-def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
-    """Run everything; says whether any scenario failed, or a suite took too long."""
+def _run(*, marker: str, comparison: bool, cold: bool) -> bool:
+    """Run everything, or what has a marker; says whether any scenario failed, or a suite took too long."""
     chosen = cluster()
     if cold:
         failed = _within("cold-build", chosen.prepare)
@@ -47,11 +48,11 @@ def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
         failed = False
         chosen.prepare()
     chosen.down()
-    if comparison or smoke:
+    if comparison or marker:
         with _standing(chosen):
             if comparison:
                 return _pytest(FOLDER / "comparison", "-s") or failed
-            return _pytest(FOLDER / "scenarios", "-m", "smoke") or failed
+            return _pytest(FOLDER / "scenarios", "-m", marker) or failed
     try:
         # First, so that what the very first cluster leaves on a machine is seen.
         failed = _within("lifecycle", lambda: _pytest(FOLDER / "lifecycle")) or failed
@@ -59,7 +60,7 @@ def _run(*, smoke: bool, comparison: bool, cold: bool) -> bool:
         failed = _within("control-plane", lambda: _pytest(tests, "-m", "api_server")) or failed
     finally:
         chosen.down()
-    scenarios = partial(_pytest, FOLDER / "scenarios")
+    scenarios = partial(_pytest, FOLDER / "scenarios", "-m", "not long")
     return _within("real-pods", scenarios, around=_standing(chosen)) or failed
 
 
