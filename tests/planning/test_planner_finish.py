@@ -92,6 +92,42 @@ def test_a_release_that_takes_too_long_is_forced() -> None:
     ]
 
 
+def test_what_was_asked_to_go_by_nobody_is_asked_first_however_late_its_operator_comes_back() -> None:
+    seen = with_spec(running(20), cancel=True)
+    back = planned(seen, plan(seen), now=at(20 + 301))
+    asked = [each for each in plan(back).actions if isinstance(each, Delete) and each.kind is Kind.POD]
+    # KubeRay may be as late.
+    assert [(each.name.removeprefix("mnist-0123abcd-"), each.grace_seconds) for each in asked] == [
+        ("runner", None),
+        ("head", None),
+        ("worker", None),
+    ]
+
+
+def test_what_was_asked_late_keeps_its_time_and_the_collector_that_hears_it() -> None:
+    seen = with_spec(running(20), cancel=True)
+    going = tuple(replace(pod, deleting=True, due=at(400)) for pod in without(COLLECTOR))
+    back = planned(seen, plan(seen), now=at(20 + 301), pods=(*going, up(COLLECTOR)))
+    assert not [name for name in deletions(plan(back)) if name.startswith(("Pod/", "Secret/"))]
+    assert plan(back).requeue_after is not None
+    forced = plan(replace(back, now=at(401)))
+    without_grace = [
+        each.name for each in forced.actions if isinstance(each, Delete) and each.grace_seconds == 0
+    ]
+    assert {name.removeprefix("mnist-0123abcd-") for name in without_grace} == {
+        "runner",
+        "head",
+        "worker",
+        "collector",
+    }
+
+
+def test_what_cannot_be_asked_to_go_keeps_no_run_for_ever() -> None:
+    seen = with_spec(running(20), cancel=True)
+    first = planned(seen, plan(seen), now=at(20 + 301))
+    assert plan(planned(first, plan(first), now=at(20 + 603))).status.phase is Phase.SEALING
+
+
 def test_a_runner_whose_node_does_not_answer_keeps_no_cluster() -> None:
     seen = with_spec(running(20), cancel=True)
     runner = up(RUNNER, deleting=True, due=at(90))

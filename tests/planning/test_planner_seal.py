@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.planning.phases import (
     SEALER,
+    WORKER,
     at,
     creations,
     deleted,
@@ -85,6 +86,26 @@ def test_what_the_sealer_says_is_written_before_it_is_removed() -> None:
 def test_a_sealer_that_is_gone_without_a_word_is_made_again() -> None:
     seen = sealing(pods=(up(SEALER),))
     assert creations(plan(planned(seen, plan(seen), pods=()))) == ["mnist-0123abcd-sealer"]
+
+
+@pytest.mark.parametrize("seconds", [450, 900])
+def test_a_sealer_of_which_nothing_is_heard_is_looked_for_before_its_time_ends_the_seal(seconds: int) -> None:
+    seen = sealing(pods=(up(SEALER),))
+    before = SweepResult(at(30 + seconds - 2), ())
+    begun = planned(seen, plan(seen), now=at(30 + seconds - 1), sweep_result=before)
+    assert (plan(begun).actions, plan(begun).requeue_after) == ((), pytest.approx(1))
+    late = replace(begun, now=at(30 + seconds))
+    assert plan(late).actions == (Sweep(),)
+    looked = replace(late, sweep_result=SweepResult(at(30 + seconds), ()))
+    assert plan(looked).actions == ()
+    assert creations(plan(replace(looked, pods=()))) == ["mnist-0123abcd-sealer"]
+
+
+def test_a_look_for_a_sealer_comes_beside_the_removal_of_what_turned_up() -> None:
+    seen = sealing(pods=(up(SEALER),))
+    late = planned(seen, plan(seen), now=at(30 + 450), pods=(up(SEALER), up(WORKER)))
+    assert Sweep() in plan(late).actions
+    assert deletions(plan(late)) == ["Pod/mnist-0123abcd-worker"]
 
 
 def test_an_evicted_sealer_makes_way_for_another() -> None:

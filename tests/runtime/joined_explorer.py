@@ -128,18 +128,6 @@ def _collector_again(expected: End, found: End) -> End:
     return replace(found, made=expected.made) if others(expected) == others(found) else found
 
 
-def _own_outcome(expected: End, found: End) -> End:
-    return replace(found, outcome=expected.outcome)
-
-
-def _hung_sealer(expected: End, found: End) -> End:
-    """Forgive how it ended; all must be gone as ever."""
-    if found.reason != "SealFailed":
-        return found
-    kept = {name: getattr(found, name) for name in ("leftovers", "left", "secrets", "errors", "receipt")}
-    return replace(expected, **kept)
-
-
 _ONLY_WATCHED: Final = frozenset({"dropped", "late", "overtaken", "down for long"})
 _AS_IT_STARTS: Final = frozenset(
     {"cancelled as it starts", "deleted as it starts", "deleted as it is sealed"}
@@ -171,18 +159,6 @@ EXCUSES: Final[tuple[Excuse, ...]] = (
         _TWO,
         frozenset(),
         _collector_again,
-    ),
-    Excuse(
-        "whom an operator that is away for long cannot cancel has said by itself what it lost",
-        frozenset({"lost RayCluster"}),
-        frozenset({"down for long"}),
-        _own_outcome,
-    ),
-    Excuse(
-        "a sealer whose end no watch tells in all of its time is one that hangs: its time ends the seal",
-        frozenset({"lost sealers"}),
-        frozenset({"dropped"}),
-        _hung_sealer,
     ),
 )
 """Every difference that is none, and why."""

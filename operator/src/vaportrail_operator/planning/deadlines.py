@@ -33,6 +33,7 @@ __all__ = [
     "of_run",
     "of_seal",
     "of_sealer",
+    "of_sealer_looks",
     "over",
     "workers_lost_since",
 ]
@@ -107,6 +108,15 @@ def of_seal(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     return _after(times.begin(status.timeline.get(SEAL, "")), seconds + _SLACK if seconds else 0)
 
 
+def of_sealer_looks(run: PipelineRun, status: PipelineRunStatus) -> tuple[datetime, ...]:
+    """Return when a sealer that has said nothing is looked for: that it went may never have been told.
+
+    At half of its time another one has the other half; at its end, what it said in the meantime is heard.
+    """
+    seconds, begun = run.spec.deadlines.seal_seconds, times.begin(status.timeline.get(SEAL, ""))
+    return tuple(filter(None, (_after(begun, part) for part in (seconds // 2, seconds))))
+
+
 def of_sealer(run: PipelineRun, status: PipelineRunStatus) -> datetime | None:
     """Return when the sealer must be gone, once it has ended; then it is removed without grace."""
     return _after(times.end(status.timeline.get(SEAL, "")), run.spec.deadlines.release_seconds)
@@ -134,6 +144,8 @@ def next_deadline(observed: Observed, status: PipelineRunStatus) -> float | None
         rests.append(_rest(observed, contested) or LOOK_AGAIN)
     if status.phase is Phase.PROVISIONING:
         moments.append(no_ray_pods_since(observed))
+    if status.phase is Phase.SEALING:
+        moments += of_sealer_looks(observed.run, status)
     # What has passed of these has had its effect.
     rests += [rest for moment in moments if moment and (rest := _rest(observed, moment))]
     return min(rests, default=None)

@@ -2,7 +2,8 @@
 
 First whatever still runs the user's code, so that it can end in an orderly way; then the RayCluster;
 the collector only when every shipper has drained. What a node or somebody's finalizer keeps is removed
-without grace after `releaseSeconds`, and after as long again the run goes on without it.
+without grace after `releaseSeconds`, and after as long again the run goes on without it. What nobody has
+asked to go until then, because no operator was there, is asked first and has its own time.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ from vaportrail_operator.planning.receipt import last_removal
 from vaportrail_operator.planning.removal import hurried_removal, never_began, overdue
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline_names import DRAIN
-from vaportrail_operator.planning.types import Action, Component, Delete, Observed, SecretState, Sweep
+from vaportrail_operator.planning.types import (
+    Action,
+    Component,
+    Delete,
+    Observed,
+    ObservedPod,
+    SecretState,
+    Sweep,
+)
 from vaportrail_operator.planning.upkeep import keep_up_for_the_rest
 
 __all__ = ["releasing"]
@@ -63,17 +72,32 @@ def _is_over(observed: Observed, status: PipelineRunStatus) -> bool:
 
 def _release(observed: Observed, status: PipelineRunStatus) -> PhaseResult:
     """Return the next step towards nothing being left but the record's parts."""
-    forced = deadlines.over(observed, deadlines.of_release(observed.run, status))
-    if forced:
+    late = deadlines.over(observed, deadlines.of_release(observed.run, status))
+    if late:
         status = with_leftovers(status, left_behind(observed, status))
     if is_gone(observed):
         return sweep_again(observed, status, _since(status))
     # Whether a Secret is gone is only known from the answer to its deletion.
-    again = _TRY_AGAIN if not compute(observed) and not observed.objects() and not forced else None
+    again = _TRY_AGAIN if not compute(observed) and not observed.objects() and not late else None
     vain = can_store_nothing(observed, status)
+    forced = late and (vain or not any(_has_time(observed, pod) for pod in _shipping(observed)))
     kept = () if forced or vain else keep_up_for_the_rest(observed)
     look, rest = _look_for_what_goes(observed, status)
-    return PhaseResult(status, (*_removals(observed, forced, vain), *kept, *look), soonest(again, rest))
+    dues = [pod.due for pod in observed.pods if late and pod.due and pod.due > observed.now]
+    rests = [(due - observed.now).total_seconds() for due in dues]
+    removals = _removals(observed, late=late, forced=forced, vain=vain)
+    return PhaseResult(status, (*removals, *kept, *look), soonest(again, rest, *rests))
+
+
+def _shipping(observed: Observed) -> tuple[ObservedPod, ...]:
+    return observed.pods_of(Component.HEAD, Component.WORKER, Component.RUNNER)
+
+
+def _has_time(observed: Observed, pod: ObservedPod) -> bool:
+    """Return whether a pod may still end in an orderly way: it was asked to go lately, or never."""
+    if drained(pod) or not pod.trusted or node_unreachable(observed, pod):
+        return False
+    return pod.due is not None and pod.due > observed.now if pod.deleting else not never_began(pod)
 
 
 def _look_for_what_goes(
@@ -96,17 +120,18 @@ def _since(status: PipelineRunStatus) -> datetime | None:
     return max((each for each in (begun, removed) if each), default=None)
 
 
-def _removals(observed: Observed, forced: bool, vain: bool) -> Iterator[Action]:
+def _removals(observed: Observed, *, late: bool, forced: bool, vain: bool) -> Iterator[Action]:
     """Yield what removes what is left, in its order.
 
     Args:
         observed: what is seen.
-        forced: whether the time for that is over.
+        late: whether the time for that is over: nothing waits for its turn any more.
+        forced: whether what ships something has had its time, too.
         vain: whether nothing that is still to be shipped can be stored.
     """
     runner = observed.pod(Component.RUNNER)
     silent = node_unreachable(observed, runner)
-    if runner and (forced or silent or not terminated(runner) or drained(runner)):
+    if runner and (late or silent or not terminated(runner) or drained(runner)):
         yield from pod_removal(observed, runner, forced)
     elif runner and vain:
         yield from hurried_removal(observed, runner)
@@ -114,18 +139,17 @@ def _removals(observed: Observed, forced: bool, vain: bool) -> Iterator[Action]:
         if not pod.trusted:  # nobody waits for what it has to say
             yield from pod_removal(observed, pod, forced)
     yield from object_removals(observed, Released.FIRST)
-    if forced or silent or terminated(runner):
+    if late or silent or terminated(runner):
         yield from object_removals(observed, Released.AFTER_RUNNER)
     ray = observed.pods_of(Component.HEAD, Component.WORKER)
     ending = observed.ray_cluster is None or observed.ray_cluster.deleting
     for pod in ray:
-        if forced or overdue(observed, pod):
+        if late or overdue(observed, pod):
             yield from pod_removal(observed, pod, forced)
         elif ending and (vain or never_began(pod)):
             # KubeRay gives it all the time that one has that ships something.
             yield from hurried_removal(observed, pod)
-    shipping = (*ray, *observed.pods_of(Component.RUNNER))
-    quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in shipping)
+    quiet = all(drained(pod) or node_unreachable(observed, pod) for pod in _shipping(observed))
     cluster = observed.ray_cluster
     # Of one that was just made its pods may be there, and not be seen yet: they are before its end is.
     going = cluster is None or (cluster.deleting and bool(ray))

@@ -42,6 +42,7 @@ from vaportrail_operator.planning.types import (
     Create,
     Observed,
     ObservedPod,
+    Sweep,
 )
 
 __all__ = ["sealing"]
@@ -246,7 +247,10 @@ def _sealing(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
         return (Create(Kind.POD, sealer_pod(run, observed.settings, request)),)
     # Evicted, or its node is gone: another one may end what it began.
     lost = sealer.phase == "Failed" or overdue(observed, sealer)
-    return tuple(removal(observed, sealer)) if lost else ()
+    if lost:
+        return tuple(removal(observed, sealer))
+    passed = [each for each in deadlines.of_sealer_looks(observed.run, status) if each <= observed.now]
+    return (Sweep(),) if passed and late_look(observed, max(passed)) is None else ()
 
 
 def _removal(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod) -> tuple[Action, ...]:
