@@ -40,6 +40,7 @@ fuzz: setup-dev ## Change 200,000 records field by field: readers and the seal b
 
 explore: setup-dev ## Live some 30,000 runs with every fault of their operator's calls, reads and watches
 	nice $(PY) scripts/explore.py
+	nice $(PY) scripts/explore.py --sequences 2000
 
 mutants: setup-dev ## Change the planner in a hundred places: its tests find 85 of them
 	nice $(PY) scripts/mutants.py

@@ -24,6 +24,7 @@ __all__ = [
     "delete_in_foreground",
     "evict",
     "hold",
+    "jump",
     "kuberay_comes",
     "lose",
     "lose_cluster",
@@ -40,6 +41,7 @@ __all__ = [
     "resume",
     "silence",
     "strangers",
+    "succeed",
     "take_name",
     "terminate",
     "unlabel",
@@ -48,6 +50,8 @@ __all__ = [
 
 Deed = Callable[[Life], None]
 _FORGED = "f" * 64
+_LONG = "Back-off pulling image: " + "no such host, " * 300
+"""As long as a node's words may be."""
 
 
 def cancel(life: Life) -> None:
@@ -135,16 +139,25 @@ def hold(component: str) -> Deed:
     return deed
 
 
+def jump(life: Life) -> None:
+    """Put the clock of the operator's machine forward by an hour."""
+    life.ahead += 3600.0
+
+
 def unlabel(component: str) -> Deed:
-    """Take a pod's labels off, and have the pipeline end."""
+    """Take a pod's labels off."""
 
     def deed(life: Life) -> None:
         for raw in life.own_pods(component):
             raw["metadata"]["labels"] = {COMPONENT_LABEL: component}
             life.world.put(PODS, raw)
-        life.cluster.outcome = Outcome.SUCCEEDED
 
     return deed
+
+
+def succeed(life: Life) -> None:
+    """Have the pipeline end."""
+    life.cluster.outcome = Outcome.SUCCEEDED
 
 
 def no_node_for_workers(life: Life) -> None:
@@ -154,7 +167,7 @@ def no_node_for_workers(life: Life) -> None:
 
 def no_image(life: Life) -> None:
     """Have the user's image be one that cannot be pulled."""
-    life.cluster.keeps = _of(("head", "worker", "runner"), ("ImagePullBackOff", "Back-off pulling image"))
+    life.cluster.keeps = _of(("head", "worker", "runner"), ("ImagePullBackOff", _LONG))
 
 
 def no_volume(life: Life) -> None:

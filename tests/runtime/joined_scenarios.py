@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,9 +12,11 @@ from runtime.joined_life import Life
 from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.endpoints import RAY_CLUSTERS, RUNS
+from vaportrail_operator.planning.status_size import STATUS_BYTES
 
 __all__ = ["ENDS", "LEFT", "SCENARIOS", "Scenario"]
 
+_MESSAGE_BYTES: Final = 1000
 _QUICK: Final = {
     "provisioningSeconds": 700,
     "runSeconds": 900,
@@ -58,14 +61,25 @@ class Scenario:
                     todo.remove(each)
                     each[1](life)
 
+        def kept(status: dict[str, Any]) -> dict[str, Any]:
+            if len(json.dumps(status, ensure_ascii=False).encode()) > STATUS_BYTES or _is_long(status):
+                life.errors.append("a status is larger than anybody keeps")
+            return status
+
         life = Life(outcome=self.outcome, disturb=disturb, operators=self.operators, ahead=self.ahead, **more)
         raw = run_of(**{"deadlines": _QUICK, **self.spec})
         raw["metadata"]["generation"] = 1
         self.raw(raw)
         life.world.put(RUNS, raw)
+        life.world.kept = kept
         self.before(life)
         life.world.calls.clear()
         return life
+
+
+def _is_long(status: Mapping[str, Any]) -> bool:
+    said = [status.get("message", ""), *(each["message"] for each in status.get("conditions", ()))]
+    return any(len(each.encode()) > _MESSAGE_BYTES for each in said)
 
 
 _HANGS: Final[dict[str, Any]] = {"outcome": None}
@@ -102,7 +116,13 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("replaced runner", **_HANGS, deeds=(("Running", deeds.replace("runner")),)),
         Scenario("lost head", **_HANGS, deeds=(("Running", deeds.lose("head")),)),
         Scenario("replaced head", **_HANGS, deeds=(("Running", deeds.replace("head")),)),
-        Scenario("lost worker", **_HANGS, deeds=(("Running", deeds.lose("worker")),)),
+        Scenario(
+            "lost worker",
+            # Its loss may be heard of by the next list only, and counts from then.
+            spec={"deadlines": {**_QUICK, "runSeconds": 1400}},
+            **_HANGS,
+            deeds=(("Running", deeds.lose("worker")),),
+        ),
         Scenario("lost collector", **_HANGS, deeds=(("Running", deeds.lose("collector")),)),
         Scenario("evicted collector", **_HANGS, deeds=(("Running", deeds.evict("collector")),)),
         Scenario("lost RayCluster", **_HANGS, deeds=(("Running", deeds.lose_cluster),)),
@@ -114,11 +134,17 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("stranger's pods", deeds=(("Running", deeds.strangers),)),
         Scenario("sealer's name taken", before=deeds.take_name("sealer")),
         Scenario("runner's name taken", before=deeds.take_name("runner")),
-        Scenario("label taken off", **_HANGS, deeds=(("Running", deeds.unlabel("runner")),)),
+        Scenario("label taken off at work", **_HANGS, deeds=(("Running", deeds.unlabel("runner")),)),
+        Scenario(
+            "label taken off",
+            **_HANGS,
+            deeds=(("Running", deeds.unlabel("runner")), ("Running", deeds.succeed)),
+        ),
         Scenario("namespace that is deleted", **_HANGS, deeds=(("Running", deeds.terminate),)),
         Scenario("two operators", operators=2),
         Scenario("two operators and a failure", Outcome.FAILED, operators=2),
         Scenario("clock ahead", ahead=3600.0),
+        Scenario("clock that jumps", deeds=(("made", deeds.jump),)),
         Scenario("unreadable", raw=deeds.unreadable),
         Scenario("unreadable as it runs", **_HANGS, deeds=(("Running", deeds.make_unreadable),)),
         Scenario("nested too deeply", raw=deeds.nested),
@@ -167,11 +193,13 @@ ENDS: Final[dict[str, str]] = {
     "stranger's pods": "Succeeded/Completed/SUCCEEDED",
     "sealer's name taken": "Failed/SealFailed/SUCCEEDED",
     "runner's name taken": "Failed/ProvisioningFailed/RUNNER_LOST",
+    "label taken off at work": "Failed/DeadlineExceeded/CANCELLED",
     "label taken off": "Succeeded/Completed/SUCCEEDED",
     "namespace that is deleted": "gone",
     "two operators": "Succeeded/Completed/SUCCEEDED",
     "two operators and a failure": "Failed/PipelineFailed/FAILED",
     "clock ahead": "Succeeded/Completed/SUCCEEDED",
+    "clock that jumps": "Succeeded/Completed/SUCCEEDED",
     "unreadable": "Failed/InvalidSpec",
     "unreadable as it runs": "Failed/InvalidSpec",
     "nested too deeply": "Failed/InvalidSpec",

@@ -142,8 +142,7 @@ class PlayedOperator:
     ) -> None:
         self._around, self._watch = around, watch
         clock = around.seconds
-        machine = timedelta(seconds=around.ahead)
-        self._time = ServerClock(clock, lambda: around.now + machine)
+        self._time = ServerClock(clock, lambda: around.now + timedelta(seconds=around.ahead))
         client = _Calls(around, self._time)
         retries = Backoff(0.25, 30.0, lambda: 1.0)
         self._queue: WorkQueue[Key] = WorkQueue(clock, retries, refusals=Backoff(1.0, 600.0, lambda: 1.0))

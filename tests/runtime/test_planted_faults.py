@@ -1,15 +1,24 @@
-"""Faults are planted in a copy of the operator, one at a time; each is found by the test that is for it."""
+"""Faults are planted in the operator, one at a time; each is found by the test, or life, that is for it."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from runtime.joined_explorer import Case, cases_of, differences, undisturbed
+from vaportrail.crd import status
+from vaportrail_operator.acting import server_clock
+from vaportrail_operator.acting.apply import Applier
+from vaportrail_operator.planning import belonging, ends, leftovers
 
 REPOSITORY = Path(__file__).parents[2]
 _SOURCE = REPOSITORY / "operator" / "src" / "vaportrail_operator"
@@ -64,3 +73,118 @@ def test_a_planted_fault_is_found(name: str, tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A fault that a life of the joined explorer finds.
+
+    Attributes:
+        owner: the module or class of what it is planted in.
+        function: of its.
+        old: what stands there, once.
+        new: what is planted.
+        scenario: whose lives end otherwise by it.
+        disturbance: of the lives; empty: the undisturbed one.
+    """
+
+    owner: Any
+    function: str
+    old: str
+    new: str
+    scenario: str
+    disturbance: str = ""
+
+    def plant(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        function = getattr(self.owner, self.function)
+        source = textwrap.dedent(inspect.getsource(function))
+        assert source.count(self.old) == 1, "it has to be planted elsewhere"
+        made: dict[str, Any] = {}
+        exec(source.replace(self.old, self.new), function.__globals__, made)
+        # In its place, so that whoever has imported it has it, too.
+        monkeypatch.setattr(function, "__code__", made[self.function].__code__)
+
+    def cases(self) -> list[Case]:
+        if not self.disturbance:
+            return [Case(self.scenario)]
+        return [case for case in cases_of(self.scenario) if case.fault == self.disturbance]
+
+
+PLANTED = {
+    "act before status": Planted(
+        Applier,
+        "apply",
+        "planned = Seen(seen.version, self._now())",
+        "planned = seen\n    for action in plan.actions:\n        await self._act(run, seen, action)",
+        "success",
+        "killed before",
+    ),
+    "one child missed in release": Planted(
+        leftovers,
+        "object_removals",
+        "if child and ",
+        "if child and kind is not Kind.SERVICE and ",
+        "success",
+    ),
+    'cache trusted for "gone"': Planted(
+        ends,
+        "_is_lost",
+        'since and sweep_result and sweep_result.at >= since and f"{kind}/{name}" not in sweep_result.left',
+        "since",
+        "label taken off at work",
+    ),
+    "a stranger's pod counted": Planted(
+        belonging,
+        "standing",
+        "if child is None or namespace != run.metadata.namespace:",
+        "if child is not None and kind is Kind.POD:\n"
+        "        return Standing.OURS\n"
+        "    if child is None or namespace != run.metadata.namespace:",
+        "sealer's name taken",
+    ),
+    "Secret forgotten": Planted(
+        Applier,
+        "_delete_secret",
+        "reply = await self._client.delete(ENDPOINTS[Kind.SECRET], run.metadata.namespace, action.name)",
+        "raise NotFound('', status=404)",
+        "success",
+    ),
+    "409 taken as done": Planted(
+        Applier,
+        "_create",
+        "self._check_ours(run, action, made)",
+        "pass",
+        "sealer's name taken",
+    ),
+    "wall clock for monotonic": Planted(
+        server_clock.ServerClock,
+        "now",
+        "return time + timedelta(seconds=self._monotonic() - then)",
+        "return self._local()",
+        "clock that jumps",
+    ),
+    "a message unbounded": Planted(
+        status,
+        "shortened",
+        "if len(text) * _LONGEST",
+        "return text\n    if len(text) * _LONGEST",
+        "image that cannot be pulled",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_ends_a_life_otherwise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = PLANTED[name]
+    # Before it is planted.
+    undisturbed(fault.scenario)
+    cases = fault.cases()
+    fault.plant(monkeypatch)
+    found = next((case for case in cases if differences(case)), None)
+    assert found is not None
+    monkeypatch.undo()
+    assert differences(found) == []
+
+
+def test_ten_kinds_of_faults_are_planted() -> None:
+    assert len({*FAULTS, *PLANTED}) >= 10
