@@ -134,7 +134,6 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("stranger's pods", deeds=(("Running", deeds.strangers),)),
         Scenario("sealer's name taken", before=deeds.take_name("sealer")),
         Scenario("runner's name taken", before=deeds.take_name("runner")),
-        Scenario("label taken off at work", **_HANGS, deeds=(("Running", deeds.unlabel("runner")),)),
         Scenario(
             "label taken off",
             **_HANGS,
@@ -193,7 +192,6 @@ ENDS: Final[dict[str, str]] = {
     "stranger's pods": "Succeeded/Completed/SUCCEEDED",
     "sealer's name taken": "Failed/SealFailed/SUCCEEDED",
     "runner's name taken": "Failed/ProvisioningFailed/RUNNER_LOST",
-    "label taken off at work": "Failed/DeadlineExceeded/CANCELLED",
     "label taken off": "Succeeded/Completed/SUCCEEDED",
     "namespace that is deleted": "gone",
     "two operators": "Succeeded/Completed/SUCCEEDED",

@@ -42,7 +42,7 @@ def missing(observed: Observed, status: PipelineRunStatus) -> Iterator[Action]:
 
 def keep_up_for_the_rest(observed: Observed) -> Iterator[Action]:
     """Yield what keeps up what is shipped to during the release: while a pod has yet to ship something."""
-    pods = observed.trusted_pods(Component.RUNNER, Component.HEAD, Component.WORKER)
+    pods = observed.pods_of(Component.RUNNER, Component.HEAD, Component.WORKER)
     if observed.secret is not SecretState.GONE and any(
         pod.started_at and not drained(pod) and not node_unreachable(observed, pod) for pod in pods
     ):
