@@ -406,4 +406,4 @@ def test_what_user_code_says_of_its_times_is_no_time_outside_the_run() -> None:
     made = plan(running(20, pods=(*without(RUNNER), terminated(up(RUNNER), answer))))
     begun, _, ended = made.status.timeline["UserCode"].partition("/")
     assert times.stamp(CREATED) <= begun <= ended <= times.stamp(at(20))
-    assert made.status.user_code_start_time == begun
+    assert made.status.user_code_start_time == times.stamp(at(8))  # when its probe was answered

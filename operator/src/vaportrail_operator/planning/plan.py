@@ -15,7 +15,6 @@ written before either. A lost collector is made again as long as somebody has to
 from __future__ import annotations
 
 from vaportrail.contract.pod_environment import CONTRACT_VERSION
-from vaportrail.contract.pod_messages import RunReport
 from vaportrail.crd.status import Phase, PipelineRunStatus, Reason, shortened
 from vaportrail_operator.planning import deadlines, times
 from vaportrail_operator.planning.conditions import conditions_of
@@ -31,7 +30,7 @@ from vaportrail_operator.planning.receipt import receipt_of
 from vaportrail_operator.planning.status_size import fitted
 from vaportrail_operator.planning.steps import PhaseResult, soonest
 from vaportrail_operator.planning.timeline import timeline_of
-from vaportrail_operator.planning.types import Component, KubernetesEvent, Observed, Plan
+from vaportrail_operator.planning.types import Component, KubernetesEvent, Observed, ObservedPod, Plan
 from vaportrail_operator.planning.worth_writing import worth_writing
 
 __all__ = ["plan"]
@@ -75,17 +74,20 @@ def _noticed(observed: Observed) -> PipelineRunStatus:
             "ray_head_uid": status.ray_head_uid or (head.uid if joined and head else ""),
             "source_revision": revision or status.source_revision,
             "image_digest": status.image_digest or (images[0].rpartition("@")[2][:512] if images else ""),
-            "user_code_start_time": _started(observed, report) or status.user_code_start_time or ready,
+            "user_code_start_time": _started(observed, runner) or status.user_code_start_time or ready,
         }
     )
 
 
-def _started(observed: Observed, report: RunReport | None) -> str:
-    """Return when the user's code began, by its own word; ``""`` where it has not said so."""
+def _started(observed: Observed, runner: ObservedPod | None) -> str:
+    """Return when the user's code began, by its own word; ``""`` where that is no time of its pod's life."""
+    report = run_report(runner)
     said = times.parse(report.user_code_started) if report else None
-    if said is None:
+    ended = runner.terminated.finished_at if runner and runner.terminated else None
+    created = created_at(observed.run)
+    if said is None or created is None or ended is None or not created <= said <= ended:
         return ""
-    return times.stamp(times.within(said, created_at(observed.run) or observed.now, observed.now))
+    return times.stamp(said)
 
 
 def _step(observed: Observed, status: PipelineRunStatus) -> PhaseResult:

@@ -64,7 +64,7 @@ class WatchedResponse(aiohttp.ClientResponse):
 
     @content.setter
     def content(self, stream: Any) -> None:
-        self._stream = None if stream is None else _Lines(stream, self._heard)
+        self._stream = None if stream is None else _Lines(stream, self._handed_on)
 
     async def json(self, **_: Any) -> Any:
         """Return the body's JSON, of the items of a list only what `partial` does."""
@@ -74,7 +74,7 @@ class WatchedResponse(aiohttp.ClientResponse):
         found = decode_list(text, lambda item: items.append(partial(item)))
         return {**found, "items": items} if items else found
 
-    def _heard(self, line: bytes) -> bytes:
+    def _handed_on(self, line: bytes) -> bytes:
         """Take an event in, and return what is handed on of it; what is no event stays as it is."""
         if not line.strip():
             return line
@@ -102,7 +102,7 @@ class _Lines:
     """A stream that gives whole lines where it is read in chunks."""
 
     def __init__(self, stream: aiohttp.StreamReader, heard: Callable[[bytes], bytes]) -> None:
-        self._stream, self._heard = stream, heard
+        self._stream, self._handed_on = stream, heard
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -112,8 +112,8 @@ class _Lines:
         async for chunk in self._stream.iter_chunked(size):
             *lines, last = chunk.split(b"\n")
             for line in lines:
-                yield self._heard(b"".join([*rest, line])) + b"\n"
+                yield self._handed_on(b"".join([*rest, line])) + b"\n"
                 rest.clear()
             rest.append(last)
         if any(rest):
-            yield self._heard(b"".join(rest))
+            yield self._handed_on(b"".join(rest))
