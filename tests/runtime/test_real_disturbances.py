@@ -131,7 +131,8 @@ def test_strangers_pods_in_two_namespaces_end_no_run_and_speak_for_none(
     other = Team(server, f"other-{random.randrange(10**9)}")
     grant(server, other.name, "operator", chart_rules())
     operator = Operator(server, tmp_path / "operator.log", **installed(other, team))
-    team.submit("mnist", "taken")
+    team.submit("mnist")
+    team.submit("taken", deadlines={"sealSeconds": 10})
     runs = {name: server.json("-n", team.name, "get", KIND, name) for name in ("mnist", "taken")}
     theirs = [
         a_strangers_pod(namespace, f"theirs-{component}", runs["mnist"], component)
@@ -151,7 +152,7 @@ def test_strangers_pods_in_two_namespaces_end_no_run_and_speak_for_none(
         assert team.status("mnist")["phase"] == "Succeeded"
         taken = team.status("taken")
         assert (taken["phase"], taken["reason"]) == ("Failed", "SealFailed")
-        assert f"pod {sealer} is not what the operator made" in taken["message"]
+        assert f"{sealer} exists and is not what the operator made" in taken["message"]
         assert taken["record"].get("manifestSha256", "") == ""
         there = {(pod["metadata"]["namespace"], f"pod/{pod['metadata']['name']}") for pod in theirs}
         left = {(each.name, name) for each in (team, other) for name in each.left()}
