@@ -320,3 +320,12 @@ def test_of_strangers_in_other_namespaces_a_few_are_told_of(told: Told) -> None:
         told.cache.put(dataclasses.replace(entry, object_key=place))
     found = [entry.object_key.namespace for entry in told.cache.children(RUN)]
     assert (found.count("team"), found.count("elsewhere")) == (1, 16)
+
+
+def test_an_older_word_in_between_changes_nothing_of_what_a_watch_began_with(told: Told) -> None:
+    told.cache.put(service(3))
+    told.cache.confirm(ObjectKey(Kind.SERVICE, "team", "it"), "one", "5")
+    told.cache.put(service(4))
+    told.cache.replace_all(Kind.SERVICE, None, [service(5)], "8")
+    told.time = 100.0
+    assert told.cache.watch_lag()[Kind.SERVICE] == 0.0

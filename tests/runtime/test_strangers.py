@@ -14,6 +14,7 @@ from runtime.joined_life import Life
 from runtime.small_planner import run_of
 from vaportrail.contract.outcome import Outcome
 from vaportrail_operator.acting.endpoints import PODS, RAY_CLUSTERS, RUNS, SERVICES
+from vaportrail_operator.planning.kinds import Endpoint
 from vaportrail_operator.planning.types import COMPONENT_LABEL, RUN_LABEL, RUN_UID_LABEL
 
 FORGED = "f" * 64
@@ -122,38 +123,32 @@ def test_a_head_that_was_replaced_ends_the_run() -> None:
     assert life.status["message"].startswith("the Ray head was replaced")
 
 
-def test_a_runner_that_somebody_replaced_under_its_name_ends_the_run() -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "ending", "reason", "words"),
+    [
+        (PODS, "-runner", "RunnerLost", "the runner's pod was replaced"),
+        (RAY_CLUSTERS, "", "RayClusterLost", "the Ray"),
+    ],
+)
+def test_what_somebody_replaced_under_its_name_ends_the_run(
+    endpoint: Endpoint, ending: str, reason: str, words: str
+) -> None:
     def replace(life: Life) -> None:
         if life.status.get("phase") != "Running" or "replaced" in life.world.calls:
             return
         life.world.calls.append("replaced")
-        (runner,) = life.own_pods("runner")
-        another = copy.deepcopy(runner)
-        life.world.remove(PODS, runner["metadata"]["name"])
+        name = f"{life.base}{ending}"
+        another = copy.deepcopy(
+            next(each for each in life.world.of(endpoint) if each["metadata"]["name"] == name)
+        )
+        life.world.remove(endpoint, name)
         del another["metadata"]["uid"]
-        life.world.put(PODS, another)
+        life.world.put(endpoint, another)
 
     life = a_life(disturb=replace, outcome=None)
     asyncio.run(life.until_over())
-    assert (life.status["phase"], life.status["reason"]) == ("Failed", "RunnerLost")
-    assert life.status["message"].startswith("the runner's pod was replaced")
-    assert life.world.left() == []
-
-
-def test_a_raycluster_that_somebody_replaced_under_its_name_ends_the_run() -> None:
-    def replace(life: Life) -> None:
-        if life.status.get("phase") != "Running" or "replaced" in life.world.calls:
-            return
-        life.world.calls.append("replaced")
-        (cluster,) = life.world.of(RAY_CLUSTERS)
-        another = copy.deepcopy(cluster)
-        life.world.remove(RAY_CLUSTERS, cluster["metadata"]["name"])
-        del another["metadata"]["uid"]
-        life.world.put(RAY_CLUSTERS, another)
-
-    life = a_life(disturb=replace, outcome=None)
-    asyncio.run(life.until_over())
-    assert (life.status["phase"], life.status["reason"]) == ("Failed", "RayClusterLost")
+    assert (life.status["phase"], life.status["reason"]) == ("Failed", reason)
+    assert life.status["message"].startswith(words)
     assert life.world.left() == []
 
 

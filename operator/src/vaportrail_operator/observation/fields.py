@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["Raw", "condition_of", "controller_of", "metadata_of", "time_of"]
+__all__ = ["KEPT_METADATA", "Raw", "condition_of", "controller_of", "metadata_of", "time_of"]
 
 Raw = Mapping[str, Any]
 """An object of the Kubernetes API as JSON gives it."""
+KEPT_METADATA: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
+"""What is kept of the metadata of ours: annotations alone can hold the whole object once more."""
 
 
 def metadata_of(raw: Raw) -> Raw:

@@ -22,7 +22,7 @@ from vaportrail.crd.scheduled_times import scheduled_times
 from vaportrail.crd.status import Phase, PipelineRunStatus, ReceiptStatus, shortened
 from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.problems import Problem
-from vaportrail_operator.observation.fields import Raw, metadata_of, time_of
+from vaportrail_operator.observation.fields import KEPT_METADATA, Raw, metadata_of, time_of
 from vaportrail_operator.observation.schedules import scheduled_run
 from vaportrail_operator.planning import times
 from vaportrail_operator.planning.kinds import Kind
@@ -33,16 +33,6 @@ __all__ = ["KeptRun", "ObservedRun", "kept_run", "observed_run"]
 
 M = TypeVar("M", bound=BaseModel)
 _ROUNDS = 20
-_KEPT = (
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-)
-"""Of the metadata, and when it was due: annotations alone can hold the whole run once more."""
 _FOR_EVER = 2**31 - 1
 _WORD = 64
 _LONGEST = 300
@@ -212,7 +202,7 @@ def _list(raw: Any) -> list[Any]:
 def _parts_of(raw: Raw) -> dict[str, Any]:
     """Return what is used of a raw run."""
     noted = metadata_of(raw)
-    kept = {name: noted[name] for name in _KEPT if name in noted}
+    kept = {name: noted[name] for name in KEPT_METADATA if name in noted}
     if times_due := scheduled_times(noted.get("annotations")):
         kept["annotations"] = times_due
     return {"metadata": kept, "spec": raw.get("spec"), "status": raw.get("status")}

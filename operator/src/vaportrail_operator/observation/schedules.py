@@ -14,7 +14,7 @@ from vaportrail.crd.status import Phase
 from vaportrail.crd.validation.bounds import within_bounds
 from vaportrail.crd.validation.schedule_rules import problems_of_schedule, read_pipelineschedule
 from vaportrail.errors import UsageError
-from vaportrail_operator.observation.fields import Raw, controller_of, metadata_of, time_of
+from vaportrail_operator.observation.fields import KEPT_METADATA, Raw, controller_of, metadata_of, time_of
 from vaportrail_operator.planning.kinds import Kind
 from vaportrail_operator.planning.schedules.schedule_types import (
     BACKFILL_LABEL,
@@ -25,15 +25,6 @@ from vaportrail_operator.planning.schedules.schedule_types import (
 
 __all__ = ["KeptSchedule", "ReadSchedule", "kept_schedule", "scheduled_run"]
 
-_KEPT: Final = (
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-)
 _LEDGER_LENGTH: Final = 1024
 """Of what a run carries: an operator writes less, and anybody may write more."""
 
@@ -82,7 +73,7 @@ def kept_schedule(raw: Raw) -> KeptSchedule:
     parts = {
         "apiVersion": API_VERSION,
         "kind": str(Kind.SCHEDULE),
-        "metadata": {name: noted[name] for name in _KEPT if name in noted},
+        "metadata": {name: noted[name] for name in KEPT_METADATA if name in noted},
         "spec": raw.get("spec"),
         "status": raw.get("status") or {},
     }

@@ -120,7 +120,7 @@ def _runner_end(observed: Observed, runner: ObservedPod) -> End:
     report = run_report(runner)
     if report is None or not report.outcome.ended:
         silence = ", no answer" if runner.terminated else ""
-        how = f"runner pod: {unread_report(runner) or f'{_termination(runner)}{silence}'}"
+        how = f"runner pod: {unread_report(runner, 'its') or f'{_termination(runner)}{silence}'}"
         return End(Reason.RUNNER_LOST, Outcome.RUNNER_LOST, how)
     if report.outcome is Outcome.CANCELLED and observed.run.spec.cancel:
         return End(Reason.CANCELLED_BY_USER, Outcome.CANCELLED, report.message or "spec.cancel is set")

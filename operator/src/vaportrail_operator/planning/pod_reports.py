@@ -36,10 +36,10 @@ def seal_report(sealer: ObservedPod | None) -> SealReport | None:
     return _read(SealReport, sealer.terminated.message)
 
 
-def unread_report(pod: ObservedPod) -> str:
+def unread_report(pod: ObservedPod, whose: str) -> str:
     """Return in words that a pod has answered, but as a release does that is not read here; else ``""``."""
     other = unread_version(pod.terminated.message) if pod.terminated else ""
-    return f"its answer cannot be read: {other}" if other else ""
+    return f"{whose} answer cannot be read: {other}" if other else ""
 
 
 def _read(kind: type[_R], message: str) -> _R | None:

@@ -172,6 +172,7 @@ class Cache:
         What is there stays until a list says otherwise; what was concluded from what has not happened goes.
         """
         self._graves.clear()
+        self._watch_begins = WatchBegins()
         self._newest.clear()
         for kept in self._kept.values():
             kept.entry = replace(kept.entry, version="0")

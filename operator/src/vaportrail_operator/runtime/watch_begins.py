@@ -21,8 +21,11 @@ class WatchBegins:
 
     def take(self, entry: Entry) -> bool:
         """Return whether a watch began with an object as it is here, or later, and so owes nothing of it."""
-        uid, version = self._versions.pop(entry.object_key, ("", ""))
-        return uid == entry.uid and compare(entry.version, version) <= 0
+        uid, version = self._versions.get(entry.object_key, ("", ""))
+        order = compare(entry.version, version)
+        if uid != entry.uid or order >= 0:
+            self._versions.pop(entry.object_key, None)
+        return uid == entry.uid and order <= 0
 
     def forget(self, kind: Kind, scope: str | None, version: str) -> None:
         """Drop what a complete list of this version did not have: it is gone."""

@@ -217,8 +217,8 @@ def _failure(observed: Observed, status: PipelineRunStatus, sealer: ObservedPod 
     """Return why there will be no sealed record, or ``""`` while there may be one."""
     run = observed.run
     if sealer and sealer.phase == "Succeeded":
-        if other := unread_report(sealer):
-            return other.replace("its", "the sealer's", 1)
+        if other := unread_report(sealer, "the sealer's"):
+            return other
         return "the sealer ended without an answer that this operator can read"
     ends = (sealer.terminated, sealer.prepared) if sealer else ()
     if any(end.exit_code == _EXIT_REFUSED for end in ends if end):
